@@ -1,0 +1,1 @@
+//! The commented `verdict.toml` that `init` writes for each kind of project.

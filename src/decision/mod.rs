@@ -1,0 +1,177 @@
+//! How a verdict lands in history: preflight, journal, landing.
+//!
+//! [`prepare`] looks at everything in memory and touches nothing; what it gives back can be shown. [`land`] carries it out
+//! with the real git, one journalled step after the other. [`pending`] finds a decision that was cut off; it is then
+//! finished with [`resume`] or taken back with [`undo`].
+
+use crate::config::{Policy, RevertMode};
+use crate::error::{Exit, Explain};
+use crate::experiment::{Book, Experiment};
+use crate::git::{GitError, Oid, Repo};
+use crate::ledger::event::{Event, Verdict};
+use crate::ledger::{Ledger, LedgerError};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+use ulid::Ulid;
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub struct Request<'a> {
+    /// The experiment.
+    pub experiment: &'a Experiment,
+    /// All experiments, to find what it stands on and what stands on it.
+    pub book: &'a Book,
+    /// Keep or revert.
+    pub verdict: Verdict,
+    /// Why, in the user's words.
+    pub because: String,
+    /// How a revert lands; the policy's way when it is not given.
+    pub mode: Option<RevertMode>,
+    /// Go on without numbers, with stale numbers, or with a failed check or a broken limit on keep.
+    pub force: bool,
+    /// The policy.
+    pub policy: &'a Policy,
+}
+
+/// A decision that has passed the preflight and may land.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Draft {
+    /// The record, complete but for the commits that landing will make.
+    pub event: Event,
+    /// What it was opened with, for the texts.
+    pub opened: crate::ledger::event::Opened,
+    /// The name of the experiment that it stands on.
+    pub stands_on: Option<String>,
+    /// What will be done, one line each, in order: shown by `--dry-run`.
+    pub steps: Vec<String>,
+    /// What the user should know first: hooks that will run, a base that moved, untracked files.
+    pub notes: Vec<String>,
+}
+
+/// The texts that land, rendered from the draft.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Texts {
+    /// The message of the revert commit, when there is one.
+    pub revert: Option<String>,
+    /// The message of the merge commit, when there is one.
+    pub merge: Option<String>,
+    /// The decision file: path relative to the root of the repository, text, commit message.
+    pub adr: Option<(PathBuf, String, String)>,
+}
+
+/// A decision that has landed.
+#[derive(Debug, Clone)]
+pub struct Landed {
+    /// The record as it stands in the ledger.
+    pub event: Event,
+}
+
+/// Which landing was cut off, and how far it came.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Pending {
+    /// The experiment's name.
+    pub name: String,
+    /// Keep or revert.
+    pub verdict: Verdict,
+    /// The record's id.
+    pub record: Ulid,
+    /// The steps already done.
+    pub done: Vec<String>,
+    /// The steps still to do.
+    pub left: Vec<String>,
+}
+
+/// Looks at everything that landing needs, in memory; touches nothing.
+pub fn prepare(_repo: &Repo, _ledger: &Ledger<'_>, _request: &Request<'_>) -> Result<Draft, DecisionError> {
+    todo!()
+}
+
+/// Lands a draft with the real git.
+pub fn land(_repo: &Repo, _ledger: &Ledger<'_>, _draft: Draft, _texts: Texts) -> Result<Landed, DecisionError> {
+    todo!()
+}
+
+/// The landing that was cut off, if there is one.
+pub fn pending(_repo: &Repo) -> Result<Option<Pending>, DecisionError> {
+    todo!()
+}
+
+/// Finishes a landing that was cut off.
+pub fn resume(_repo: &Repo, _ledger: &Ledger<'_>) -> Result<Landed, DecisionError> {
+    todo!()
+}
+
+/// Takes back a landing that was cut off: refs, index and work tree are as they were before it.
+pub fn undo(_repo: &Repo, _ledger: &Ledger<'_>) -> Result<(), DecisionError> {
+    todo!()
+}
+
+/// Why a decision cannot be made or did not land.
+#[derive(Debug, thiserror::Error)]
+pub enum DecisionError {
+    /// The state of the repository or of the experiment forbids it.
+    #[error("{what}")]
+    Refused {
+        /// What forbids it.
+        what: String,
+        /// Why that matters.
+        why: Option<String>,
+        /// The next command to try.
+        next: Option<String>,
+    },
+    /// The merge or the revert would conflict. Nothing was touched.
+    #[error("{what} would conflict in {}", files.iter().map(|f| f.display().to_string()).collect::<Vec<_>>().join(", "))]
+    Conflict {
+        /// `merging verdict/multi-stage into main`.
+        what: String,
+        /// The files.
+        files: Vec<PathBuf>,
+        /// The next command to try.
+        next: String,
+        /// The commits involved.
+        commits: Vec<Oid>,
+    },
+    /// A step of the landing failed; the journal holds it.
+    #[error("the decision stopped at: {step}")]
+    Stopped {
+        /// The step.
+        step: String,
+        /// Why.
+        #[source]
+        source: GitError,
+    },
+    /// git failed.
+    #[error(transparent)]
+    Git(#[from] GitError),
+    /// The ledger failed.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+impl Explain for DecisionError {
+    fn exit(&self) -> Exit {
+        match self {
+            DecisionError::Git(inner) => inner.exit(),
+            DecisionError::Ledger(inner) => inner.exit(),
+            _ => Exit::State,
+        }
+    }
+    fn why(&self) -> Option<String> {
+        match self {
+            DecisionError::Refused { why, .. } => why.clone(),
+            DecisionError::Stopped { source, .. } => source.why(),
+            DecisionError::Git(inner) => inner.why(),
+            DecisionError::Ledger(inner) => inner.why(),
+            DecisionError::Conflict { .. } => Some("nothing was touched".into()),
+        }
+    }
+    fn next(&self) -> Option<String> {
+        match self {
+            DecisionError::Refused { next, .. } => next.clone(),
+            DecisionError::Conflict { next, .. } => Some(next.clone()),
+            DecisionError::Stopped { .. } => Some("git verdict doctor".into()),
+            DecisionError::Git(inner) => inner.next(),
+            DecisionError::Ledger(inner) => inner.next(),
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Diffs, patch ids, and what is uncommitted.
+
+use super::{GitError, Oid, Repo};
+use std::path::PathBuf;
+
+/// One file of a diff.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileChange {
+    /// Where it is on the newer side (on the older one when it was deleted).
+    pub path: PathBuf,
+    /// Where it was, when it was renamed.
+    pub old_path: Option<PathBuf>,
+    /// Lines added.
+    pub added: usize,
+    /// Lines removed.
+    pub removed: usize,
+    /// Whether git takes it for binary: then the counts are zero.
+    pub binary: bool,
+}
+
+/// What is uncommitted.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Uncommitted {
+    /// Tracked files that differ from HEAD in the index or the work tree.
+    pub tracked: Vec<PathBuf>,
+    /// Files that git does not track and does not ignore.
+    pub untracked: Vec<PathBuf>,
+    /// Files with unresolved conflicts.
+    pub conflicted: Vec<PathBuf>,
+}
+
+fn path_of(bytes: &[u8]) -> PathBuf {
+    use std::os::unix::ffi::OsStrExt;
+    PathBuf::from(std::ffi::OsStr::from_bytes(bytes))
+}
+
+impl Repo {
+    /// The files that differ between two commits, in path order.
+    pub fn changed_files(&self, from: &Oid, to: &Oid) -> Result<Vec<FileChange>, GitError> {
+        let mut diff = self.diff(from, to)?;
+        diff.find_similar(None)?;
+        let mut files = Vec::new();
+        for index in 0..diff.deltas().len() {
+            let Some(delta) = diff.get_delta(index) else { continue };
+            let new = delta.new_file().path_bytes().map(path_of);
+            let old = delta.old_file().path_bytes().map(path_of);
+            let patch = git2::Patch::from_diff(&diff, index)?;
+            let counts = patch.as_ref().map(|p| p.line_stats()).transpose()?;
+            let binary = patch.as_ref().is_none_or(|p| p.delta().flags().is_binary());
+            let (_, added, removed) = counts.unwrap_or_default();
+            let Some(path) = new.clone().or(old.clone()) else { continue };
+            let old_path = (delta.status() == git2::Delta::Renamed).then_some(old).flatten();
+            files.push(FileChange { path, old_path, added, removed, binary });
+        }
+        Ok(files)
+    }
+
+    /// The patch id of the whole change, the same number as `git diff A B | git patch-id --stable`; none when nothing differs.
+    pub fn patch_id(&self, from: &Oid, to: &Oid) -> Result<Option<String>, GitError> {
+        let diff = self.diff(from, to)?;
+        if diff.deltas().len() == 0 {
+            return Ok(None);
+        }
+        Ok(Some(diff.patchid(None)?.to_string()))
+    }
+
+    fn diff(&self, from: &Oid, to: &Oid) -> Result<git2::Diff<'_>, GitError> {
+        let a = self.inner.find_commit(from.raw()?)?.tree()?;
+        let b = self.inner.find_commit(to.raw()?)?.tree()?;
+        Ok(self.inner.diff_tree_to_tree(Some(&a), Some(&b), None)?)
+    }
+
+    /// What is uncommitted in the work tree.
+    pub fn uncommitted(&self) -> Result<Uncommitted, GitError> {
+        let mut options = git2::StatusOptions::new();
+        options.include_untracked(true).include_ignored(false).exclude_submodules(false);
+        let mut found = Uncommitted::default();
+        for entry in self.inner.statuses(Some(&mut options))?.iter() {
+            let path = path_of(entry.path_bytes());
+            let status = entry.status();
+            if status.is_conflicted() {
+                found.conflicted.push(path);
+            } else if status == git2::Status::WT_NEW {
+                found.untracked.push(path);
+            } else {
+                found.tracked.push(path);
+            }
+        }
+        Ok(found)
+    }
+
+    /// The operation that git is in the middle of: `merge`, `rebase`, `cherry-pick`, `revert`, `bisect`, `am`.
+    pub fn operation(&self) -> Option<&'static str> {
+        use git2::RepositoryState::*;
+        match self.inner.state() {
+            Clean => None,
+            Merge => Some("merge"),
+            Revert | RevertSequence => Some("revert"),
+            CherryPick | CherryPickSequence => Some("cherry-pick"),
+            Bisect => Some("bisect"),
+            Rebase | RebaseInteractive | RebaseMerge => Some("rebase"),
+            ApplyMailbox | ApplyMailboxOrRebase => Some("am"),
+        }
+    }
+}

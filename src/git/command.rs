@@ -1,0 +1,109 @@
+//! Starts the real `git`.
+
+use super::{GitError, Oid, Repo};
+use std::ffi::{OsStr, OsString};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+/// A `git` command in the making, run in a work tree. Output is captured; it never asks for anything.
+#[derive(Debug)]
+pub struct Git {
+    command: Command,
+    words: Vec<OsString>,
+    input: Option<Vec<u8>>,
+}
+
+impl Git {
+    /// `git -C dir`, with no repository variables inherited that would point elsewhere.
+    pub fn at(dir: &Path) -> Git {
+        let mut command = Command::new("git");
+        command.current_dir(dir).stdin(Stdio::null());
+        for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY"] {
+            command.env_remove(name);
+        }
+        command.env("GIT_TERMINAL_PROMPT", "0");
+        Git { command, words: Vec::new(), input: None }
+    }
+
+    /// Adds an argument.
+    pub fn arg(mut self, word: impl AsRef<OsStr>) -> Self {
+        self.command.arg(word.as_ref());
+        self.words.push(word.as_ref().to_os_string());
+        self
+    }
+
+    /// Adds arguments.
+    pub fn args<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(self, words: I) -> Self {
+        words.into_iter().fold(self, Git::arg)
+    }
+
+    /// Sets a variable for git and its hooks.
+    pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// What git reads on its standard input.
+    pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.input = Some(bytes.into());
+        self
+    }
+
+    /// Runs it, whatever its exit status.
+    pub fn output(mut self) -> Result<Output, GitError> {
+        self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let Some(input) = self.input.take() else {
+            return self.command.output().map_err(GitError::NoGit);
+        };
+        let mut child = self.command.stdin(Stdio::piped()).spawn().map_err(GitError::NoGit)?;
+        let mut pipe = child.stdin.take().expect("stdin was piped");
+        let writer = std::thread::spawn(move || pipe.write_all(&input));
+        let output = child.wait_with_output().map_err(GitError::NoGit)?;
+        // A git that stopped reading early says why in its own status.
+        let _ = writer.join();
+        Ok(output)
+    }
+
+    /// Runs it; standard output without its last line end when it succeeds.
+    pub fn run(self) -> Result<String, GitError> {
+        let words: Vec<String> = self.words.iter().take(4).map(|w| w.to_string_lossy().into_owned()).collect();
+        let output = self.output()?;
+        if !output.status.success() {
+            let mut text = String::from_utf8_lossy(&output.stderr).trim().to_string();
+            if text.is_empty() {
+                text = String::from_utf8_lossy(&output.stdout).trim().to_string();
+            }
+            return Err(GitError::Command {
+                command: words.join(" "),
+                status: output.status.to_string(),
+                output: text,
+            });
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).trim_end_matches('\n').to_string())
+    }
+
+    /// Runs it; whether it exited with 0.
+    pub fn succeeds(self) -> Result<bool, GitError> {
+        Ok(self.output()?.status.success())
+    }
+}
+
+impl Repo {
+    /// The real git in this repository's work tree (in the git directory of a bare one).
+    pub fn run_git(&self) -> Git {
+        Git::at(self.inner.workdir().unwrap_or(self.git_dir()))
+    }
+
+    /// Where git's hooks are, `core.hooksPath` included.
+    pub fn hooks_dir(&self) -> Result<PathBuf, GitError> {
+        let path = self.run_git().args(["rev-parse", "--git-path", "hooks"]).run()?;
+        Ok(self.inner.workdir().unwrap_or(self.git_dir()).join(path))
+    }
+
+    /// Commits what is in the index, with this message read as it is.
+    pub fn commit_index(&self, message: &str, extra: &[&str]) -> Result<Oid, GitError> {
+        self.run_git().args(["commit", "--quiet", "--cleanup=verbatim", "-F", "-"]).args(extra).stdin(message).run()?;
+        self.resolve("HEAD")
+    }
+}

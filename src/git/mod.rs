@@ -1,0 +1,242 @@
+//! The only place that touches libgit2 or starts git.
+//!
+//! Reading is libgit2; everything that changes a work tree, merges, reverts or commits is the real `git`
+//! ([`command`]), so that hooks, signing, filters and the user's configuration hold. No type of libgit2 leaves this
+//! module.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | [`command`] | starts the real `git` |
+//! | [`history`] | commits, trees, ranges |
+//! | [`refs`] | HEAD, branches, compare-and-swap of refs |
+//! | [`change`] | diffs, patch ids, what is uncommitted |
+
+pub mod change;
+pub mod command;
+pub mod history;
+pub mod refs;
+
+use crate::error::{Exit, Explain};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// The id of an object, in hexadecimal.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Oid(String);
+
+impl Oid {
+    /// Reads a full id: 40 (SHA-1) or 64 (SHA-256) hexadecimal digits.
+    pub fn parse(text: &str) -> Option<Oid> {
+        let hex = text.bytes().all(|b| b.is_ascii_hexdigit());
+        (hex && matches!(text.len(), 40 | 64)).then(|| Oid(text.to_ascii_lowercase()))
+    }
+    /// All digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+    /// The first ten digits, for people.
+    pub fn short(&self) -> &str {
+        &self.0[..10]
+    }
+    pub(crate) fn raw(&self) -> Result<git2::Oid, GitError> {
+        Ok(git2::Oid::from_str(&self.0)?)
+    }
+}
+
+impl From<git2::Oid> for Oid {
+    fn from(id: git2::Oid) -> Self {
+        Oid(id.to_string())
+    }
+}
+
+impl TryFrom<String> for Oid {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        Oid::parse(&text).ok_or_else(|| format!("'{text}' is not an object id"))
+    }
+}
+
+impl From<Oid> for String {
+    fn from(id: Oid) -> Self {
+        id.0
+    }
+}
+
+impl fmt::Display for Oid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A name and an address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Person {
+    /// Name.
+    pub name: String,
+    /// E-mail address.
+    pub email: String,
+}
+
+/// What can go wrong with git.
+#[derive(Debug, thiserror::Error)]
+pub enum GitError {
+    /// No repository here or above.
+    #[error("{} is not in a git repository", .0.display())]
+    NotARepository(PathBuf),
+    /// A bare repository where a work tree is needed.
+    #[error("{} is a bare repository: there is no work tree here", .0.display())]
+    Bare(PathBuf),
+    /// The current branch has no commit yet.
+    #[error("branch '{0}' has no commit yet")]
+    Unborn(String),
+    /// HEAD is not on a branch.
+    #[error("HEAD is detached at {0}")]
+    Detached(String),
+    /// A name that resolves to no commit.
+    #[error("'{0}' names no commit")]
+    UnknownRef(String),
+    /// The repository uses something that libgit2 cannot read.
+    #[error("this repository cannot be read: {0}")]
+    Unsupported(String),
+    /// No name and address are configured.
+    #[error("git does not know who you are")]
+    NoIdentity,
+    /// Another writer was first, again and again.
+    #[error("{0} was changed by another process at the same time")]
+    Contended(String),
+    /// The real git failed.
+    #[error("git {command} failed ({status})")]
+    Command {
+        /// Its arguments.
+        command: String,
+        /// `exit status 1`.
+        status: String,
+        /// The end of what it printed.
+        output: String,
+    },
+    /// The real git could not be started.
+    #[error("git could not be started")]
+    NoGit(#[source] std::io::Error),
+    /// A file under the git directory could not be read or written.
+    #[error("{}", path.display())]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Anything else that libgit2 says.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl From<git2::Error> for GitError {
+    fn from(error: git2::Error) -> Self {
+        GitError::Other(error.message().to_string())
+    }
+}
+
+impl Explain for GitError {
+    fn exit(&self) -> Exit {
+        match self {
+            GitError::UnknownRef(_) => Exit::Usage,
+            _ => Exit::State,
+        }
+    }
+    fn why(&self) -> Option<String> {
+        match self {
+            GitError::Command { output, .. } if !output.is_empty() => Some(output.clone()),
+            GitError::NoIdentity => Some("user.name and user.email are not set".into()),
+            _ => None,
+        }
+    }
+    fn next(&self) -> Option<String> {
+        Some(match self {
+            GitError::NotARepository(_) => "git init, or give the repository with -C DIR".into(),
+            GitError::Bare(_) => "git clone it, and run git verdict in the clone".into(),
+            GitError::Unborn(_) => "git commit".into(),
+            GitError::Detached(_) => "git switch BRANCH".into(),
+            GitError::UnknownRef(_) => "git branch --all".into(),
+            GitError::NoIdentity => "git config user.name NAME && git config user.email ADDRESS".into(),
+            GitError::Contended(_) => "the same command again".into(),
+            _ => return None,
+        })
+    }
+}
+
+/// An opened repository.
+pub struct Repo {
+    pub(crate) inner: git2::Repository,
+    git_dir: PathBuf,
+    common_dir: PathBuf,
+}
+
+impl fmt::Debug for Repo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Repo").field("git_dir", &self.git_dir).finish_non_exhaustive()
+    }
+}
+
+impl Repo {
+    /// Opens the repository that `dir` is in; `GIT_DIR` and its kin are honoured as git does.
+    pub fn discover(dir: &Path) -> Result<Repo, GitError> {
+        let opened = if std::env::var_os("GIT_DIR").is_some() {
+            git2::Repository::open_from_env()
+        } else {
+            git2::Repository::discover(dir)
+        };
+        let inner = opened.map_err(|error| match error.code() {
+            git2::ErrorCode::NotFound => GitError::NotARepository(dir.to_path_buf()),
+            git2::ErrorCode::Owner => GitError::Unsupported(format!(
+                "it belongs to another user (git config --global --add safe.directory {})",
+                dir.display()
+            )),
+            _ => GitError::Unsupported(error.message().to_string()),
+        })?;
+        let git_dir = inner.path().to_path_buf();
+        let common_dir = inner.commondir().to_path_buf();
+        Ok(Repo { inner, git_dir, common_dir })
+    }
+
+    /// The root of the work tree.
+    pub fn workdir(&self) -> Result<&Path, GitError> {
+        self.inner.workdir().ok_or_else(|| GitError::Bare(self.git_dir.clone()))
+    }
+
+    /// The git directory of this work tree (`.git`, or `.git/worktrees/<name>` in a linked one).
+    pub fn git_dir(&self) -> &Path {
+        &self.git_dir
+    }
+
+    /// The git directory that all worktrees share.
+    pub fn common_dir(&self) -> &Path {
+        &self.common_dir
+    }
+
+    /// git-verdict's own folder under the shared git directory; made when it is missing.
+    pub fn verdict_dir(&self) -> Result<PathBuf, GitError> {
+        let path = self.common_dir.join("verdict");
+        std::fs::create_dir_all(&path).map_err(|source| GitError::Io { path: path.clone(), source })?;
+        Ok(path)
+    }
+
+    /// Who the configuration says the user is; `GIT_AUTHOR_NAME` and `GIT_AUTHOR_EMAIL` win, as in git.
+    pub fn person(&self) -> Result<Person, GitError> {
+        let variable = |name: &str| std::env::var(name).ok().filter(|v| !v.trim().is_empty());
+        let config = self.inner.config()?;
+        let name = variable("GIT_AUTHOR_NAME").or_else(|| config.get_string("user.name").ok());
+        let email = variable("GIT_AUTHOR_EMAIL").or_else(|| config.get_string("user.email").ok());
+        match (name, email) {
+            (Some(name), Some(email)) => Ok(Person { name, email }),
+            _ => Err(GitError::NoIdentity),
+        }
+    }
+
+    /// A value of git's configuration.
+    pub fn config_value(&self, key: &str) -> Option<String> {
+        self.inner.config().ok()?.get_string(key).ok()
+    }
+}

@@ -1,0 +1,89 @@
+//! HEAD, branches, and compare-and-swap of refs.
+
+use super::{GitError, Oid, Repo};
+
+/// Where HEAD is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Head {
+    /// On a branch with this short name, at this commit.
+    Branch {
+        /// `main`.
+        name: String,
+        /// Its tip.
+        commit: Oid,
+    },
+    /// On a branch with no commit yet.
+    Unborn(String),
+    /// On no branch.
+    Detached(Oid),
+}
+
+impl Repo {
+    /// Where HEAD is.
+    pub fn head(&self) -> Result<Head, GitError> {
+        let reference = self.inner.find_reference("HEAD")?;
+        let Some(target) = reference.symbolic_target_bytes() else {
+            let id = reference.target().ok_or_else(|| GitError::Other("HEAD points nowhere".into()))?;
+            return Ok(Head::Detached(id.into()));
+        };
+        let target = String::from_utf8_lossy(target).into_owned();
+        let name = target.strip_prefix("refs/heads/").unwrap_or(&target).to_string();
+        Ok(match self.find_ref(&target)? {
+            Some(commit) => Head::Branch { name, commit },
+            None => Head::Unborn(name),
+        })
+    }
+
+    /// The branch that HEAD is on, and its tip; an error when it is detached or unborn.
+    pub fn current_branch(&self) -> Result<(String, Oid), GitError> {
+        match self.head()? {
+            Head::Branch { name, commit } => Ok((name, commit)),
+            Head::Unborn(name) => Err(GitError::Unborn(name)),
+            Head::Detached(id) => Err(GitError::Detached(id.short().to_string())),
+        }
+    }
+
+    /// What a full ref name (`refs/heads/main`) points at.
+    pub fn find_ref(&self, name: &str) -> Result<Option<Oid>, GitError> {
+        match self.inner.refname_to_id(name) {
+            Ok(id) => Ok(Some(id.into())),
+            Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The tip of a branch given by its short name.
+    pub fn branch(&self, name: &str) -> Result<Option<Oid>, GitError> {
+        self.find_ref(&format!("refs/heads/{name}"))
+    }
+
+    /// Sets a ref if it still holds `expected` (`None`: if it does not exist). False when another writer was first.
+    pub fn swap_ref(&self, name: &str, new: &Oid, expected: Option<&Oid>, reason: &str) -> Result<bool, GitError> {
+        let done = match expected {
+            Some(old) => self.inner.reference_matching(name, new.raw()?, true, old.raw()?, reason),
+            None => self.inner.reference(name, new.raw()?, false, reason),
+        };
+        match done {
+            Ok(_) => Ok(true),
+            Err(error) => match error.code() {
+                git2::ErrorCode::Modified
+                | git2::ErrorCode::Exists
+                | git2::ErrorCode::Locked
+                | git2::ErrorCode::NotFound => Ok(false),
+                _ => Err(error.into()),
+            },
+        }
+    }
+
+    /// Full names and targets of the refs under a prefix such as `refs/heads/verdict/`.
+    pub fn refs_under(&self, prefix: &str) -> Result<Vec<(String, Oid)>, GitError> {
+        let mut found = Vec::new();
+        for reference in self.inner.references_glob(&format!("{prefix}*"))? {
+            let reference = reference?;
+            if let Some(id) = reference.target() {
+                found.push((String::from_utf8_lossy(reference.name_bytes()).into_owned(), id.into()));
+            }
+        }
+        Ok(found)
+    }
+}

@@ -1,0 +1,39 @@
+//! git-verdict turns an optimization attempt into a measured experiment on a branch, and its outcome into
+//! history the whole team can read.
+//!
+//! Data flows one way, and no module calls back up this line:
+//!
+//! ```text
+//! config -> measure (plan, samples) -> stats (comparison) -> policy (recommendation)
+//!        -> decision (verdict, landing) -> ledger (record) -> render (text)
+//! ```
+//!
+//! | module | its one reason to change |
+//! |---|---|
+//! | [`units`] | how quantities are parsed, converted and printed |
+//! | [`error`] | how a failure is explained: what, why, what to try, exit code |
+//! | [`config`] | the format of `verdict.toml` |
+//! | [`git`] | how git is read (libgit2) and driven (the real `git`) |
+//! | [`measure`] | how a sample is taken |
+//! | [`stats`] | how a noisy difference is decided: pure mathematics |
+//! | [`policy`] | how a comparison becomes a recommendation |
+//! | [`experiment`] | the life of an experiment: states and what may follow what |
+//! | [`ledger`] | how records are stored, merged and found |
+//! | [`decision`] | how a verdict lands in history, and is resumed or undone |
+//! | [`render`] | what people read |
+//! | [`hooks`] | the git hooks |
+//! | [`cli`] | arguments and presentation, one file per command |
+
+pub mod cli;
+pub mod config;
+pub mod decision;
+pub mod error;
+pub mod experiment;
+pub mod git;
+pub mod hooks;
+pub mod ledger;
+pub mod measure;
+pub mod policy;
+pub mod render;
+pub mod stats;
+pub mod units;

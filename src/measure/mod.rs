@@ -1,0 +1,256 @@
+//! Takes samples: base and candidate in worktrees of their own, in random order within each round.
+//!
+//! [`run`] is given a [`Plan`] and a rule that says after each round whether more are needed; it knows nothing of
+//! statistics. Samples are appended to a session file as they come, so an interrupted run goes on where it stopped.
+
+pub mod environment;
+pub mod interrupt;
+pub mod runner;
+pub mod session;
+pub mod source;
+pub mod worktree;
+
+use crate::config::{Config, Metric};
+use crate::git::Oid;
+use environment::Environment;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::time::Duration;
+use ulid::Ulid;
+
+/// One tree that is measured.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Side {
+    /// `base`, `candidate`, or the name of an experiment when there are more than two.
+    pub name: String,
+    /// The commit checked out.
+    pub commit: Oid,
+    /// Its tree.
+    pub tree: Oid,
+}
+
+/// What is to be measured.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The experiment that this measures, if any: the key that finds an interrupted session again.
+    pub key: String,
+    /// At least two sides; the first is the base.
+    pub sides: Vec<Side>,
+    /// Steps, metrics and checks (the candidate's configuration).
+    pub config: Config,
+    /// Only these metrics; all when empty.
+    pub only: Vec<String>,
+    /// At most so many rounds (a round is one run of each side).
+    pub max_rounds: Option<usize>,
+    /// No new round after this long.
+    pub budget: Option<Duration>,
+    /// Seed of the order within rounds; recorded.
+    pub seed: u64,
+    /// Whether to run the checks on every side but the base.
+    pub checks: bool,
+}
+
+impl Plan {
+    /// The metrics that this plan measures, in the order of the configuration.
+    pub fn metrics(&self) -> impl Iterator<Item = &Metric> {
+        self.config.metrics.iter().filter(|m| self.only.is_empty() || self.only.contains(&m.name))
+    }
+}
+
+/// One reading of all metrics on one side.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sample {
+    /// Which round, from 0.
+    pub round: usize,
+    /// Place within the round, from 0.
+    pub place: usize,
+    /// Index into [`Plan::sides`].
+    pub side: usize,
+    /// Seconds since the epoch when it began.
+    pub at: f64,
+    /// Metric name -> value in the base unit.
+    pub values: BTreeMap<String, f64>,
+}
+
+/// How a check ended on a side.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CheckResult {
+    /// The check's name.
+    pub name: String,
+    /// Index into [`Plan::sides`].
+    pub side: usize,
+    /// Whether it succeeded.
+    pub passed: bool,
+    /// How long it took.
+    pub seconds: f64,
+    /// `exit status 1`, `killed by signal 9`, `timed out after 30 s`.
+    pub outcome: String,
+    /// The end of its output.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub tail: String,
+}
+
+/// All that a session brought home.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Measurement {
+    /// The session's id.
+    pub id: Ulid,
+    /// The sides; the first is the base.
+    pub sides: Vec<Side>,
+    /// Seed of the order within rounds.
+    pub seed: u64,
+    /// Hex SHA-256 of the configuration.
+    pub config_hash: String,
+    /// The machine it ran on.
+    pub environment: Environment,
+    /// Every sample, in the order taken.
+    pub samples: Vec<Sample>,
+    /// Every check that was run.
+    pub checks: Vec<CheckResult>,
+}
+
+impl Measurement {
+    /// The readings of one metric as complete rounds of two sides: `(first, second)` pairs in round order.
+    pub fn pairs(&self, metric: &str, first: usize, second: usize) -> Vec<(f64, f64)> {
+        pairs(&self.samples, metric, first, second)
+    }
+}
+
+/// The readings of one metric as complete rounds of two sides, in round order.
+pub fn pairs(samples: &[Sample], metric: &str, first: usize, second: usize) -> Vec<(f64, f64)> {
+    let mut rounds: BTreeMap<usize, (Option<f64>, Option<f64>)> = BTreeMap::new();
+    for sample in samples {
+        let Some(&value) = sample.values.get(metric) else { continue };
+        let slot = rounds.entry(sample.round).or_default();
+        if sample.side == first {
+            slot.0 = Some(value);
+        }
+        if sample.side == second {
+            slot.1 = Some(value);
+        }
+    }
+    rounds.into_values().filter_map(|(a, b)| a.zip(b)).collect()
+}
+
+/// What the stop rule says after a round.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Next {
+    /// Take at least so many more rounds before asking again; an estimate of all that may be needed, for the time left.
+    More {
+        /// Rounds until the rule wants to look again, at least 1.
+        rounds: usize,
+        /// Rounds that are likely needed in all from here.
+        expected: usize,
+    },
+    /// Enough.
+    Stop,
+}
+
+/// What happens while measuring, for whoever shows it.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// Something begins: `base: build`, `candidate: check tests`.
+    Begin {
+        /// The side's name.
+        side: &'a str,
+        /// The step, check or metric.
+        what: &'a str,
+        /// Round, from 0; none for checks and preparation.
+        round: Option<usize>,
+    },
+    /// A sample was taken and saved.
+    Sampled {
+        /// The sample.
+        sample: &'a Sample,
+        /// All samples up to now, the new one included.
+        all: &'a [Sample],
+        /// How long is likely left.
+        left: Option<Duration>,
+    },
+    /// A check ended.
+    Checked(&'a CheckResult),
+    /// Something the user should know: a session goes on where it stopped, a metric varies that should be exact.
+    Note(String),
+}
+
+/// Takes the samples of a plan. `rule` is asked after the first round and then as often as it wants; `observe` is told
+/// all that happens.
+pub fn run(
+    _repo: &crate::git::Repo,
+    _plan: &Plan,
+    _rule: &mut dyn FnMut(&[Sample]) -> Next,
+    _observe: &mut dyn FnMut(Event<'_>),
+) -> Result<Measurement, MeasureError> {
+    todo!()
+}
+
+/// Why measuring failed. Nothing is left behind in any of these cases but the samples already taken.
+#[derive(Debug, thiserror::Error)]
+pub enum MeasureError {
+    /// A step failed, timed out or could not be started.
+    #[error("{side}: {what} failed: {outcome}")]
+    Step {
+        /// The side's name.
+        side: String,
+        /// `step build`.
+        what: String,
+        /// `exit status 1`, `timed out after 30 s`, `no such command: dokcer`.
+        outcome: String,
+        /// The end of its output.
+        tail: String,
+    },
+    /// A metric gave no usable number.
+    #[error("{side}: metric '{metric}': {problem}")]
+    Metric {
+        /// The side's name.
+        side: String,
+        /// The metric's name.
+        metric: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Ctrl-C, SIGTERM or SIGHUP. The session is saved.
+    #[error("interrupted after {rounds} complete rounds")]
+    Interrupted {
+        /// Complete rounds that are saved.
+        rounds: usize,
+    },
+    /// git failed.
+    #[error(transparent)]
+    Git(#[from] crate::git::GitError),
+    /// A file could not be read or written.
+    #[error("{path}")]
+    Io {
+        /// Which.
+        path: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl crate::error::Explain for MeasureError {
+    fn exit(&self) -> crate::error::Exit {
+        use crate::error::Exit;
+        match self {
+            MeasureError::Step { .. } | MeasureError::Metric { .. } => Exit::Step,
+            MeasureError::Interrupted { .. } => Exit::Interrupted,
+            MeasureError::Git(inner) => inner.exit(),
+            MeasureError::Io { .. } => Exit::State,
+        }
+    }
+    fn why(&self) -> Option<String> {
+        match self {
+            MeasureError::Step { tail, .. } if !tail.is_empty() => Some(format!("the end of its output:\n{tail}")),
+            MeasureError::Git(inner) => inner.why(),
+            _ => None,
+        }
+    }
+    fn next(&self) -> Option<String> {
+        match self {
+            MeasureError::Interrupted { .. } => Some("git verdict measure (goes on where it stopped)".into()),
+            MeasureError::Git(inner) => inner.next(),
+            _ => None,
+        }
+    }
+}

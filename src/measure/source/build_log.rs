@@ -1,0 +1,1 @@
+//! Build logs to step times.

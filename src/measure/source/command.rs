@@ -1,0 +1,1 @@
+//! A number printed by a command.

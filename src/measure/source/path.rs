@@ -1,0 +1,1 @@
+//! The size of a file, a folder, or all that a glob matches.

@@ -1,0 +1,263 @@
+//! Quantities: how they are parsed, converted and printed.
+//!
+//! Newtypes keep a size from being added to a time. Base units are the byte and the second; decimal prefixes are SI
+//! (kB = 1000 B), binary ones are IEC 80000-13 (KiB = 1024 B).
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::time::Duration;
+
+/// A size in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Bytes(pub u64);
+
+/// A time in seconds.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Seconds(pub f64);
+
+/// A dimensionless ratio; 0.05 is five percent.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Ratio(pub f64);
+
+impl From<Duration> for Seconds {
+    fn from(d: Duration) -> Self {
+        Seconds(d.as_secs_f64())
+    }
+}
+
+/// The unit of a metric. Serialised as its symbol: `"B"`, `"s"`, `""` for a plain count, anything else as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub enum Unit {
+    /// Bytes; readings are whole numbers.
+    Bytes,
+    /// Seconds.
+    Seconds,
+    /// A plain number.
+    Count,
+    /// A unit of the user's own, such as `req/s`.
+    Custom(String),
+}
+
+impl From<String> for Unit {
+    fn from(s: String) -> Self {
+        match s.as_str() {
+            "B" => Unit::Bytes,
+            "s" => Unit::Seconds,
+            "" => Unit::Count,
+            _ => Unit::Custom(s),
+        }
+    }
+}
+
+impl From<Unit> for String {
+    fn from(u: Unit) -> Self {
+        u.symbol().to_string()
+    }
+}
+
+impl Unit {
+    /// The symbol of the base unit: `B`, `s`, nothing, or the user's own.
+    pub fn symbol(&self) -> &str {
+        match self {
+            Unit::Bytes => "B",
+            Unit::Seconds => "s",
+            Unit::Count => "",
+            Unit::Custom(s) => s,
+        }
+    }
+
+    /// A value of this unit for a person: `3.6 GB`, `872.1 s`, `14.5 min`, `1.2 ms`, `1250 req/s`.
+    pub fn show(&self, value: f64) -> String {
+        match self {
+            Unit::Bytes => show_bytes(value),
+            Unit::Seconds => show_seconds(value),
+            Unit::Count => significant(value),
+            Unit::Custom(s) => format!("{} {s}", significant(value)),
+        }
+    }
+
+    /// A difference of this unit for a person, always signed: `-0.3 GB`, `+6.0 min`.
+    pub fn show_change(&self, value: f64) -> String {
+        let sign = if value < 0.0 { "-" } else { "+" };
+        format!("{sign}{}", self.show(value.abs()))
+    }
+}
+
+impl fmt::Display for Unit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.symbol())
+    }
+}
+
+const BYTE_UNITS: &[(&str, f64)] = &[
+    ("B", 1.0),
+    ("kB", 1e3),
+    ("MB", 1e6),
+    ("GB", 1e9),
+    ("TB", 1e12),
+    ("KiB", 1024.0),
+    ("MiB", 1_048_576.0),
+    ("GiB", 1_073_741_824.0),
+    ("TiB", 1_099_511_627_776.0),
+];
+
+const TIME_UNITS: &[(&str, f64)] =
+    &[("ns", 1e-9), ("us", 1e-6), ("µs", 1e-6), ("ms", 1e-3), ("s", 1.0), ("min", 60.0), ("m", 60.0), ("h", 3600.0)];
+
+/// Why a quantity could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum QuantityError {
+    /// No number at the front.
+    #[error("'{0}' does not start with a number")]
+    NoNumber(String),
+    /// The number is negative, infinite or not a number.
+    #[error("'{0}' is not a finite number of zero or more")]
+    NotFinite(String),
+    /// The unit is not known; the nearest known one follows.
+    #[error("unknown unit '{unit}', did you mean '{nearest}'?")]
+    UnknownUnit {
+        /// The word that was read.
+        unit: String,
+        /// The nearest known unit.
+        nearest: &'static str,
+    },
+    /// A size where a time was wanted, or the other way round.
+    #[error("'{0}' has the wrong kind of unit here")]
+    WrongKind(String),
+}
+
+/// Splits `"1.5 GB"` into 1.5 and `"GB"`.
+pub fn split_quantity(text: &str) -> Result<(f64, &str), QuantityError> {
+    let text = text.trim();
+    let end = text
+        .char_indices()
+        .find(|&(i, c)| {
+            let exponent = (c == 'e' || c == 'E')
+                && text[i + 1..].starts_with(|n: char| n.is_ascii_digit() || n == '-' || n == '+')
+                && i > 0;
+            let after_exponent = (c == '-' || c == '+') && i > 0 && matches!(text.as_bytes()[i - 1], b'e' | b'E');
+            !(c.is_ascii_digit() || c == '.' || (i == 0 && (c == '-' || c == '+')) || exponent || after_exponent)
+        })
+        .map_or(text.len(), |(i, _)| i);
+    let number: f64 = text[..end].parse().map_err(|_| QuantityError::NoNumber(text.to_string()))?;
+    if !number.is_finite() || number < 0.0 {
+        return Err(QuantityError::NotFinite(text.to_string()));
+    }
+    Ok((number, text[end..].trim()))
+}
+
+/// Reads a quantity with its unit: `"4 GB"` is 4e9 and [`Unit::Bytes`], `"1 min"` is 60 and [`Unit::Seconds`].
+/// A bare number is a [`Unit::Count`].
+pub fn parse_quantity(text: &str) -> Result<(f64, Unit), QuantityError> {
+    let (number, unit) = split_quantity(text)?;
+    if unit.is_empty() {
+        return Ok((number, Unit::Count));
+    }
+    if let Some((_, factor)) = BYTE_UNITS.iter().find(|(name, _)| *name == unit) {
+        return Ok((number * factor, Unit::Bytes));
+    }
+    if let Some((_, factor)) = TIME_UNITS.iter().find(|(name, _)| *name == unit) {
+        return Ok((number * factor, Unit::Seconds));
+    }
+    Err(QuantityError::UnknownUnit { unit: unit.to_string(), nearest: nearest_unit(unit) })
+}
+
+/// Reads a duration such as `"30m"`, `"10 min"` or `"90 s"`.
+pub fn parse_duration(text: &str) -> Result<Duration, QuantityError> {
+    match parse_quantity(text)? {
+        (value, Unit::Seconds) => {
+            Duration::try_from_secs_f64(value).map_err(|_| QuantityError::NotFinite(text.to_string()))
+        }
+        _ => Err(QuantityError::WrongKind(text.to_string())),
+    }
+}
+
+fn nearest_unit(word: &str) -> &'static str {
+    let score = |name: &str| {
+        let exact_case = strsim::damerau_levenshtein(word, name) * 2;
+        let any_case = strsim::damerau_levenshtein(&word.to_lowercase(), &name.to_lowercase()) * 3;
+        exact_case.min(any_case + 1)
+    };
+    BYTE_UNITS.iter().chain(TIME_UNITS).map(|(name, _)| *name).min_by_key(|name| score(name)).unwrap_or("B")
+}
+
+fn show_bytes(value: f64) -> String {
+    match value.abs() {
+        v if v < 1e3 => format!("{value:.0} B"),
+        v if v < 999_950.0 => format!("{:.1} kB", value / 1e3),
+        v if v < 999_950_000.0 => format!("{:.1} MB", value / 1e6),
+        v if v < 999_950_000_000.0 => format!("{:.2} GB", value / 1e9),
+        _ => format!("{:.2} TB", value / 1e12),
+    }
+}
+
+fn show_seconds(value: f64) -> String {
+    match value.abs() {
+        0.0 => "0 s".to_string(),
+        v if v < 999.5e-9 => format!("{:.0} ns", value * 1e9),
+        v if v < 999.5e-6 => format!("{:.1} µs", value * 1e6),
+        v if v < 0.9995 => format!("{:.1} ms", value * 1e3),
+        v if v < 99.995 => format!("{value:.2} s"),
+        v if v < 7200.0 => {
+            if v < 600.0 {
+                format!("{value:.1} s")
+            } else {
+                format!("{:.1} min", value / 60.0)
+            }
+        }
+        _ => format!("{:.1} h", value / 3600.0),
+    }
+}
+
+fn significant(value: f64) -> String {
+    if value == value.trunc() && value.abs() < 1e15 {
+        return format!("{value:.0}");
+    }
+    let digits = (3 - value.abs().log10().floor() as i32).clamp(0, 9) as usize;
+    format!("{value:.digits$}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_and_times_are_read_in_base_units() {
+        assert_eq!(parse_quantity("50 MB"), Ok((50e6, Unit::Bytes)));
+        assert_eq!(parse_quantity("1KiB"), Ok((1024.0, Unit::Bytes)));
+        assert_eq!(parse_quantity("1.5 min"), Ok((90.0, Unit::Seconds)));
+        assert_eq!(parse_quantity("2e3"), Ok((2000.0, Unit::Count)));
+        assert_eq!(parse_duration("30m"), Ok(Duration::from_secs(1800)));
+    }
+
+    #[test]
+    fn an_unknown_unit_names_the_nearest_one() {
+        for (word, nearest) in [("Mb", "MB"), ("gb", "GB"), ("sec", "s"), ("mins", "min"), ("kb", "kB")] {
+            match parse_quantity(&format!("1 {word}")) {
+                Err(QuantityError::UnknownUnit { nearest: n, .. }) => assert_eq!(n, nearest, "for {word}"),
+                other => panic!("{word}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn negative_and_infinite_quantities_are_refused() {
+        assert!(matches!(parse_quantity("-1 MB"), Err(QuantityError::NotFinite(_))));
+        assert!(matches!(parse_quantity("1e999 s"), Err(QuantityError::NotFinite(_))));
+        assert!(matches!(parse_quantity("MB"), Err(QuantityError::NoNumber(_))));
+    }
+
+    #[test]
+    fn people_see_a_unit_that_fits_the_value() {
+        assert_eq!(Unit::Bytes.show(3.6e9), "3.60 GB");
+        assert_eq!(Unit::Bytes.show_change(-300e6), "-300.0 MB");
+        assert_eq!(Unit::Seconds.show_change(360.0), "+360.0 s");
+        assert_eq!(Unit::Seconds.show(872.1), "14.5 min");
+        assert_eq!(Unit::Seconds.show(0.0012), "1.2 ms");
+        assert_eq!(Unit::Custom("req/s".into()).show(1250.0), "1250 req/s");
+    }
+}
