@@ -2,11 +2,13 @@
 //!
 //! An [`Experiment`] is folded from the events of the ledger; nothing of it is stored elsewhere but its branch.
 
+use crate::config::RevertMode;
 use crate::error::{Exit, Explain};
 use crate::git::Oid;
-use crate::ledger::event::{Decided, Event, Measured, Opened, Verdict};
+use crate::ledger::event::{Decided, Event, Fact, Measured, Opened, Verdict};
 use chrono::{DateTime, FixedOffset};
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 use ulid::Ulid;
 
 /// Where branches of experiments live: `verdict/<name>`.
@@ -62,6 +64,36 @@ impl Experiment {
     pub fn branch(&self) -> &str {
         &self.opened.branch
     }
+    /// Takes in a later event.
+    fn follow(&mut self, event: Event) {
+        match event.fact {
+            Fact::Opened(_) => {}
+            Fact::Measured(measured) => {
+                self.measured.push((event.id, *measured));
+                if self.state == State::Open {
+                    self.state = State::Measured;
+                }
+            }
+            Fact::Decided(decided) => {
+                self.state = match (decided.verdict, decided.mode) {
+                    (Verdict::Keep, _) => State::Kept,
+                    (Verdict::Revert, Some(RevertMode::Archive)) => State::Archived,
+                    (Verdict::Revert, _) => State::Reverted,
+                };
+                self.decided = Some((event.id, event.at, *decided));
+            }
+            Fact::Abandoned { .. } => {
+                if self.decided.is_none() {
+                    self.state = State::Abandoned;
+                }
+            }
+        }
+    }
+    /// Whether its id or that of one of its records begins so.
+    fn has_id(&self, prefix: &str) -> bool {
+        let records = self.measured.iter().map(|(id, _)| id).chain(self.decided.iter().map(|(id, _, _)| id));
+        records.chain([&self.id]).any(|id| id.to_string().starts_with(prefix))
+    }
     /// The verdict in force.
     pub fn verdict(&self) -> Option<Verdict> {
         self.decided.as_ref().map(|(_, _, decided)| decided.verdict)
@@ -73,27 +105,102 @@ impl Experiment {
 pub struct Book {
     /// The experiments.
     pub experiments: Vec<Experiment>,
+    /// Events of experiments whose opening is not in the ledger, oldest first.
+    pub orphans: Vec<Event>,
 }
 
 impl Book {
     /// Folds events (oldest first) into experiments. Events of an experiment whose opening is missing are set aside.
-    pub fn fold(_events: impl IntoIterator<Item = Event>) -> Book {
-        todo!()
+    ///
+    /// An opening counts wherever it stands, because the clocks of two machines may disagree; the first one of an
+    /// experiment holds. The newest decision is in force, and an experiment that was ever decided is not given up.
+    pub fn fold(events: impl IntoIterator<Item = Event>) -> Book {
+        let mut book = Book::default();
+        let mut places: HashMap<Ulid, usize> = HashMap::new();
+        let mut later = Vec::new();
+        for event in events {
+            let Event { at, experiment, name, fact: Fact::Opened(opened), .. } = event else {
+                later.push(event);
+                continue;
+            };
+            places.entry(experiment).or_insert_with(|| {
+                book.experiments.push(Experiment {
+                    id: experiment,
+                    name,
+                    opened_at: at,
+                    opened,
+                    measured: Vec::new(),
+                    decided: None,
+                    state: State::Open,
+                });
+                book.experiments.len() - 1
+            });
+        }
+        for event in later {
+            match places.get(&event.experiment) {
+                Some(&place) => book.experiments[place].follow(event),
+                None => book.orphans.push(event),
+            }
+        }
+        book
     }
-    /// The newest experiment of that name, or the one with that id.
-    pub fn find(&self, _name: &str) -> Result<&Experiment, ExperimentError> {
-        todo!()
+
+    /// The newest experiment of that name, or the one with that id or with a record of that id. Of an id, the first six
+    /// characters or more are enough when only one begins so.
+    pub fn find(&self, name: &str) -> Result<&Experiment, ExperimentError> {
+        if let Some(found) = self.experiments.iter().rev().find(|e| e.name == name) {
+            return Ok(found);
+        }
+        let upper = name.to_ascii_uppercase();
+        if (6..=26).contains(&upper.len()) && upper.bytes().all(|b| b.is_ascii_alphanumeric()) {
+            let mut found: Vec<&Experiment> = self.experiments.iter().filter(|e| e.has_id(&upper)).collect();
+            match (found.pop(), found.is_empty()) {
+                (Some(one), true) => return Ok(one),
+                (Some(_), false) => {
+                    return Err(ExperimentError::Ambiguous { prefix: name.into(), count: found.len() + 1 });
+                }
+                (None, _) => {}
+            }
+        }
+        let nearest = crate::config::nearest(name, self.experiments.iter().map(|e| e.name.as_str()));
+        Err(ExperimentError::Unknown { name: name.into(), nearest: nearest.map(String::from) })
     }
-    /// The open experiment whose branch this is.
-    pub fn on_branch(&self, _branch: &str) -> Option<&Experiment> {
-        todo!()
+
+    /// The open experiment whose branch this is (a short name, such as `verdict/multi-stage`).
+    pub fn on_branch(&self, branch: &str) -> Option<&Experiment> {
+        self.experiments.iter().rev().find(|e| e.is_open() && e.branch() == branch)
+    }
+
+    /// The experiment with exactly this id.
+    pub fn by_id(&self, id: Ulid) -> Option<&Experiment> {
+        self.experiments.iter().find(|e| e.id == id)
     }
 }
 
+/// The longest name, in bytes.
+const MAX_NAME: usize = 80;
+
 /// Checks that a name is a slug: lower-case letters, digits, `.`, `_` and `-`, beginning with a letter or digit, and a legal
 /// part of a branch name.
-pub fn check_name(_name: &str) -> Result<(), ExperimentError> {
-    todo!()
+pub fn check_name(name: &str) -> Result<(), ExperimentError> {
+    let odd = |c: &char| !(c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-'));
+    let problem = if name.is_empty() {
+        "it is empty".to_string()
+    } else if name.len() > MAX_NAME {
+        format!("it has {} bytes, at most {MAX_NAME} are allowed", name.len())
+    } else if let Some(c) = name.chars().find(odd) {
+        format!("{c:?} is no lower-case letter, digit, '.', '_' or '-'")
+    } else if !name.starts_with(|c: char| c.is_ascii_alphanumeric()) {
+        "it does not begin with a letter or digit".to_string()
+    } else if name.contains("..") {
+        "'..' cannot stand in a branch name".to_string()
+    } else if name.ends_with('.') || name.ends_with(".lock") {
+        "a branch name cannot end in '.' or '.lock'".to_string()
+    } else {
+        return Ok(());
+    };
+    let shown = name.chars().take(MAX_NAME).flat_map(char::escape_debug).collect();
+    Err(ExperimentError::BadName { name: shown, problem })
 }
 
 /// What can be wrong with an experiment.
@@ -118,6 +225,14 @@ pub enum ExperimentError {
         /// The nearest one.
         nearest: Option<String>,
     },
+    /// The beginning of an id that fits several.
+    #[error("{count} experiments have an id that begins with '{prefix}'")]
+    Ambiguous {
+        /// The beginning.
+        prefix: String,
+        /// How many fit.
+        count: usize,
+    },
     /// It is in a state that forbids this.
     #[error("experiment '{name}' is {state} already")]
     Finished {
@@ -131,14 +246,16 @@ pub enum ExperimentError {
 impl Explain for ExperimentError {
     fn exit(&self) -> Exit {
         match self {
-            ExperimentError::BadName { .. } | ExperimentError::Unknown { .. } => Exit::Usage,
+            ExperimentError::BadName { .. } | ExperimentError::Unknown { .. } | ExperimentError::Ambiguous { .. } => {
+                Exit::Usage
+            }
             _ => Exit::State,
         }
     }
     fn next(&self) -> Option<String> {
         Some(match self {
             ExperimentError::Unknown { nearest: Some(name), .. } => format!("did you mean '{name}'?"),
-            ExperimentError::Unknown { .. } => "git verdict log".into(),
+            ExperimentError::Unknown { .. } | ExperimentError::Ambiguous { .. } => "git verdict log".into(),
             ExperimentError::Taken(name) => format!("git verdict show {name}"),
             ExperimentError::Finished { name, .. } => format!("git verdict show {name}"),
             ExperimentError::BadName { .. } => "a name such as 'pip-cache'".into(),

@@ -10,10 +10,12 @@
 //! | [`history`] | commits, trees, ranges |
 //! | [`refs`] | HEAD, branches, compare-and-swap of refs |
 //! | [`change`] | diffs, patch ids, what is uncommitted |
+//! | [`objects`] | blobs, trees and commits that no work tree is made of |
 
 pub mod change;
 pub mod command;
 pub mod history;
+pub mod objects;
 pub mod refs;
 
 use crate::error::{Exit, Explain};
@@ -41,7 +43,9 @@ impl Oid {
         &self.0[..10]
     }
     pub(crate) fn raw(&self) -> Result<git2::Oid, GitError> {
-        Ok(git2::Oid::from_str(&self.0)?)
+        let digit = |byte: u8| char::from(byte).to_digit(16).unwrap_or(0) as u8;
+        let bytes: Vec<u8> = self.0.as_bytes().chunks(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect();
+        Ok(git2::Oid::from_bytes(&bytes)?)
     }
 }
 

@@ -59,11 +59,12 @@ impl Repo {
 
     /// Sets a ref if it still holds `expected` (`None`: if it does not exist). False when another writer was first.
     pub fn swap_ref(&self, name: &str, new: &Oid, expected: Option<&Oid>, reason: &str) -> Result<bool, GitError> {
-        let done = match expected {
-            Some(old) => self.inner.reference_matching(name, new.raw()?, true, old.raw()?, reason),
-            None => self.inner.reference(name, new.raw()?, false, reason),
+        // "Does not exist" is an old value of zeros: only then does libgit2 look again once it holds the ref's lock.
+        let old = match expected {
+            Some(old) => old.raw()?,
+            None => git2::Oid::from_bytes(&vec![0; new.as_str().len() / 2])?,
         };
-        match done {
+        match self.inner.reference_matching(name, new.raw()?, true, old, reason) {
             Ok(_) => Ok(true),
             Err(error) => match error.code() {
                 git2::ErrorCode::Modified

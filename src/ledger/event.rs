@@ -7,15 +7,15 @@ use crate::git::{Oid, Person};
 use crate::measure::{CheckResult, Sample, Side, environment::Environment};
 use crate::policy::{Complexity, MetricComparison, Recommendation};
 use chrono::{DateTime, FixedOffset};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 use serde_json::{Map, Value};
 use ulid::Ulid;
 
 /// The major version that this program writes and reads.
 pub const VERSION: u32 = 1;
 
-/// One event of the ledger.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// One event of the ledger. In JSON the fields of [`Event::fact`] and of [`Event::extra`] stand beside the others.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Event {
     /// Major version of the format.
     pub version: u32,
@@ -32,11 +32,58 @@ pub struct Event {
     /// The experiment's name.
     pub name: String,
     /// What happened.
-    #[serde(flatten)]
     pub fact: Fact,
-    /// Fields of a later minor version, kept as they are.
-    #[serde(flatten)]
+    /// Fields of a later minor version, kept as they are. (Those inside a nested object are in the stored bytes only.)
     pub extra: Map<String, Value>,
+}
+
+// By hand, because flattening an internally tagged enum beside a map would put the enum's fields into the map as well.
+impl Serialize for Event {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let value = |v: serde_json::Result<Value>| v.map_err(ser::Error::custom);
+        let mut all = Map::new();
+        all.insert("version".into(), self.version.into());
+        all.insert("id".into(), value(serde_json::to_value(self.id))?);
+        all.insert("at".into(), value(serde_json::to_value(self.at))?);
+        all.insert("by".into(), value(serde_json::to_value(&self.by))?);
+        all.insert("tool".into(), self.tool.clone().into());
+        all.insert("experiment".into(), value(serde_json::to_value(self.experiment))?);
+        all.insert("name".into(), self.name.clone().into());
+        if let Value::Object(fact) = value(serde_json::to_value(&self.fact))? {
+            all.extend(fact);
+        }
+        for (key, value) in &self.extra {
+            if !all.contains_key(key) {
+                all.insert(key.clone(), value.clone());
+            }
+        }
+        all.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Event {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        fn take<T: de::DeserializeOwned, E: de::Error>(
+            map: &mut Map<String, Value>,
+            key: &'static str,
+        ) -> Result<T, E> {
+            let value = map.shift_remove(key).ok_or_else(|| E::missing_field(key))?;
+            T::deserialize(value).map_err(|error| E::custom(format!("{key}: {error}")))
+        }
+        let mut map = Map::deserialize(deserializer)?;
+        let version = take(&mut map, "version")?;
+        let id = take(&mut map, "id")?;
+        let at = take(&mut map, "at")?;
+        let by = take(&mut map, "by")?;
+        let tool = take(&mut map, "tool")?;
+        let experiment = take(&mut map, "experiment")?;
+        let name = take(&mut map, "name")?;
+        let fact = Fact::deserialize(&map).map_err(de::Error::custom)?;
+        let known = serde_json::to_value(&fact).map_err(de::Error::custom)?;
+        map.retain(|key, _| known.get(key).is_none());
+        let extra = map;
+        Ok(Event { version, id, at, by, tool, experiment, name, fact, extra })
+    }
 }
 
 /// What happened; `kind` in JSON.
@@ -54,6 +101,18 @@ pub enum Fact {
         /// Why.
         because: String,
     },
+}
+
+impl Fact {
+    /// The word of `kind` in JSON.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Fact::Opened(_) => "opened",
+            Fact::Measured(_) => "measured",
+            Fact::Decided(_) => "decided",
+            Fact::Abandoned { .. } => "abandoned",
+        }
+    }
 }
 
 /// A commit, named so that it is found again after amend, rebase and squash.
