@@ -107,6 +107,8 @@ pub struct Book {
     pub experiments: Vec<Experiment>,
     /// Events of experiments whose opening is not in the ledger, oldest first.
     pub orphans: Vec<Event>,
+    /// What in the ledger could not be read, one sentence each.
+    pub problems: Vec<String>,
 }
 
 impl Book {

@@ -254,7 +254,12 @@ impl<'r> Ledger<'r> {
     }
 
     /// Puts events into the tree of a ledger (a new one when there is none); ids of the objects written go to `written`.
-    fn insert_all(&self, root: Option<&Oid>, events: &[Located], written: &mut Vec<Oid>) -> Result<Oid, LedgerError> {
+    pub(super) fn insert_all(
+        &self,
+        root: Option<&Oid>,
+        events: &[Located],
+        written: &mut Vec<Oid>,
+    ) -> Result<Oid, LedgerError> {
         let entries = root.map(|id| self.repo.read_tree(id)).transpose()?.unwrap_or_default();
         let old = child(&entries, EVENTS).map(|entry| entry.id.clone());
         let named: Vec<(String, &Located)> = events.iter().map(|one| (one.id.to_string(), one)).collect();
@@ -372,11 +377,6 @@ impl<'r> Ledger<'r> {
         let made = std::fs::metadata(&path).ok()?.modified().ok()?;
         (SystemTime::now().duration_since(made).ok()? > STALE_LOCK).then_some(path)
     }
-
-    fn newest(&self) -> Result<Option<Ulid>, LedgerError> {
-        let Some(tip) = self.tip()? else { return Ok(None) };
-        Ok(self.locate_all(&tip)?.0.last().map(|one| one.id))
-    }
 }
 
 /// What the ledger is to become.
@@ -493,7 +493,7 @@ pub(super) fn event_id(entry: &TreeEntry, path: &str) -> Option<Ulid> {
     (!entry.is_tree() && id.to_string() == text && text.ends_with(path)).then_some(id)
 }
 
-fn folder(path: &str) -> String {
+pub(super) fn folder(path: &str) -> String {
     std::iter::once(EVENTS.to_string()).chain(path.chars().map(String::from)).collect::<Vec<_>>().join("/")
 }
 
