@@ -128,6 +128,9 @@ pub enum QuantityError {
     /// A size where a time was wanted, or the other way round.
     #[error("'{0}' has the wrong kind of unit here")]
     WrongKind(String),
+    /// A bare number where a size or a time was wanted.
+    #[error("'{0}' has no unit")]
+    NoUnit(String),
 }
 
 /// Splits `"1.5 GB"` into 1.5 and `"GB"`.
@@ -157,13 +160,42 @@ pub fn parse_quantity(text: &str) -> Result<(f64, Unit), QuantityError> {
     if unit.is_empty() {
         return Ok((number, Unit::Count));
     }
-    if let Some((_, factor)) = BYTE_UNITS.iter().find(|(name, _)| *name == unit) {
-        return Ok((number * factor, Unit::Bytes));
+    let Some((kind, factor)) = base_unit(unit) else {
+        return Err(QuantityError::UnknownUnit { unit: unit.to_string(), nearest: nearest_unit(unit) });
+    };
+    let value = number * factor;
+    if !value.is_finite() {
+        return Err(QuantityError::NotFinite(text.trim().to_string()));
     }
-    if let Some((_, factor)) = TIME_UNITS.iter().find(|(name, _)| *name == unit) {
-        return Ok((number * factor, Unit::Seconds));
+    Ok((value, kind))
+}
+
+/// The base unit that a unit symbol belongs to, and how many of the base unit it is: `"MB"` is a million bytes.
+/// None for a symbol that is neither a size nor a time.
+pub fn base_unit(symbol: &str) -> Option<(Unit, f64)> {
+    let find = |table: &[(&str, f64)]| table.iter().find(|(name, _)| *name == symbol).map(|(_, factor)| *factor);
+    find(BYTE_UNITS).map(|f| (Unit::Bytes, f)).or_else(|| find(TIME_UNITS).map(|f| (Unit::Seconds, f)))
+}
+
+/// Reads a value of a known unit, in that base unit: a size or a time must carry a unit of its kind, a count is a bare
+/// number, and a custom unit may be written or left out.
+pub fn parse_as(text: &str, unit: &Unit) -> Result<f64, QuantityError> {
+    let (number, symbol) = split_quantity(text)?;
+    let kind = base_unit(symbol).map(|(kind, _)| kind);
+    match unit {
+        Unit::Bytes | Unit::Seconds => match kind {
+            Some(kind) if kind == *unit => parse_quantity(text).map(|(value, _)| value),
+            Some(_) => Err(QuantityError::WrongKind(text.trim().to_string())),
+            None if symbol.is_empty() => Err(QuantityError::NoUnit(text.trim().to_string())),
+            None => {
+                let table = if *unit == Unit::Bytes { BYTE_UNITS } else { TIME_UNITS };
+                Err(QuantityError::UnknownUnit { unit: symbol.to_string(), nearest: nearest_of(symbol, table) })
+            }
+        },
+        Unit::Count if symbol.is_empty() => Ok(number),
+        Unit::Custom(own) if symbol.is_empty() || symbol == own => Ok(number),
+        Unit::Count | Unit::Custom(_) => Err(QuantityError::WrongKind(text.trim().to_string())),
     }
-    Err(QuantityError::UnknownUnit { unit: unit.to_string(), nearest: nearest_unit(unit) })
 }
 
 /// Reads a duration such as `"30m"`, `"10 min"` or `"90 s"`.
@@ -177,17 +209,24 @@ pub fn parse_duration(text: &str) -> Result<Duration, QuantityError> {
 }
 
 fn nearest_unit(word: &str) -> &'static str {
-    let score = |name: &str| {
-        let exact_case = strsim::damerau_levenshtein(word, name) * 2;
-        let any_case = strsim::damerau_levenshtein(&word.to_lowercase(), &name.to_lowercase()) * 3;
-        exact_case.min(any_case + 1)
-    };
-    BYTE_UNITS.iter().chain(TIME_UNITS).map(|(name, _)| *name).min_by_key(|name| score(name)).unwrap_or("B")
+    let (size, time) = (nearest_of(word, BYTE_UNITS), nearest_of(word, TIME_UNITS));
+    if distance(word, time) < distance(word, size) { time } else { size }
+}
+
+fn nearest_of(word: &str, table: &'static [(&'static str, f64)]) -> &'static str {
+    table.iter().map(|(name, _)| *name).min_by_key(|name| distance(word, name)).unwrap_or("B")
+}
+
+/// Edit distance that prefers the same letters in another case.
+fn distance(word: &str, name: &str) -> usize {
+    let exact_case = strsim::damerau_levenshtein(word, name) * 2;
+    let any_case = strsim::damerau_levenshtein(&word.to_lowercase(), &name.to_lowercase()) * 3;
+    exact_case.min(any_case + 1)
 }
 
 fn show_bytes(value: f64) -> String {
     match value.abs() {
-        v if v < 1e3 => format!("{value:.0} B"),
+        v if v < 999.5 => format!("{value:.0} B"),
         v if v < 999_950.0 => format!("{:.1} kB", value / 1e3),
         v if v < 999_950_000.0 => format!("{:.1} MB", value / 1e6),
         v if v < 999_950_000_000.0 => format!("{:.2} GB", value / 1e9),
@@ -217,6 +256,9 @@ fn significant(value: f64) -> String {
     if value == value.trunc() && value.abs() < 1e15 {
         return format!("{value:.0}");
     }
+    if value.abs() < 1e-6 {
+        return format!("{value:.3e}");
+    }
     let digits = (3 - value.abs().log10().floor() as i32).clamp(0, 9) as usize;
     format!("{value:.digits$}")
 }
@@ -224,6 +266,7 @@ fn significant(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn sizes_and_times_are_read_in_base_units() {
@@ -259,5 +302,65 @@ mod tests {
         assert_eq!(Unit::Seconds.show(872.1), "14.5 min");
         assert_eq!(Unit::Seconds.show(0.0012), "1.2 ms");
         assert_eq!(Unit::Custom("req/s".into()).show(1250.0), "1250 req/s");
+        assert_eq!(Unit::Bytes.show(999.6), "1.0 kB");
+        assert_eq!(Unit::Count.show(2.5e-9), "2.500e-9");
+    }
+
+    #[test]
+    fn a_value_of_a_known_unit_must_be_of_its_kind() {
+        let custom = Unit::Custom("req/s".into());
+        assert_eq!(parse_as("4 GB", &Unit::Bytes), Ok(4e9));
+        assert_eq!(parse_as("5 s", &Unit::Bytes), Err(QuantityError::WrongKind("5 s".into())));
+        assert_eq!(parse_as("5", &Unit::Seconds), Err(QuantityError::NoUnit("5".into())));
+        assert_eq!(parse_as("5", &Unit::Count), Ok(5.0));
+        assert_eq!(parse_as("5 MB", &Unit::Count), Err(QuantityError::WrongKind("5 MB".into())));
+        assert_eq!(parse_as("1e3 req/s", &custom), Ok(1000.0));
+        assert_eq!(parse_as("1000", &custom), Ok(1000.0));
+        assert_eq!(parse_as("1000 rps", &custom), Err(QuantityError::WrongKind("1000 rps".into())));
+        let unknown = QuantityError::UnknownUnit { unit: "mb".into(), nearest: "MB" };
+        assert_eq!(parse_as("5 mb", &Unit::Bytes), Err(unknown));
+        let unknown = QuantityError::UnknownUnit { unit: "hb".into(), nearest: "h" };
+        assert_eq!(parse_as("5 hb", &Unit::Seconds), Err(unknown), "a time is never told to be a size");
+    }
+
+    #[test]
+    fn a_quantity_that_overflows_in_its_base_unit_is_refused() {
+        assert!(matches!(parse_quantity("1e308 TB"), Err(QuantityError::NotFinite(_))));
+        assert!(matches!(parse_as("1e308 h", &Unit::Seconds), Err(QuantityError::NotFinite(_))));
+        assert!(matches!(parse_duration("1e300 s"), Err(QuantityError::NotFinite(_))));
+    }
+
+    proptest! {
+        #[test]
+        fn what_people_see_reads_back_to_the_same_value(exponent in -6.0..15.0f64) {
+            let value = 10f64.powf(exponent);
+            for unit in [Unit::Bytes, Unit::Seconds, Unit::Count, Unit::Custom("req/s".into())] {
+                let value = if unit == Unit::Bytes { value.round() } else { value };
+                let shown = unit.show(value);
+                let read = parse_as(&shown, &unit).unwrap();
+                prop_assert!((read - value).abs() <= 0.051 * value, "{value} was shown as {shown} and read as {read}");
+                prop_assert_eq!(unit.show_change(-value), format!("-{shown}"));
+            }
+        }
+
+        #[test]
+        fn every_unit_scales_and_reads_back(number in 0.0..1e6f64, index in 0usize..17) {
+            let (symbol, factor) = BYTE_UNITS.iter().chain(TIME_UNITS).nth(index).unwrap();
+            let (kind, own_factor) = base_unit(symbol).unwrap();
+            prop_assert_eq!(own_factor, *factor);
+            for text in [format!("{number} {symbol}"), format!("{number}{symbol}"), format!(" {number:e}  {symbol} ")] {
+                prop_assert_eq!(parse_quantity(&text), Ok((number * factor, kind.clone())));
+                prop_assert_eq!(parse_as(&text, &kind), Ok(number * factor));
+            }
+        }
+
+        #[test]
+        fn any_text_is_read_or_refused_without_a_panic(text in "[-+0-9.eE ]{0,8}\\PC{0,6}") {
+            let read = [parse_quantity(&text).map(|(v, _)| v), parse_as(&text, &Unit::Bytes), parse_as(&text, &Unit::Count)];
+            for value in read.into_iter().flatten() {
+                prop_assert!(value.is_finite() && value >= 0.0);
+            }
+            let _ = parse_duration(&text);
+        }
     }
 }

@@ -3,10 +3,15 @@
 //! [`Config::parse`] turns text into a [`Config`] or a [`ConfigError`] that names file, line, column, the bad word and
 //! the nearest right one. Order of appearance is kept: steps run in the order they are written.
 
+mod error;
+mod load;
 mod parse;
+mod quantity;
 pub mod preset;
+mod worth;
 
-pub use parse::ConfigError;
+pub use error::ConfigError;
+pub use worth::{Contradiction, contradiction};
 
 use crate::units::{Ratio, Unit};
 use serde::{Deserialize, Serialize};
@@ -98,6 +103,10 @@ pub enum Source {
         run: Command,
         /// How the number is found in its standard output.
         extract: Extract,
+        /// What a reading is multiplied with to be in the metric's base unit: 0.001 when `unit = "ms"`, else 1.
+        scale: f64,
+        /// Killed, and the measurement failed, after this long.
+        timeout: Option<Duration>,
     },
 }
 
@@ -250,7 +259,14 @@ impl Config {
 
     /// Reads `verdict.toml` in `root`; `Ok(None)` when there is none.
     pub fn load(root: &Path) -> Result<Option<Config>, ConfigError> {
-        parse::load(root)
+        load::load(root)
+    }
+
+    /// Reads one exchange rate such as `1 min build_time = 500 MB image_size` against the metrics of this
+    /// configuration. Errors name the file `worth`, line 1 and the column in `text`. Whether several rates agree is
+    /// for [`contradiction`] to say.
+    pub fn parse_worth(&self, text: &str) -> Result<Worth, ConfigError> {
+        worth::parse_line(text, &self.metrics)
     }
 
     /// The step of that name.
