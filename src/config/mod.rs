@@ -6,8 +6,8 @@
 mod error;
 mod load;
 mod parse;
-mod quantity;
 pub mod preset;
+mod quantity;
 mod worth;
 
 pub use error::ConfigError;

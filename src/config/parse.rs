@@ -578,7 +578,9 @@ impl Reader<'_> {
         let slug: String = name.chars().map(|c| if safe(c) { c } else { '_' }).take(LONGEST_NAME).collect();
         let slug = slug.trim_matches(|c: char| !c.is_ascii_alphanumeric());
         let help = match slug {
-            "" => "a name starts with a letter or a digit and goes on with letters, digits, '_', '-' and '.'".to_string(),
+            "" => {
+                "a name starts with a letter or a digit and goes on with letters, digits, '_', '-' and '.'".to_string()
+            }
             slug => format!("write '{slug}'"),
         };
         self.problem(field.at.start, format!("'{}' cannot be the name of a {what}", echo(name)), help);
@@ -676,7 +678,11 @@ impl Reader<'_> {
     fn word<'t>(&mut self, field: &Field<'t, '_>) -> Option<&'t str> {
         let text = self.string(field, "\"…\"")?;
         if text.trim().is_empty() {
-            self.problem(field.value.span().start, format!("'{}' is empty", field.key), "write a value or remove the key");
+            self.problem(
+                field.value.span().start,
+                format!("'{}' is empty", field.key),
+                "write a value or remove the key",
+            );
             return None;
         }
         if text.chars().any(char::is_control) {

@@ -1,7 +1,7 @@
 //! A quantity written in the configuration, held against the unit of the metric it speaks of.
 
 use super::error::{Problem, echo};
-use crate::units::{QuantityError, Unit, parse_as, parse_duration};
+use crate::units::{QuantityError, Unit, parse_as};
 use std::time::Duration;
 
 /// The longest timeout that is accepted: one year.
@@ -14,14 +14,15 @@ pub(super) fn amount(text: &str, unit: &Unit, metric: &str) -> Result<f64, Probl
 
 /// A timeout, above zero.
 pub(super) fn timeout(text: &str) -> Result<Duration, Problem> {
-    let duration = parse_as(text, &Unit::Seconds)
-        .and_then(|_| parse_duration(text))
-        .map_err(|error| explain(error, text, &Unit::Seconds, "a timeout is"))?;
-    if duration.is_zero() || duration > LONGEST {
-        let message = format!("'{}' is not a timeout between 1 ns and 8760 h", echo(text));
-        return Err(Problem::new(0, message, "write 30m, or leave the timeout out"));
+    let seconds =
+        parse_as(text, &Unit::Seconds).map_err(|error| explain(error, text, &Unit::Seconds, "a timeout is"))?;
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(duration) if !duration.is_zero() && duration <= LONGEST => Ok(duration),
+        _ => {
+            let message = format!("'{}' is not a timeout between 1 ns and 8760 h", echo(text));
+            Err(Problem::new(0, message, "write 30m, or leave the timeout out"))
+        }
     }
-    Ok(duration)
 }
 
 fn explain(error: QuantityError, text: &str, unit: &Unit, subject: &str) -> Problem {

@@ -152,7 +152,11 @@ mod tests {
         let found = contradiction(&[first.clone(), rate(("time", 30.0), ("size", 500e6))]).unwrap();
         assert_eq!(found.index, 1);
         assert!((found.implied - 250e6).abs() < 1.0, "{found:?}");
-        assert_eq!(contradiction(&[first, rate(("time", 60.0), ("size", 501e6))]), None, "rounding is no contradiction");
+        assert_eq!(
+            contradiction(&[first, rate(("time", 60.0), ("size", 501e6))]),
+            None,
+            "rounding is no contradiction"
+        );
     }
 
     #[test]
