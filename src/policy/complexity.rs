@@ -1,9 +1,407 @@
 //! What a diff weighs: files, lines, new dependencies.
+//!
+//! A dependency is new when a manifest that the diff touches names it on the candidate and none of them names it on the
+//! base, for the same package manager. A new version of something named before is not new. Manifests are read with
+//! their own parser where there is one (TOML, JSON) and line by line elsewhere; one that cannot be read counts for
+//! nothing, on either side.
+//!
+//! | manifest | what is named |
+//! |---|---|
+//! | `requirements*.txt`, `setup.cfg`, `pyproject.toml` | Python packages, names normalised as PEP 503 says |
+//! | `package.json` | npm packages, of all four kinds |
+//! | `Cargo.toml` | crates, by their real name |
+//! | `go.mod` | modules required directly |
+//! | `Gemfile` | gems |
+//! | `Dockerfile`, `Containerfile` | base images without tag, packages that `RUN` lines install |
 
 use super::Complexity;
 use crate::git::{GitError, Oid, Repo};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// Who delivers a dependency: the same name from two managers is two things.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Manager {
+    Python,
+    Npm,
+    Cargo,
+    Go,
+    Ruby,
+    Image,
+    System,
+}
+
+/// A dependency as a manifest names it.
+type Dependency = (Manager, String);
 
 /// Weighs the difference between two commits.
-pub fn weigh(_repo: &Repo, _base: &Oid, _candidate: &Oid) -> Result<Complexity, GitError> {
-    todo!()
+pub fn weigh(repo: &Repo, base: &Oid, candidate: &Oid) -> Result<Complexity, GitError> {
+    let changed = repo.changed_files(base, candidate)?;
+    let mut before = BTreeSet::new();
+    let mut after: BTreeMap<Dependency, String> = BTreeMap::new();
+    for file in &changed {
+        let Some(read) = reader(&file.path) else { continue };
+        let named = |commit: &Oid, path: &Path| -> Result<Option<Vec<Dependency>>, GitError> {
+            Ok(match repo.file_at(commit, path)? {
+                Some(bytes) => read(&String::from_utf8_lossy(&bytes)),
+                None => Some(Vec::new()),
+            })
+        };
+        let old = named(base, file.old_path.as_deref().unwrap_or(&file.path))?;
+        let new = named(candidate, &file.path)?;
+        if let (Some(old), Some(new)) = (old, new) {
+            before.extend(old);
+            let place = file.path.display().to_string();
+            after.extend(new.into_iter().map(|dependency| (dependency, place.clone())));
+        }
+    }
+    Ok(Complexity {
+        files: changed.len(),
+        added: changed.iter().map(|f| f.added).sum(),
+        removed: changed.iter().map(|f| f.removed).sum(),
+        new_dependencies: after
+            .into_iter()
+            .filter(|(dependency, _)| !before.contains(dependency))
+            .map(|((_, name), place)| format!("{name} ({place})"))
+            .collect(),
+    })
+}
+
+/// How a manifest is read, by its name; none for any other file.
+fn reader(path: &Path) -> Option<fn(&str) -> Option<Vec<Dependency>>> {
+    let name = path.file_name()?.to_str()?;
+    let lower = name.to_lowercase();
+    let docker =
+        |word: &str| lower == word || lower.starts_with(&format!("{word}.")) || lower.ends_with(&format!(".{word}"));
+    Some(match name {
+        "pyproject.toml" => pyproject,
+        "setup.cfg" => setup_cfg,
+        "package.json" => package_json,
+        "Cargo.toml" => cargo_toml,
+        "go.mod" => go_mod,
+        "Gemfile" => gemfile,
+        _ if lower.starts_with("requirements") && (lower.ends_with(".txt") || lower.ends_with(".in")) => requirements,
+        _ if docker("dockerfile") || docker("containerfile") => dockerfile,
+        _ => return None,
+    })
+}
+
+/// A Python requirement's name as PEP 503 normalises it: `Flask_SQLAlchemy[x]>=2` is `flask-sqlalchemy`.
+fn python_name(requirement: &str) -> Option<String> {
+    let text = requirement.trim();
+    let end = text.find(|c: char| !(c.is_ascii_alphanumeric() || "-_.".contains(c))).unwrap_or(text.len());
+    let (name, rest) = text.split_at(end);
+    let rest = rest.trim_start();
+    // What follows a name is a version, an extra, a marker or an address; anything else is a path or a URL.
+    if name.is_empty() || name.starts_with('.') || rest.starts_with(['/', ':', '+', '\\']) {
+        return None;
+    }
+    let words: Vec<String> = name.split(['-', '_', '.']).filter(|w| !w.is_empty()).map(str::to_lowercase).collect();
+    (!words.is_empty()).then(|| words.join("-"))
+}
+
+fn python(requirement: &str) -> Option<Dependency> {
+    Some((Manager::Python, python_name(requirement)?))
+}
+
+fn requirements(text: &str) -> Option<Vec<Dependency>> {
+    let line = |line: &str| {
+        let line = line.trim();
+        if let Some((_, name)) = line.split_once("#egg=") {
+            return python(name.split('&').next().unwrap_or(name));
+        }
+        let line = if line.starts_with('#') { "" } else { line.split(" #").next().unwrap_or(line) };
+        if line.starts_with('-') { None } else { python(line) }
+    };
+    Some(text.lines().filter_map(line).collect())
+}
+
+fn setup_cfg(text: &str) -> Option<Vec<Dependency>> {
+    let (mut section, mut key) = (String::new(), String::new());
+    let mut found = Vec::new();
+    for line in text.lines().filter(|l| !l.trim_start().starts_with(['#', ';'])) {
+        let mut value = line;
+        if let Some(name) = line.strip_prefix('[') {
+            section = name.trim_end().trim_end_matches(']').to_string();
+            key.clear();
+            continue;
+        }
+        if !line.starts_with([' ', '\t']) {
+            let Some((name, rest)) = line.split_once('=') else { continue };
+            key = name.trim().to_string();
+            value = rest;
+        }
+        let requires = matches!((section.as_str(), key.as_str()), ("options", "install_requires" | "setup_requires"));
+        if requires || (section == "options.extras_require" && !key.is_empty()) {
+            found.extend(value.split(';').next().and_then(python));
+        }
+    }
+    Some(found)
+}
+
+fn pyproject(text: &str) -> Option<Vec<Dependency>> {
+    let root: toml::Table = text.parse().ok()?;
+    let at = |path: &[&str]| path.iter().skip(1).try_fold(root.get(path[0])?, |value, key| value.get(*key));
+    let strings = |value: &toml::Value| -> Vec<Dependency> {
+        value.as_array().into_iter().flatten().filter_map(|v| python(v.as_str()?)).collect()
+    };
+    let keys = |value: &toml::Value| -> Vec<Dependency> {
+        value
+            .as_table()
+            .into_iter()
+            .flatten()
+            .map(|(k, _)| k)
+            .filter(|k| *k != "python")
+            .filter_map(|k| python(k))
+            .collect()
+    };
+    let mut found = Vec::new();
+    for list in [at(&["project", "dependencies"]), at(&["build-system", "requires"])].into_iter().flatten() {
+        found.extend(strings(list));
+    }
+    for groups in [at(&["project", "optional-dependencies"]), at(&["dependency-groups"])].into_iter().flatten() {
+        found.extend(groups.as_table().into_iter().flatten().flat_map(|(_, list)| strings(list)));
+    }
+    for table in [at(&["tool", "poetry", "dependencies"]), at(&["tool", "poetry", "dev-dependencies"])] {
+        found.extend(table.into_iter().flat_map(keys));
+    }
+    if let Some(groups) = at(&["tool", "poetry", "group"]).and_then(toml::Value::as_table) {
+        found.extend(groups.iter().filter_map(|(_, group)| group.get("dependencies")).flat_map(keys));
+    }
+    Some(found)
+}
+
+fn package_json(text: &str) -> Option<Vec<Dependency>> {
+    let root: serde_json::Value = serde_json::from_str(text).ok()?;
+    let kinds = ["dependencies", "devDependencies", "peerDependencies", "optionalDependencies"];
+    let names = kinds.iter().filter_map(|kind| root.get(*kind)?.as_object()).flat_map(|table| table.keys());
+    Some(names.map(|name| (Manager::Npm, name.clone())).collect())
+}
+
+fn cargo_toml(text: &str) -> Option<Vec<Dependency>> {
+    fn tables(root: &toml::Table, found: &mut Vec<Dependency>) {
+        for kind in ["dependencies", "dev-dependencies", "build-dependencies"] {
+            for (key, value) in root.get(kind).and_then(toml::Value::as_table).into_iter().flatten() {
+                let name = value.get("package").and_then(toml::Value::as_str).unwrap_or(key);
+                found.push((Manager::Cargo, name.to_string()));
+            }
+        }
+    }
+    let root: toml::Table = text.parse().ok()?;
+    let mut found = Vec::new();
+    tables(&root, &mut found);
+    if let Some(workspace) = root.get("workspace").and_then(toml::Value::as_table) {
+        tables(workspace, &mut found);
+    }
+    for (_, target) in root.get("target").and_then(toml::Value::as_table).into_iter().flatten() {
+        if let Some(target) = target.as_table() {
+            tables(target, &mut found);
+        }
+    }
+    Some(found)
+}
+
+fn go_mod(text: &str) -> Option<Vec<Dependency>> {
+    let mut block = false;
+    let mut found = Vec::new();
+    for line in text.lines() {
+        let (code, comment) = line.split_once("//").unwrap_or((line, ""));
+        let code = code.trim();
+        if block && code == ")" {
+            block = false;
+            continue;
+        }
+        let requirement = match code.strip_prefix("require") {
+            Some(rest) if rest.trim() == "(" => {
+                block = true;
+                continue;
+            }
+            Some(rest) if rest.starts_with([' ', '\t']) => rest.trim(),
+            _ if block => code,
+            _ => continue,
+        };
+        if let Some(name) = requirement.split_whitespace().next().filter(|_| comment.trim() != "indirect") {
+            found.push((Manager::Go, name.trim_matches('"').to_string()));
+        }
+    }
+    Some(found)
+}
+
+fn gemfile(text: &str) -> Option<Vec<Dependency>> {
+    let name = |line: &str| {
+        let rest = line.trim().strip_prefix("gem")?;
+        let rest = rest.trim_start().trim_start_matches('(').trim_start();
+        let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+        let name = rest[1..].split(quote).next()?;
+        Some((Manager::Ruby, name.to_string()))
+    };
+    Some(text.lines().filter_map(name).collect())
+}
+
+fn dockerfile(text: &str) -> Option<Vec<Dependency>> {
+    let mut found = Vec::new();
+    let mut stages: Vec<String> = Vec::new();
+    for instruction in instructions(text) {
+        let (word, rest) = instruction.split_once(char::is_whitespace).unwrap_or((&instruction, ""));
+        match word.to_ascii_uppercase().as_str() {
+            "FROM" => {
+                let words: Vec<&str> = rest.split_whitespace().filter(|w| !w.starts_with("--")).collect();
+                let Some(image) = words.first() else { continue };
+                if !stages.iter().any(|s| s.eq_ignore_ascii_case(image)) && *image != "scratch" {
+                    found.push((Manager::Image, image_name(image).to_string()));
+                }
+                if let [_, word, stage, ..] = words[..]
+                    && word.eq_ignore_ascii_case("as")
+                {
+                    stages.push(stage.to_string());
+                }
+            }
+            "RUN" => found.extend(installed(rest)),
+            _ => {}
+        }
+    }
+    Some(found)
+}
+
+/// An image reference without tag and digest: `registry:5000/app:1.2@sha256:…` is `registry:5000/app`.
+fn image_name(reference: &str) -> &str {
+    let name = reference.split('@').next().unwrap_or(reference);
+    let last = name.rfind('/').map_or(0, |slash| slash + 1);
+    name[last..].find(':').map_or(name, |colon| &name[..last + colon])
+}
+
+/// The instructions of a Dockerfile, continued lines joined; the lines of a here-document are joined with `;`.
+fn instructions(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut lines = text.lines();
+    let mut current = String::new();
+    while let Some(line) = lines.next() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        if let Some(open) = line.strip_suffix('\\') {
+            current.push_str(open);
+            current.push(' ');
+            continue;
+        }
+        current.push_str(line);
+        if let Some((before, rest)) = current.clone().split_once("<<")
+            && before.to_ascii_uppercase().starts_with("RUN")
+        {
+            let word: String = rest
+                .trim_start_matches('-')
+                .chars()
+                .filter(|c| !"'\"".contains(*c))
+                .take_while(|c| !c.is_whitespace())
+                .collect();
+            let inside = lines.by_ref().take_while(|l| l.trim() != word).collect::<Vec<_>>();
+            let script = inside.join("\n").replace("\\\n", " ").replace('\n', " ; ");
+            current = format!("{before} ; {script}");
+        }
+        found.push(std::mem::take(&mut current));
+    }
+    found.extend((!current.is_empty()).then_some(current));
+    found
+}
+
+/// Words of an installer that take the next word with them.
+const TAKES_A_WORD: &[&str] = &[
+    "-r",
+    "--requirement",
+    "-c",
+    "--constraint",
+    "-i",
+    "--index-url",
+    "--extra-index-url",
+    "-f",
+    "--find-links",
+    "-t",
+    "--target",
+    "--target-release",
+    "--default-release",
+    "-o",
+    "--option",
+    "--virtual",
+    "--repository",
+    "-X",
+    "--prefix",
+    "--root",
+    "--features",
+    "--git",
+    "--branch",
+    "--tag",
+    "--rev",
+    "--registry",
+];
+
+/// What the commands of a `RUN` line install.
+fn installed(run: &str) -> Vec<Dependency> {
+    let exec: Option<Vec<String>> = serde_json::from_str(run.trim()).ok();
+    let text = match exec {
+        Some(words) => words.join(" "),
+        None => run.to_string(),
+    };
+    let commands = text.replace("&&", ";").replace("||", ";").replace(['|', '\n', '(', ')', '{', '}'], ";");
+    commands.split(';').flat_map(|command| installed_by(command).unwrap_or_default()).collect()
+}
+
+/// What one command installs; none when it is no installer.
+fn installed_by(command: &str) -> Option<Vec<Dependency>> {
+    let bare = |word: &str| word.trim_matches(['"', '\'']).to_string();
+    let words: Vec<String> = command.split_whitespace().map(bare).collect();
+    let mut words = words.iter().map(String::as_str).peekable();
+    while words.next_if(|w| w.starts_with("--") || *w == "sudo" || *w == "env" || is_assignment(w)).is_some() {}
+    let mut program = words.next()?.rsplit('/').next()?;
+    if program.starts_with("python") {
+        words.next_if_eq(&"-m")?;
+        program = words.next()?;
+    }
+    let (manager, verbs): (_, &[&str]) = match program {
+        "apt-get" | "apt" | "aptitude" | "dnf" | "yum" | "microdnf" | "zypper" => (Manager::System, &["install"]),
+        "apk" => (Manager::System, &["add"]),
+        "pip" | "pip3" => (Manager::Python, &["install"]),
+        "npm" => (Manager::Npm, &["install", "i", "add"]),
+        "yarn" | "pnpm" => (Manager::Npm, &["add"]),
+        "gem" => (Manager::Ruby, &["install"]),
+        "cargo" => (Manager::Cargo, &["install"]),
+        _ => return None,
+    };
+    let mut verb_seen = false;
+    let mut found = Vec::new();
+    while let Some(word) = words.next() {
+        if word.starts_with(['<', '>']) || word.starts_with("2>") {
+            break;
+        } else if word.starts_with('-') {
+            if TAKES_A_WORD.contains(&word) {
+                words.next();
+            }
+        } else if !verb_seen {
+            if !verbs.contains(&word) {
+                return None;
+            }
+            verb_seen = true;
+        } else if !word.contains('$') {
+            found.extend(package_name(manager, word).map(|name| (manager, name)));
+        }
+    }
+    Some(found)
+}
+
+fn is_assignment(word: &str) -> bool {
+    word.split_once('=').is_some_and(|(name, _)| name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'))
+}
+
+/// A package argument without its version; none for a path.
+fn package_name(manager: Manager, word: &str) -> Option<String> {
+    if word.starts_with(['.', '/']) || word.contains("://") {
+        return None;
+    }
+    let name = match manager {
+        Manager::Python => return python_name(word),
+        Manager::Npm => word.match_indices('@').map(|(at, _)| at).find(|at| *at > 0).map_or(word, |at| &word[..at]),
+        Manager::Cargo => word.split('@').next()?,
+        _ => word.split(['=', '<', '>', '~']).next()?,
+    };
+    (!name.is_empty()).then(|| name.to_string())
 }

@@ -1,9 +1,46 @@
 //! Pure mathematics of deciding from noisy readings: no I/O, no clock, no randomness of its own.
 //!
-//! [`compare`] answers for one metric, [`Looks`] says after how many rounds to look. The method is described in
-//! `docs/statistics.md`.
+//! [`look`] answers for one metric at one look, [`decide`] through all looks of a session, [`Looks`] says after how many
+//! rounds to look. The method is described in `docs/statistics.md`.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | [`student`] | quantiles of the normal and of Student's t distribution, the t interval |
+//! | [`wilcoxon`] | Hodges-Lehmann estimate, exact signed-rank interval |
+//! | [`sequential`] | looks, answers, giving up |
+
+pub mod sequential;
+pub mod student;
+pub mod wilcoxon;
+
+pub use sequential::{DEFAULT_ROUNDS, Look, Looks, Scale, decide, look};
 
 use serde::{Deserialize, Serialize};
+
+/// Why readings cannot be compared.
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+pub enum StatsError {
+    /// No complete round.
+    #[error("there is no complete round to compare")]
+    NoPairs,
+    /// A reading is infinite or not a number.
+    #[error("round {} has a reading that is no finite number ({value})", place + 1)]
+    NotFinite {
+        /// Which pair, from 0.
+        place: usize,
+        /// The reading.
+        value: f64,
+    },
+}
+
+/// The median; none of nothing. `values` must be finite.
+pub fn median(values: &[f64]) -> Option<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let middle = sorted.len().checked_sub(1)? / 2;
+    let upper = sorted[sorted.len() / 2];
+    Some(sorted[middle] / 2.0 + upper / 2.0)
+}
 
 /// What a comparison says of one metric, already turned so that better and worse are the user's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
