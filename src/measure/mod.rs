@@ -2,12 +2,29 @@
 //!
 //! [`run`] is given a [`Plan`] and a rule that says after each round whether more are needed; it knows nothing of
 //! statistics. Samples are appended to a session file as they come, so an interrupted run goes on where it stopped.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | [`schedule`] | rounds: what runs when, what is read, when it ends |
+//! | [`session`] | samples on disk |
+//! | [`worktree`] | the checked out sides |
+//! | [`runner`] | one command, its resources and its output |
+//! | [`family`] | the processes that a command started |
+//! | [`source`] | metrics that are not resources of a step |
+//! | [`environment`] | the machine |
+//! | [`interrupt`] | Ctrl-C |
+//! | [`lock`] | lock files |
+//! | [`sys`] | system calls without a safe wrapper |
 
 pub mod environment;
+pub mod family;
 pub mod interrupt;
+pub mod lock;
 pub mod runner;
+pub mod schedule;
 pub mod session;
 pub mod source;
+pub mod sys;
 pub mod worktree;
 
 use crate::config::{Config, Metric};
@@ -174,14 +191,15 @@ pub enum Event<'a> {
 }
 
 /// Takes the samples of a plan. `rule` is asked after the first round and then as often as it wants; `observe` is told
-/// all that happens.
+/// all that happens. The session's file stays until [`session::finish`] is called, so that a crash before the record is
+/// written loses nothing.
 pub fn run(
-    _repo: &crate::git::Repo,
-    _plan: &Plan,
-    _rule: &mut dyn FnMut(&[Sample]) -> Next,
-    _observe: &mut dyn FnMut(Event<'_>),
+    repo: &crate::git::Repo,
+    plan: &Plan,
+    rule: &mut dyn FnMut(&[Sample]) -> Next,
+    observe: &mut dyn FnMut(Event<'_>),
 ) -> Result<Measurement, MeasureError> {
-    todo!()
+    schedule::run(repo, plan, rule, observe)
 }
 
 /// Why measuring failed. Nothing is left behind in any of these cases but the samples already taken.
@@ -198,6 +216,8 @@ pub enum MeasureError {
         outcome: String,
         /// The end of its output.
         tail: String,
+        /// All of its output.
+        log: Option<std::path::PathBuf>,
     },
     /// A metric gave no usable number.
     #[error("{side}: metric '{metric}': {problem}")]
@@ -214,6 +234,14 @@ pub enum MeasureError {
     Interrupted {
         /// Complete rounds that are saved.
         rounds: usize,
+    },
+    /// Another process measures the same at this moment.
+    #[error("'{key}' is being measured by another process{}", holder.map(|pid| format!(" ({pid})")).unwrap_or_default())]
+    Busy {
+        /// The plan's key.
+        key: String,
+        /// The process's id, if it could be read.
+        holder: Option<u32>,
     },
     /// git failed.
     #[error(transparent)]
@@ -236,7 +264,7 @@ impl crate::error::Explain for MeasureError {
             MeasureError::Step { .. } | MeasureError::Metric { .. } => Exit::Step,
             MeasureError::Interrupted { .. } => Exit::Interrupted,
             MeasureError::Git(inner) => inner.exit(),
-            MeasureError::Io { .. } => Exit::State,
+            MeasureError::Busy { .. } | MeasureError::Io { .. } => Exit::State,
         }
     }
     fn why(&self) -> Option<String> {
@@ -249,6 +277,8 @@ impl crate::error::Explain for MeasureError {
     fn next(&self) -> Option<String> {
         match self {
             MeasureError::Interrupted { .. } => Some("git verdict measure (goes on where it stopped)".into()),
+            MeasureError::Step { log: Some(log), .. } => Some(format!("less -R '{}' (all of its output)", log.display())),
+            MeasureError::Busy { .. } => Some("git verdict status, or wait until it has ended".into()),
             MeasureError::Git(inner) => inner.next(),
             _ => None,
         }

@@ -1,0 +1,466 @@
+//! The rounds of a session: what runs when, what is read, when it ends.
+//!
+//! A round is one run of each side, in random order. On a side all steps run in the order of the configuration
+//! (`prepare` first, not measured), then the metrics that are due are read. All steps run whatever is selected, because
+//! files and images come from them.
+//!
+//! - Sizes are exact: they are read in the first two rounds, the second time to prove it. One that varies is read in
+//!   every round from then on, like a time. When nothing else is measured, proof ends the session.
+//! - Checks run after the first round, once on every side but the base. One that fails is a result, not an error.
+//! - The rule is asked after the first round and then when it said it wants to be. A session that goes on asks it the
+//!   same questions again, over the saved samples, so that it ends where it would have ended.
+//! - A half taken round of an interrupted session is completed in the same order, not taken again.
+
+use super::environment::Environment;
+use super::runner::{self, Finished, Job, Outcome, Sink};
+use super::session::{self, Found, Session};
+use super::source::{self, Place, Trouble};
+use super::worktree::{self, Worktrees};
+use super::{CheckResult, Event, MeasureError, Measurement, Next, Plan, Sample, interrupt};
+use crate::config::{Command, Metric, Resource, Source};
+use crate::git::Repo;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use ulid::Ulid;
+
+/// The order of sides in a round: the same for the same seed, whatever was taken before.
+pub fn order(seed: u64, round: usize, sides: usize) -> Vec<usize> {
+    // The odd constant of SplitMix64 keeps the seeds of neighbouring rounds far apart.
+    let mut random = StdRng::seed_from_u64(seed ^ (round as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let mut order: Vec<usize> = (0..sides).collect();
+    order.shuffle(&mut random);
+    order
+}
+
+pub(super) fn run(
+    repo: &Repo,
+    plan: &Plan,
+    rule: &mut dyn FnMut(&[Sample]) -> Next,
+    observe: &mut dyn FnMut(Event<'_>),
+) -> Result<Measurement, MeasureError> {
+    let _guard = interrupt::Guard::new().map_err(|source| MeasureError::Io { path: "signals".into(), source })?;
+    let (session, found) = Session::open(repo, plan, Environment::capture())?;
+    match found {
+        Found::Nothing => {}
+        Found::Resumed => {
+            let (rounds, samples) = (session.complete_rounds(), session.samples.len());
+            observe(Event::Note(format!(
+                "goes on where it stopped: {} and {} are saved",
+                plural(rounds, "complete round"),
+                plural(samples, "sample")
+            )));
+        }
+        Found::SetAside { why, path } => {
+            observe(Event::Note(format!("an earlier session is set aside in {}: {why}", path.display())));
+        }
+    }
+    match worktree::clean_leftovers(repo) {
+        Ok(0) => {}
+        Ok(n) => observe(Event::Note(format!("{} that had been killed left worktrees behind: removed", plural(n, "session")))),
+        Err(error) => observe(Event::Note(format!("worktrees of a killed session could not be removed: {}", full(&error)))),
+    }
+    let logs = repo.verdict_dir()?.join("logs").join(session::file_name(&plan.key));
+    std::fs::create_dir_all(&logs).map_err(|source| MeasureError::Io { path: logs.display().to_string(), source })?;
+    let mut engine = Engine {
+        repo,
+        plan,
+        session,
+        observe,
+        logs,
+        trees: None,
+        built: BTreeSet::new(),
+        varying: BTreeSet::new(),
+        begun: Instant::now(),
+        taken: Vec::new(),
+        expected: None,
+    };
+    let result = engine.rounds(rule);
+    let Engine { session, trees, .. } = engine;
+    if let Some(Err(error)) = trees.map(Worktrees::close) {
+        observe(Event::Note(format!("a worktree could not be removed: {}", full(&error))));
+    }
+    match result {
+        Ok(()) => Ok(Measurement {
+            id: session.header.id,
+            sides: session.header.sides.clone(),
+            seed: session.header.seed,
+            config_hash: session.header.config_hash.clone(),
+            environment: session.header.environment.clone(),
+            samples: session.samples.clone(),
+            checks: session.checks.clone(),
+        }),
+        // Whatever fails while stopping is asked for fails because of it.
+        Err(_) if interrupt::requested() => Err(MeasureError::Interrupted { rounds: session.complete_rounds() }),
+        Err(error) => Err(error),
+    }
+}
+
+fn plural(n: usize, noun: &str) -> String {
+    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
+}
+
+fn full(error: &MeasureError) -> String {
+    use std::error::Error;
+    match error.source() {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}
+
+struct Engine<'a> {
+    repo: &'a Repo,
+    plan: &'a Plan,
+    session: Session,
+    observe: &'a mut dyn FnMut(Event<'_>),
+    logs: PathBuf,
+    /// Made when something is first run.
+    trees: Option<Worktrees>,
+    /// Sides whose steps have run in this process.
+    built: BTreeSet<usize>,
+    /// Metrics that should be exact and are not.
+    varying: BTreeSet<String>,
+    begun: Instant,
+    /// How long the samples of this process took.
+    taken: Vec<Duration>,
+    /// In how many rounds the rule expects to end.
+    expected: Option<usize>,
+}
+
+impl Engine<'_> {
+    fn rounds(&mut self, rule: &mut dyn FnMut(&[Sample]) -> Next) -> Result<(), MeasureError> {
+        let plan = self.plan;
+        let all_exact = plan.metrics().all(|m| m.source.exact());
+        let mut ask_at = 1;
+        for round in 0.. {
+            let saved = (0..plan.sides.len()).all(|side| self.session.has(round, side));
+            if !saved {
+                if round > 0 && plan.budget.is_some_and(|b| self.begun.elapsed() >= b) {
+                    break;
+                }
+                self.round(round)?;
+            }
+            let complete = round + 1;
+            if round == 0 && plan.checks {
+                self.checks()?;
+            }
+            if round == 1 {
+                self.find_varying();
+            }
+            if plan.max_rounds.is_some_and(|max| complete >= max) || plan.metrics().next().is_none() {
+                break;
+            }
+            if all_exact && self.varying.is_empty() {
+                if complete >= 2 {
+                    break;
+                }
+                continue;
+            }
+            if complete < ask_at {
+                continue;
+            }
+            let upto = self.session.samples.iter().take_while(|s| s.round < complete).count();
+            match rule(&self.session.samples[..upto]) {
+                Next::Stop => break,
+                Next::More { rounds, expected } => {
+                    ask_at = complete + rounds.max(1);
+                    self.expected = Some(complete + expected.max(rounds));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn round(&mut self, round: usize) -> Result<(), MeasureError> {
+        let order = order(self.session.header.seed, round, self.plan.sides.len());
+        for (place, side) in order.into_iter().enumerate() {
+            if self.session.has(round, side) {
+                continue;
+            }
+            let begun = Instant::now();
+            let sample = self.sample(round, place, side)?;
+            self.session.add_sample(sample)?;
+            self.taken.push(begun.elapsed());
+            let left = self.left();
+            if let Some(sample) = self.session.samples.last() {
+                (self.observe)(Event::Sampled { sample, all: &self.session.samples, left });
+            }
+        }
+        Ok(())
+    }
+
+    /// How long is likely left: as many samples as are expected, at the mean time of those taken.
+    fn left(&self) -> Option<Duration> {
+        let sides = self.plan.sides.len();
+        let rounds = match (self.expected, self.plan.max_rounds) {
+            (Some(expected), Some(max)) => Some(expected.min(max)),
+            (expected, max) => expected.or(max),
+        };
+        let mean = self.taken.iter().sum::<Duration>().checked_div(u32::try_from(self.taken.len()).ok()?);
+        let of_rounds = rounds.zip(mean).map(|(rounds, mean)| {
+            let missing = (rounds * sides).saturating_sub(self.session.samples.len());
+            mean.saturating_mul(u32::try_from(missing).unwrap_or(u32::MAX))
+        });
+        let of_budget = self.plan.budget.map(|b| b.saturating_sub(self.begun.elapsed()));
+        match (of_rounds, of_budget) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
+    }
+
+    fn sample(&mut self, round: usize, place: usize, side: usize) -> Result<Sample, MeasureError> {
+        let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |d| d.as_secs_f64());
+        let ran = self.steps(side, Some(round))?;
+        let mut values = BTreeMap::new();
+        for metric in self.plan.metrics() {
+            if round >= 2 && metric.source.exact() && !self.varying.contains(&metric.name) {
+                continue;
+            }
+            let value = self.read(metric, side, round, &ran)?;
+            values.insert(metric.name.clone(), value);
+        }
+        Ok(Sample { round, place, side, at, values })
+    }
+
+    /// Runs all steps on a side.
+    fn steps(&mut self, side: usize, round: Option<usize>) -> Result<BTreeMap<String, Finished>, MeasureError> {
+        let plan = self.plan;
+        let mut ran = BTreeMap::new();
+        for step in &plan.config.steps {
+            if let Some(prepare) = &step.prepare {
+                let what = format!("prepare {}", step.name);
+                self.must(side, &what, round, prepare, step.timeout, false)?;
+            }
+            let timed = plan.metrics().any(|m| matches!(&m.source, Source::BuildStep { step: s, .. } if *s == step.name));
+            let what = format!("step {}", step.name);
+            let finished = self.must(side, &what, round, &step.run, step.timeout, timed)?;
+            ran.insert(step.name.clone(), finished);
+        }
+        self.built.insert(side);
+        Ok(ran)
+    }
+
+    /// Runs a command that has to succeed.
+    fn must(
+        &mut self,
+        side: usize,
+        what: &str,
+        round: Option<usize>,
+        command: &Command,
+        timeout: Option<Duration>,
+        timed: bool,
+    ) -> Result<Finished, MeasureError> {
+        let (finished, tail, log) = self.execute(side, what, round, command, timeout, timed)?;
+        match finished.outcome {
+            Outcome::Success => Ok(finished),
+            Outcome::Interrupted => Err(self.interrupted()),
+            outcome => Err(self.failed(side, what, &outcome, tail, log)),
+        }
+    }
+
+    fn execute(
+        &mut self,
+        side: usize,
+        what: &str,
+        round: Option<usize>,
+        command: &Command,
+        timeout: Option<Duration>,
+        timed: bool,
+    ) -> Result<(Finished, String, PathBuf), MeasureError> {
+        self.begin(side, what, round);
+        let dir = self.tree(side)?;
+        let env = self.variables(side, round, &dir);
+        let log = self.log(side, what, ".log");
+        let sink = if timed { Sink::Timed(&log) } else { Sink::Log(&log) };
+        let finished = runner::run(&Job { command, dir: &dir, env: &env, timeout, sink })?;
+        let tail = match finished.outcome {
+            Outcome::Success | Outcome::NotStarted(_) => String::new(),
+            _ => runner::tail(&sink),
+        };
+        Ok((finished, tail, log))
+    }
+
+    fn read(
+        &mut self,
+        metric: &Metric,
+        side: usize,
+        round: usize,
+        ran: &BTreeMap<String, Finished>,
+    ) -> Result<f64, MeasureError> {
+        let plan = self.plan;
+        let name = plan.sides[side].name.clone();
+        let problem = |problem: String| MeasureError::Metric { side: name.clone(), metric: metric.name.clone(), problem };
+        let of_step = |step: &str| ran.get(step).ok_or_else(|| problem(format!("there is no step '{step}'")));
+        if let Source::Step { step, measure } = &metric.source {
+            return Ok(resource(of_step(step)?, *measure));
+        }
+        let what = format!("metric {}", metric.name);
+        self.begin(side, &what, Some(round));
+        let dir = self.tree(side)?;
+        let env = self.variables(side, Some(round), &dir);
+        let logs = self.log(side, "", "");
+        let place = Place { root: &dir, env: &env, logs: &logs };
+        let value = match &metric.source {
+            Source::Step { .. } => unreachable!("returned above"),
+            Source::BuildStep { pattern, step } => {
+                let end = of_step(step)?.wall.as_secs_f64();
+                let text = runner::read_output(&self.log(side, &format!("step {step}"), ".log"))?;
+                source::build_log::duration(&text, end, pattern).map_err(Trouble::Problem)
+            }
+            Source::Path { path, compress } => source::path::size(&dir, path, *compress).map(|bytes| bytes as f64),
+            Source::Image { reference } => source::image::size(&place, reference, &plan.config.steps),
+            Source::Command { run, extract } => source::command::read(&place, &what, run, extract, &metric.unit),
+        };
+        value.map_err(|trouble| match trouble {
+            Trouble::Problem(text) => problem(text),
+            Trouble::Failed { outcome: Outcome::Interrupted, .. } => self.interrupted(),
+            Trouble::Failed { outcome, tail, log } => self.failed(side, &what, &outcome, tail, log),
+            Trouble::Other(error) => error,
+        })
+    }
+
+    fn checks(&mut self) -> Result<(), MeasureError> {
+        let plan = self.plan;
+        for side in 1..plan.sides.len() {
+            for check in &plan.config.checks {
+                if self.session.checks.iter().any(|c| c.side == side && c.name == check.name) {
+                    continue;
+                }
+                // A session that goes on has worktrees in which nothing has been built yet.
+                if !self.built.contains(&side) {
+                    self.steps(side, None)?;
+                }
+                let what = format!("check {}", check.name);
+                let (finished, tail, _) = self.execute(side, &what, None, &check.run, check.timeout, false)?;
+                if finished.outcome == Outcome::Interrupted {
+                    return Err(self.interrupted());
+                }
+                let result = CheckResult {
+                    name: check.name.clone(),
+                    side,
+                    passed: finished.outcome == Outcome::Success,
+                    seconds: finished.wall.as_secs_f64(),
+                    outcome: finished.outcome.to_string(),
+                    tail,
+                };
+                self.session.add_check(result.clone())?;
+                (self.observe)(Event::Checked(&result));
+            }
+        }
+        Ok(())
+    }
+
+    /// Compares the first two readings of what should be exact.
+    fn find_varying(&mut self) {
+        for metric in self.plan.metrics().filter(|m| m.source.exact()) {
+            for side in 0..self.plan.sides.len() {
+                let reading = |round: usize| {
+                    let sample = self.session.samples.iter().find(|s| s.round == round && s.side == side);
+                    sample.and_then(|s| s.values.get(&metric.name)).copied()
+                };
+                let (Some(first), Some(second)) = (reading(0), reading(1)) else { continue };
+                if first != second && self.varying.insert(metric.name.clone()) {
+                    let shown = |v: f64| format!("{v} {}", metric.unit);
+                    (self.observe)(Event::Note(format!(
+                        "{} varies on {}: {}, then {}; it is read in every round, like a time",
+                        metric.name,
+                        self.plan.sides[side].name,
+                        shown(first).trim_end(),
+                        shown(second).trim_end()
+                    )));
+                }
+            }
+        }
+    }
+
+    fn begin(&mut self, side: usize, what: &str, round: Option<usize>) {
+        (self.observe)(Event::Begin { side: &self.plan.sides[side].name, what, round });
+    }
+
+    fn interrupted(&self) -> MeasureError {
+        MeasureError::Interrupted { rounds: self.session.complete_rounds() }
+    }
+
+    fn failed(&self, side: usize, what: &str, outcome: &Outcome, tail: String, log: PathBuf) -> MeasureError {
+        let side = self.plan.sides[side].name.clone();
+        let log = (!matches!(outcome, Outcome::NotStarted(_))).then_some(log);
+        MeasureError::Step { side, what: what.into(), outcome: outcome.to_string(), tail, log }
+    }
+
+    /// The worktree of a side; all are made when the first is asked for.
+    fn tree(&mut self, side: usize) -> Result<PathBuf, MeasureError> {
+        if self.trees.is_none() {
+            if interrupt::requested() {
+                return Err(self.interrupted());
+            }
+            // An id of its own: a folder that could not be removed must not be in the way for ever.
+            let id = Ulid::new().to_string().to_lowercase();
+            self.trees = Some(Worktrees::create(self.repo, &id, &self.plan.sides)?);
+        }
+        Ok(self.trees.as_ref().map(|t| t.path(side).to_path_buf()).unwrap_or_default())
+    }
+
+    /// What a command is told. The size of the environment is the same on all sides, because it can change how fast a
+    /// program runs.
+    fn variables(&self, side: usize, round: Option<usize>, dir: &std::path::Path) -> Vec<(&'static str, OsString)> {
+        let sides = &self.plan.sides;
+        let longest = sides.iter().map(|s| s.name.len()).max().unwrap_or(0);
+        let name = &sides[side].name;
+        let mut variables: Vec<(&'static str, OsString)> = vec![
+            ("VERDICT_SIDE", name.into()),
+            ("VERDICT_COMMIT", sides[side].commit.as_str().into()),
+            (worktree::VARIABLE, dir.into()),
+            ("VERDICT_PAD", "-".repeat(longest - name.len()).into()),
+        ];
+        if let Some(round) = round {
+            variables.push(("VERDICT_ROUND", round.to_string().into()));
+        }
+        variables
+    }
+
+    /// Where the output of a command goes; the next round writes over it.
+    fn log(&self, side: usize, what: &str, end: &str) -> PathBuf {
+        self.logs.join(format!("{side}.{}{end}", session::file_name(&what.replace(' ', "-"))))
+    }
+}
+
+fn resource(finished: &Finished, measure: Resource) -> f64 {
+    let usage = &finished.usage;
+    match measure {
+        Resource::Wall => finished.wall.as_secs_f64(),
+        Resource::User => usage.user.as_secs_f64(),
+        Resource::System => usage.system.as_secs_f64(),
+        Resource::Cpu => (usage.user + usage.system).as_secs_f64(),
+        Resource::MaxRss => usage.max_rss as f64,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_order_depends_on_seed_and_round_alone() {
+        for round in 0..50 {
+            assert_eq!(order(7, round, 3), order(7, round, 3));
+            let mut sorted = order(7, round, 5);
+            sorted.sort_unstable();
+            assert_eq!(sorted, [0, 1, 2, 3, 4]);
+        }
+    }
+
+    #[test]
+    fn each_side_comes_first_about_half_of_the_time() {
+        for seed in 0..20 {
+            let first = (0..400).filter(|&round| order(seed, round, 2)[0] == 0).count();
+            // Six standard deviations of a fair coin.
+            assert!((140..=260).contains(&first), "seed {seed}: {first}");
+        }
+        let rounds = |seed: u64| (0..64).map(|r| order(seed, r, 2)[0]).collect::<Vec<_>>();
+        assert_ne!(rounds(1), rounds(2));
+    }
+}
