@@ -29,7 +29,7 @@ pub struct Uncommitted {
     pub conflicted: Vec<PathBuf>,
 }
 
-fn path_of(bytes: &[u8]) -> PathBuf {
+pub(super) fn path_of(bytes: &[u8]) -> PathBuf {
     use std::os::unix::ffi::OsStrExt;
     PathBuf::from(std::ffi::OsStr::from_bytes(bytes))
 }
@@ -70,20 +70,22 @@ impl Repo {
         Ok(self.inner.diff_tree_to_tree(Some(&a), Some(&b), None)?)
     }
 
-    /// What is uncommitted in the work tree.
+    /// What is uncommitted in the work tree. The real git is asked, because only it runs the filters (line ends, LFS) that
+    /// decide whether a file differs; it is told to leave the index as it is. A wholly untracked folder is one entry.
     pub fn uncommitted(&self) -> Result<Uncommitted, GitError> {
-        let mut options = git2::StatusOptions::new();
-        options.include_untracked(true).include_ignored(false).exclude_submodules(false);
+        self.workdir()?;
+        let text = self
+            .run_git()
+            .args(["--no-optional-locks", "status", "--porcelain=v1", "-z", "--no-renames"])
+            .args(["--untracked-files=normal", "--ignore-submodules=none"])
+            .bytes()?;
         let mut found = Uncommitted::default();
-        for entry in self.inner.statuses(Some(&mut options))?.iter() {
-            let path = path_of(entry.path_bytes());
-            let status = entry.status();
-            if status.is_conflicted() {
-                found.conflicted.push(path);
-            } else if status == git2::Status::WT_NEW {
-                found.untracked.push(path);
-            } else {
-                found.tracked.push(path);
+        for entry in text.split(|byte| *byte == 0).filter(|entry| entry.len() > 3) {
+            let path = path_of(&entry[3..]);
+            match &entry[..2] {
+                b"??" => found.untracked.push(path),
+                b"DD" | b"AU" | b"UD" | b"UA" | b"DU" | b"AA" | b"UU" => found.conflicted.push(path),
+                _ => found.tracked.push(path),
             }
         }
         Ok(found)

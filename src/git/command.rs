@@ -2,6 +2,7 @@
 
 use super::{GitError, Oid, Repo};
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -14,12 +15,28 @@ pub struct Git {
     input: Option<Vec<u8>>,
 }
 
+/// Variables that point git at another repository than the one of its directory (`git rev-parse --local-env-vars`, but for
+/// those that carry configuration).
+const LOCAL: [&str; 11] = [
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_COMMON_DIR",
+    "GIT_INDEX_FILE",
+    "GIT_PREFIX",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_NAMESPACE",
+    "GIT_GRAFT_FILE",
+    "GIT_SHALLOW_FILE",
+    "GIT_LITERAL_PATHSPECS",
+];
+
 impl Git {
     /// `git -C dir`, with no repository variables inherited that would point elsewhere.
     pub fn at(dir: &Path) -> Git {
         let mut command = Command::new("git");
         command.current_dir(dir).stdin(Stdio::null());
-        for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY"] {
+        for name in LOCAL {
             command.env_remove(name);
         }
         command.env("GIT_TERMINAL_PROMPT", "0");
@@ -50,6 +67,13 @@ impl Git {
         self
     }
 
+    /// Hands git an open file as its standard input: a lock on that file is then held until git has ended, even when this
+    /// program ends before it.
+    pub fn holding(mut self, file: &File) -> Result<Self, GitError> {
+        self.command.stdin(file.try_clone().map_err(GitError::NoGit)?);
+        Ok(self)
+    }
+
     /// Runs it, whatever its exit status.
     pub fn output(mut self) -> Result<Output, GitError> {
         self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -67,6 +91,11 @@ impl Git {
 
     /// Runs it; standard output without its last line end when it succeeds.
     pub fn run(self) -> Result<String, GitError> {
+        Ok(String::from_utf8_lossy(&self.bytes()?).trim_end_matches('\n').to_string())
+    }
+
+    /// Runs it; standard output as it is when it succeeds.
+    pub fn bytes(self) -> Result<Vec<u8>, GitError> {
         let words: Vec<String> = self.words.iter().take(4).map(|w| w.to_string_lossy().into_owned()).collect();
         let output = self.output()?;
         if !output.status.success() {
@@ -80,7 +109,7 @@ impl Git {
                 output: text,
             });
         }
-        Ok(String::from_utf8_lossy(&output.stdout).trim_end_matches('\n').to_string())
+        Ok(output.stdout)
     }
 
     /// Runs it; whether it exited with 0.
@@ -90,9 +119,18 @@ impl Git {
 }
 
 impl Repo {
-    /// The real git in this repository's work tree (in the git directory of a bare one).
+    /// The real git in this repository's work tree (in the git directory of a bare one). A repository that was named by
+    /// `GIT_DIR` is named to git the same way.
     pub fn run_git(&self) -> Git {
-        Git::at(self.inner.workdir().unwrap_or(self.git_dir()))
+        let git = Git::at(self.inner.workdir().unwrap_or(self.git_dir()));
+        if !self.from_env {
+            return git;
+        }
+        let git = git.env("GIT_DIR", self.git_dir());
+        match self.inner.workdir() {
+            Some(root) => git.env("GIT_WORK_TREE", root),
+            None => git,
+        }
     }
 
     /// Where git's hooks are, `core.hooksPath` included.
@@ -101,9 +139,45 @@ impl Repo {
         Ok(self.inner.workdir().unwrap_or(self.git_dir()).join(path))
     }
 
+    /// Which of these hooks exist and would run.
+    pub fn hooks_present(&self, names: &[&'static str]) -> Result<Vec<&'static str>, GitError> {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = self.hooks_dir()?;
+        let runs = |name: &&str| {
+            std::fs::metadata(folder.join(name)).is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
+        };
+        Ok(names.iter().copied().filter(runs).collect())
+    }
+
+    /// Makes a branch at a commit. Nothing is checked out.
+    pub fn create_branch(&self, name: &str, at: &Oid) -> Result<(), GitError> {
+        check_branch_name(name)?;
+        self.run_git().args(["branch", "--no-track", "--end-of-options", name, at.as_str()]).run()?;
+        Ok(())
+    }
+
+    /// Checks out a branch. Uncommitted work that is in its way makes it fail, and it is left alone.
+    pub fn switch(&self, branch: &str) -> Result<(), GitError> {
+        check_branch_name(branch)?;
+        let switched = self.run_git().args(["switch", "--quiet", "--no-guess", "--end-of-options", branch]).run();
+        match switched {
+            // A post-checkout hook that fails gives git its exit status, but the branch is checked out.
+            Err(GitError::Command { .. }) if self.current_branch().is_ok_and(|(name, _)| name == branch) => Ok(()),
+            other => other.map(drop),
+        }
+    }
+
     /// Commits what is in the index, with this message read as it is.
     pub fn commit_index(&self, message: &str, extra: &[&str]) -> Result<Oid, GitError> {
         self.run_git().args(["commit", "--quiet", "--cleanup=verbatim", "-F", "-"]).args(extra).stdin(message).run()?;
         self.resolve("HEAD")
+    }
+}
+
+/// Refuses what git would not take as the name of a branch.
+fn check_branch_name(name: &str) -> Result<(), GitError> {
+    match git2::Branch::name_is_valid(name) {
+        Ok(true) if !name.starts_with('-') => Ok(()),
+        _ => Err(GitError::UnknownRef(name.to_string())),
     }
 }

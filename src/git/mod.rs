@@ -11,12 +11,18 @@
 //! | [`refs`] | HEAD, branches, compare-and-swap of refs |
 //! | [`change`] | diffs, patch ids, what is uncommitted |
 //! | [`objects`] | blobs, trees and commits that no work tree is made of |
+//! | [`memory`] | merges and reverts in memory |
+//! | [`places`] | linked worktrees, remotes, the base branch, what is in the way |
 
 pub mod change;
 pub mod command;
 pub mod history;
+pub mod memory;
 pub mod objects;
+pub mod places;
 pub mod refs;
+
+pub use refs::Head;
 
 use crate::error::{Exit, Explain};
 use serde::{Deserialize, Serialize};
@@ -176,6 +182,19 @@ pub struct Repo {
     pub(crate) inner: git2::Repository,
     git_dir: PathBuf,
     common_dir: PathBuf,
+    from_env: bool,
+}
+
+/// Says in the user's words what libgit2 cannot read.
+fn unreadable(message: &str) -> GitError {
+    let lower = message.to_lowercase();
+    GitError::Unsupported(if lower.contains("refstorage") {
+        "its refs are kept as reftable, which libgit2 does not read yet (git refs migrate --ref-format=files)".into()
+    } else if lower.contains("object format") || lower.contains("objectformat") {
+        "its objects are named by SHA-256, which libgit2 does not read yet".into()
+    } else {
+        message.to_string()
+    })
 }
 
 impl fmt::Debug for Repo {
@@ -185,12 +204,17 @@ impl fmt::Debug for Repo {
 }
 
 impl Repo {
-    /// Opens the repository that `dir` is in; `GIT_DIR` and its kin are honoured as git does.
+    /// Opens the repository that `dir` is in; `GIT_DIR` and its kin are honoured as git does. libgit2 refuses a repository
+    /// of another user that is not in `safe.directory`, as git does.
     pub fn discover(dir: &Path) -> Result<Repo, GitError> {
-        let opened = if std::env::var_os("GIT_DIR").is_some() {
-            git2::Repository::open_from_env()
-        } else {
-            git2::Repository::discover(dir)
+        let named = std::env::var_os("GIT_DIR").filter(|value| !value.is_empty());
+        let opened = match &named {
+            Some(path) => git2::Repository::open_ext(
+                dir.join(path),
+                git2::RepositoryOpenFlags::FROM_ENV,
+                &[] as &[&std::ffi::OsStr],
+            ),
+            None => git2::Repository::discover(dir),
         };
         let inner = opened.map_err(|error| match error.code() {
             git2::ErrorCode::NotFound => GitError::NotARepository(dir.to_path_buf()),
@@ -198,11 +222,18 @@ impl Repo {
                 "it belongs to another user (git config --global --add safe.directory {})",
                 dir.display()
             )),
-            _ => GitError::Unsupported(error.message().to_string()),
+            _ => unreadable(error.message()),
         })?;
+        let plain = !inner.is_bare() && !inner.is_worktree();
+        if named.is_some() && plain && std::env::var_os("GIT_WORK_TREE").is_none() {
+            let set = inner.config().is_ok_and(|config| config.get_string("core.worktree").is_ok());
+            if !set {
+                inner.set_workdir(dir, false)?;
+            }
+        }
         let git_dir = inner.path().to_path_buf();
         let common_dir = inner.commondir().to_path_buf();
-        Ok(Repo { inner, git_dir, common_dir })
+        Ok(Repo { inner, git_dir, common_dir, from_env: named.is_some() })
     }
 
     /// The root of the work tree.

@@ -1,0 +1,181 @@
+//! Linked worktrees, remotes, the base branch, and what is in the way of a checkout.
+
+use super::{GitError, Head, Oid, Repo, change::path_of};
+use std::collections::BTreeSet;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+/// A work tree of the repository: the main one or a linked one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Worktree {
+    /// Its root.
+    pub path: PathBuf,
+    /// The branch that is checked out in it; none when its HEAD is detached.
+    pub branch: Option<String>,
+    /// Whether this [`Repo`] was opened in it.
+    pub current: bool,
+}
+
+impl Repo {
+    /// All work trees, the main one first (left out when the repository is bare). One whose folder is gone is listed until
+    /// `git worktree prune`, because git counts its branch as checked out.
+    pub fn worktrees(&self) -> Result<Vec<Worktree>, GitError> {
+        let read = |path: PathBuf| match std::fs::read(&path) {
+            Ok(bytes) => Ok(Some(bytes.trim_ascii_end().to_vec())),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(GitError::Io { path, source }),
+        };
+        let branch = |dir: &Path| -> Result<Option<String>, GitError> {
+            let head = read(dir.join("HEAD"))?;
+            let name = head.as_deref().and_then(|text| text.strip_prefix(b"ref: refs/heads/"));
+            Ok(name.map(|name| String::from_utf8_lossy(name).into_owned()))
+        };
+        let same = |a: &Path, b: &Path| a == b || std::fs::canonicalize(a).ok() == std::fs::canonicalize(b).ok();
+        let mut found = Vec::new();
+        let bare = self.config_value("core.bare").is_some_and(|value| value == "true");
+        let main = match self.inner.workdir() {
+            Some(root) if !self.inner.is_worktree() => Some(root.to_path_buf()),
+            _ if bare => None,
+            _ => self.common_dir().parent().map(Path::to_path_buf),
+        };
+        if let Some(path) = main {
+            let current = !self.inner.is_worktree() && !self.inner.is_bare();
+            found.push(Worktree { path, branch: branch(self.common_dir())?, current });
+        }
+        let folder = self.common_dir().join("worktrees");
+        let Ok(entries) = std::fs::read_dir(&folder) else { return Ok(found) };
+        let mut dirs: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+        dirs.sort();
+        for dir in dirs {
+            let Some(gitfile) = read(dir.join("gitdir"))? else { continue };
+            let gitfile = dir.join(path_of(&gitfile));
+            let path = gitfile.parent().unwrap_or(&gitfile).to_path_buf();
+            found.push(Worktree { path, branch: branch(&dir)?, current: same(&dir, self.git_dir()) });
+        }
+        Ok(found)
+    }
+
+    /// The other work tree in which a branch is checked out.
+    pub fn checked_out_elsewhere(&self, branch: &str) -> Result<Option<PathBuf>, GitError> {
+        let holds = |tree: &Worktree| !tree.current && tree.branch.as_deref() == Some(branch);
+        Ok(self.worktrees()?.into_iter().find(holds).map(|tree| tree.path))
+    }
+
+    /// Whether history is cut off (`git clone --depth`).
+    pub fn is_shallow(&self) -> bool {
+        self.inner.is_shallow()
+    }
+
+    /// The remotes and the URL that each is fetched from, in the order of their names.
+    pub fn remotes(&self) -> Result<Vec<(String, String)>, GitError> {
+        let names = self.inner.remotes()?;
+        let mut found = Vec::new();
+        for index in 0..names.len() {
+            let Ok(Some(name)) = names.get(index) else { continue };
+            let remote = self.inner.find_remote(name)?;
+            found.push((name.to_string(), String::from_utf8_lossy(remote.url_bytes()).into_owned()));
+        }
+        Ok(found)
+    }
+
+    /// The branch that experiments start from and land on: the configured one, else the one HEAD is on, else what
+    /// `origin/HEAD` names, else `main` or `master`. An error when the configured one does not exist, or when there is none.
+    pub fn default_base(&self, configured: Option<&str>) -> Result<String, GitError> {
+        if let Some(name) = configured {
+            let known = self.branch(name)?.is_some();
+            return known.then(|| name.to_string()).ok_or_else(|| GitError::UnknownRef(name.to_string()));
+        }
+        let head = self.head()?;
+        if let Head::Branch { name, .. } = head {
+            return Ok(name);
+        }
+        let origin = self.inner.find_reference("refs/remotes/origin/HEAD").ok();
+        let origin = origin.as_ref().and_then(|r| r.symbolic_target_bytes());
+        let origin = origin.and_then(|target| target.strip_prefix(b"refs/remotes/origin/"));
+        let origin = origin.map(|name| String::from_utf8_lossy(name).into_owned());
+        for name in origin.into_iter().chain(["main".to_string(), "master".to_string()]) {
+            if self.branch(&name)?.is_some() {
+                return Ok(name);
+            }
+        }
+        Err(match head {
+            Head::Unborn(name) => GitError::Unborn(name),
+            Head::Detached(id) => GitError::Detached(id.short().to_string()),
+            Head::Branch { name, .. } => GitError::UnknownRef(name),
+        })
+    }
+
+    /// The lock on the index, when one is held (or was left behind).
+    pub fn index_lock(&self) -> Option<PathBuf> {
+        let path = self.git_dir().join("index.lock");
+        path.symlink_metadata().is_ok().then_some(path)
+    }
+
+    /// Whether git would ignore a path (relative to the root of the work tree).
+    pub fn is_ignored(&self, path: &Path) -> Result<bool, GitError> {
+        Ok(self.inner.is_path_ignored(path)?)
+    }
+
+    /// Files and folders that are not tracked in `head` and would be overwritten when `writes` (relative to the root of the
+    /// work tree) are written: ignored ones too, which git itself would overwrite without a word.
+    pub fn in_the_way(&self, head: &Oid, writes: &[PathBuf]) -> Result<Vec<PathBuf>, GitError> {
+        let root = self.workdir()?;
+        let tree = self.inner.find_commit(head.raw()?)?.tree()?;
+        let tracked = |path: &Path| tree.get_path(path).ok();
+        let fold = self.config_value("core.ignorecase").is_some_and(|value| value == "true");
+        let mut folded = None;
+        let mut found = BTreeSet::new();
+        'paths: for path in writes {
+            if tracked(path).is_some_and(|entry| entry.kind() != Some(git2::ObjectType::Tree)) {
+                continue;
+            }
+            let mut above: Vec<&Path> = path.ancestors().skip(1).filter(|p| !p.as_os_str().is_empty()).collect();
+            above.reverse();
+            for folder in above {
+                match root.join(folder).symlink_metadata() {
+                    Err(_) => continue 'paths,
+                    Ok(meta) if meta.is_dir() => {}
+                    Ok(_) => {
+                        if tracked(folder).is_none() {
+                            found.insert(folder.to_path_buf());
+                        }
+                        continue 'paths;
+                    }
+                }
+            }
+            let Ok(meta) = root.join(path).symlink_metadata() else { continue };
+            if meta.is_dir() {
+                for entry in walkdir::WalkDir::new(root.join(path)).into_iter().flatten() {
+                    let inner = entry.path().strip_prefix(root).unwrap_or(entry.path());
+                    if !entry.file_type().is_dir() && tracked(inner).is_none() {
+                        found.insert(inner.to_path_buf());
+                    }
+                }
+                continue;
+            }
+            if fold {
+                let folded = match &mut folded {
+                    Some(names) => names,
+                    none => none.insert(lower_names(&tree)?),
+                };
+                if folded.contains(&path.as_os_str().as_bytes().to_ascii_lowercase()) {
+                    continue;
+                }
+            }
+            found.insert(path.clone());
+        }
+        Ok(found.into_iter().collect())
+    }
+}
+
+/// The paths of all files of a tree in lower case, to tell a change of case from a new file.
+fn lower_names(tree: &git2::Tree<'_>) -> Result<BTreeSet<Vec<u8>>, GitError> {
+    let mut names = BTreeSet::new();
+    tree.walk(git2::TreeWalkMode::PreOrder, |folder, entry| {
+        let mut name = folder.as_bytes().to_vec();
+        name.extend_from_slice(entry.name_bytes());
+        names.insert(name.to_ascii_lowercase());
+        git2::TreeWalkResult::Ok
+    })?;
+    Ok(names)
+}
