@@ -4,6 +4,14 @@
 //! with the real git, one journalled step after the other. [`pending`] finds a decision that was cut off; it is then
 //! finished with [`resume`] or taken back with [`undo`].
 
+mod journal;
+mod landing;
+pub mod plan;
+mod preflight;
+
+pub use landing::{FAULT_VARIABLE, LANDING_VARIABLE};
+pub use plan::Plan;
+
 use crate::config::{Policy, RevertMode};
 use crate::error::{Exit, Explain};
 use crate::experiment::{Book, Experiment};
@@ -46,6 +54,9 @@ pub struct Draft {
     pub steps: Vec<String>,
     /// What the user should know first: hooks that will run, a base that moved, untracked files.
     pub notes: Vec<String>,
+    /// The same as data, with the state that it starts from. [`land`] refuses a draft without it.
+    #[serde(default)]
+    pub plan: Option<Plan>,
 }
 
 /// The texts that land, rendered from the draft.
@@ -64,6 +75,8 @@ pub struct Texts {
 pub struct Landed {
     /// The record as it stands in the ledger.
     pub event: Event,
+    /// What the user should know of how it landed: a hook that changed a message or a tree.
+    pub notes: Vec<String>,
 }
 
 /// Which landing was cut off, and how far it came.
@@ -82,28 +95,40 @@ pub struct Pending {
 }
 
 /// Looks at everything that landing needs, in memory; touches nothing.
-pub fn prepare(_repo: &Repo, _ledger: &Ledger<'_>, _request: &Request<'_>) -> Result<Draft, DecisionError> {
-    todo!()
+pub fn prepare(repo: &Repo, ledger: &Ledger<'_>, request: &Request<'_>) -> Result<Draft, DecisionError> {
+    preflight::prepare(repo, ledger, request)
 }
 
-/// Lands a draft with the real git.
-pub fn land(_repo: &Repo, _ledger: &Ledger<'_>, _draft: Draft, _texts: Texts) -> Result<Landed, DecisionError> {
-    todo!()
+/// The commands that landing a draft with these texts will run, one line each, in order: for `--dry-run`. Unlike
+/// [`Draft::steps`] they have the decision file in them.
+pub fn preview(repo: &Repo, draft: &Draft, texts: &Texts) -> Vec<String> {
+    let messages = plan::Messages::under(&repo.common_dir().join("verdict"));
+    match &draft.plan {
+        Some(plan) => plan.lines(&draft.event.id.to_string(), &messages, Some(texts)),
+        None => draft.steps.clone(),
+    }
+}
+
+/// Lands a draft with the real git. When a step fails, a hook that rejects included, everything is put back as it was and
+/// the error is [`DecisionError::TakenBack`].
+pub fn land(repo: &Repo, ledger: &Ledger<'_>, draft: Draft, texts: Texts) -> Result<Landed, DecisionError> {
+    landing::land(repo, ledger, draft, texts)
 }
 
 /// The landing that was cut off, if there is one.
-pub fn pending(_repo: &Repo) -> Result<Option<Pending>, DecisionError> {
-    todo!()
+pub fn pending(repo: &Repo) -> Result<Option<Pending>, DecisionError> {
+    journal::Journal::read(repo)?.map(|journal| journal.pending()).transpose()
 }
 
-/// Finishes a landing that was cut off.
-pub fn resume(_repo: &Repo, _ledger: &Ledger<'_>) -> Result<Landed, DecisionError> {
-    todo!()
+/// Finishes a landing that was cut off. When a step fails again, the journal stays, and [`undo`] is still possible.
+pub fn resume(repo: &Repo, ledger: &Ledger<'_>) -> Result<Landed, DecisionError> {
+    landing::resume(repo, ledger)
 }
 
-/// Takes back a landing that was cut off: refs, index and work tree are as they were before it.
-pub fn undo(_repo: &Repo, _ledger: &Ledger<'_>) -> Result<(), DecisionError> {
-    todo!()
+/// Takes back a landing that was cut off: refs, HEAD, index and work tree are as they were before it. When its record is in
+/// the ledger already it has landed: then this only ends the journal, and says so as an error.
+pub fn undo(repo: &Repo, ledger: &Ledger<'_>) -> Result<(), DecisionError> {
+    landing::undo(repo, ledger)
 }
 
 /// Why a decision cannot be made or did not land.
@@ -130,6 +155,15 @@ pub enum DecisionError {
         next: String,
         /// The commits involved.
         commits: Vec<Oid>,
+    },
+    /// A step of the landing failed, and all was put back.
+    #[error("the decision stopped at: {step}; everything is as it was before")]
+    TakenBack {
+        /// The step.
+        step: String,
+        /// Why: the output of a hook that rejected it, for example.
+        #[source]
+        source: Box<DecisionError>,
     },
     /// A step of the landing failed; the journal holds it.
     #[error("the decision stopped at: {step}")]
@@ -163,6 +197,7 @@ impl Explain for DecisionError {
             DecisionError::Git(inner) => inner.why(),
             DecisionError::Ledger(inner) => inner.why(),
             DecisionError::Conflict { .. } => Some("nothing was touched".into()),
+            DecisionError::TakenBack { source, .. } => source.why(),
         }
     }
     fn next(&self) -> Option<String> {
@@ -170,6 +205,7 @@ impl Explain for DecisionError {
             DecisionError::Refused { next, .. } => next.clone(),
             DecisionError::Conflict { next, .. } => Some(next.clone()),
             DecisionError::Stopped { .. } => Some("git verdict doctor".into()),
+            DecisionError::TakenBack { source, .. } => source.next(),
             DecisionError::Git(inner) => inner.next(),
             DecisionError::Ledger(inner) => inner.next(),
         }

@@ -1,7 +1,8 @@
 //! Diffs, patch ids, and what is uncommitted.
 
 use super::{GitError, Oid, Repo};
-use std::path::PathBuf;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 
 /// One file of a diff.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +31,6 @@ pub struct Uncommitted {
 }
 
 pub(super) fn path_of(bytes: &[u8]) -> PathBuf {
-    use std::os::unix::ffi::OsStrExt;
     PathBuf::from(std::ffi::OsStr::from_bytes(bytes))
 }
 
@@ -89,6 +89,36 @@ impl Repo {
             }
         }
         Ok(found)
+    }
+
+    /// The blob that a file of the work tree would be committed as, its filters applied; for a symbolic link, of its target.
+    pub fn hash_file(&self, path: &Path) -> Result<Oid, GitError> {
+        let full = self.workdir()?.join(path);
+        if full.is_symlink() {
+            let target = std::fs::read_link(&full).map_err(|source| GitError::Io { path: full.clone(), source })?;
+            let bytes = target.as_os_str().as_bytes();
+            return Ok(git2::Oid::hash_object(git2::ObjectType::Blob, bytes)?.into());
+        }
+        let text = self.run_git().args(["hash-object", "--"]).arg(path).run()?;
+        Oid::parse(&text).ok_or_else(|| GitError::Other(format!("git hash-object said {text:?}")))
+    }
+
+    /// What a file with this blob looks like in the work tree, its filters applied; none when the blob is not there.
+    pub fn checked_out_bytes(&self, blob: &Oid, path: &Path) -> Result<Option<Vec<u8>>, GitError> {
+        if self.inner.find_blob(blob.raw()?).is_err() {
+            return Ok(None);
+        }
+        let mut option = std::ffi::OsString::from("--path=");
+        option.push(path);
+        Ok(Some(self.run_git().args(["cat-file", "--filters"]).arg(option).arg(blob.as_str()).bytes()?))
+    }
+
+    /// The blob that a tree, named by a file such as `AUTO_MERGE` in the git directory, has at a path.
+    pub fn blob_in(&self, name: &str, path: &Path) -> Result<Option<Oid>, GitError> {
+        let Ok(text) = std::fs::read_to_string(self.git_dir().join(name)) else { return Ok(None) };
+        let Some(id) = Oid::parse(text.trim()) else { return Ok(None) };
+        let Ok(tree) = self.inner.find_tree(id.raw()?) else { return Ok(None) };
+        Ok(tree.get_path(path).ok().map(|entry| entry.id().into()))
     }
 
     /// The operation that git is in the middle of: `merge`, `rebase`, `cherry-pick`, `revert`, `bisect`, `am`.

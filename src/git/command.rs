@@ -144,7 +144,8 @@ impl Repo {
         use std::os::unix::fs::PermissionsExt;
         let folder = self.hooks_dir()?;
         let runs = |name: &&str| {
-            std::fs::metadata(folder.join(name)).is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
+            std::fs::metadata(folder.join(name))
+                .is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
         };
         Ok(names.iter().copied().filter(runs).collect())
     }

@@ -76,10 +76,17 @@ impl Repo {
 
     /// The commits reachable from `to` and not from `from`, oldest first.
     pub fn range(&self, from: &Oid, to: &Oid) -> Result<Vec<Oid>, GitError> {
+        self.range_without(to, &[from])
+    }
+
+    /// The commits reachable from `to` and from none of `hidden`, oldest first.
+    pub fn range_without(&self, to: &Oid, hidden: &[&Oid]) -> Result<Vec<Oid>, GitError> {
         let mut walk = self.inner.revwalk()?;
         walk.set_sorting(git2::Sort::TOPOLOGICAL | git2::Sort::REVERSE)?;
         walk.push(to.raw()?)?;
-        walk.hide(from.raw()?)?;
+        for id in hidden {
+            walk.hide(id.raw()?)?;
+        }
         walk.map(|id| Ok(id?.into())).collect()
     }
 

@@ -116,8 +116,7 @@ impl Scratch {
             .deltas()
             .filter_map(|delta| {
                 let path = delta.new_file().path_bytes().or(delta.old_file().path_bytes())?;
-                let (added, deleted) =
-                    (delta.status() == git2::Delta::Added, delta.status() == git2::Delta::Deleted);
+                let (added, deleted) = (delta.status() == git2::Delta::Added, delta.status() == git2::Delta::Deleted);
                 Some(Differs {
                     path: path_of(path),
                     from: side(delta.old_file(), !added),

@@ -270,6 +270,11 @@ impl Repo {
         }
     }
 
+    /// Whether a setting is switched on (`true`, `yes`, `on`, `1`).
+    pub fn config_flag(&self, key: &str) -> bool {
+        self.inner.config().and_then(|config| config.get_bool(key)).unwrap_or(false)
+    }
+
     /// A value of git's configuration.
     pub fn config_value(&self, key: &str) -> Option<String> {
         self.inner.config().ok()?.get_string(key).ok()

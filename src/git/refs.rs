@@ -88,3 +88,8 @@ impl Repo {
         Ok(found)
     }
 }
+
+/// Whether a full ref name (`refs/heads/main`) is one that git would take.
+pub fn is_ref_name(name: &str) -> bool {
+    git2::Reference::is_valid_name(name)
+}

@@ -1,0 +1,266 @@
+//! The journal of a landing and the lock that keeps decisions apart.
+//!
+//! Both are files in `verdict/` under the shared git directory. The journal is written whole and renamed into place before
+//! the first step and after each, so that it always says how far the landing came at least; what a step that was cut off
+//! has made is found out from the refs.
+
+use super::plan::{Messages, Plan, Step};
+use super::preflight::refused;
+use super::{DecisionError, Draft, Pending, Texts};
+use crate::git::{GitError, Oid, Repo};
+use crate::ledger::event::{Fact, Verdict};
+use serde::{Deserialize, Serialize};
+use std::fs::{File, TryLockError};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// The version of the journal's format. Another version is not touched.
+const VERSION: u32 = 1;
+
+/// A landing under way.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Journal {
+    version: u32,
+    /// The git directory of the work tree that it runs in.
+    git_dir: String,
+    /// What lands.
+    pub(super) draft: Draft,
+    /// The texts that land.
+    pub(super) texts: Texts,
+    /// What the steps done so far have made, in order.
+    pub(super) done: Vec<Done>,
+    #[serde(skip)]
+    folder: PathBuf,
+}
+
+/// What a step has made.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct Done {
+    /// What the ref that it moves holds now, when it made a commit or a ref.
+    pub(super) made: Option<Oid>,
+    /// What the user should know of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) notes: Vec<String>,
+}
+
+fn folder(repo: &Repo) -> PathBuf {
+    repo.common_dir().join("verdict")
+}
+
+fn journal_path(folder: &Path) -> PathBuf {
+    folder.join("journal.json")
+}
+
+fn io(path: &Path) -> impl FnOnce(std::io::Error) -> DecisionError + '_ {
+    move |source| GitError::Io { path: path.to_path_buf(), source }.into()
+}
+
+impl Journal {
+    /// Begins a journal and writes the messages beside it. Nothing else is touched.
+    pub(super) fn begin(repo: &Repo, draft: Draft, texts: Texts) -> Result<Journal, DecisionError> {
+        let folder = repo.verdict_dir()?;
+        let messages = Messages::under(&folder);
+        let adr = texts.adr.as_ref().map(|(_, _, message)| message);
+        for (path, text) in messages.all().iter().zip([texts.revert.as_ref(), texts.merge.as_ref(), adr]) {
+            if let Some(text) = text {
+                write_whole(path, format!("{}\n", text.trim_end()).as_bytes())?;
+            }
+        }
+        let git_dir = repo.git_dir().to_string_lossy().into_owned();
+        let journal = Journal { version: VERSION, git_dir, draft, texts, done: Vec::new(), folder };
+        journal.save()?;
+        Ok(journal)
+    }
+
+    /// Reads the journal of a landing that was cut off, if there is one.
+    pub(super) fn read(repo: &Repo) -> Result<Option<Journal>, DecisionError> {
+        let folder = folder(repo);
+        let path = journal_path(&folder);
+        let bytes = match std::fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(io(&path)(error)),
+        };
+        let unreadable = |problem: String| {
+            refused(format!("the journal of a decision cannot be read: {problem}"))
+                .try_next(format!("look at {}; git reflog shows what was done", path.display()))
+        };
+        let value: serde_json::Value = serde_json::from_slice(&bytes).map_err(|error| unreadable(error.to_string()))?;
+        if value["version"] != VERSION {
+            return Err(unreadable(format!("it has version {}, this program writes {VERSION}", value["version"])));
+        }
+        let mut journal: Journal = serde_json::from_value(value).map_err(|error| unreadable(error.to_string()))?;
+        journal.folder = folder;
+        journal.plan()?;
+        Ok(Some(journal))
+    }
+
+    /// Says that a step is done.
+    pub(super) fn finish_step(&mut self, done: Done) -> Result<(), DecisionError> {
+        self.done.push(done);
+        self.save()
+    }
+
+    fn save(&self) -> Result<(), DecisionError> {
+        let bytes =
+            serde_json::to_vec(self).map_err(|error| refused(format!("the journal cannot be written: {error}")))?;
+        write_whole(&journal_path(&self.folder), &bytes)
+    }
+
+    /// Removes the journal and its messages: the landing is over, one way or the other.
+    pub(super) fn remove(&self) -> Result<(), DecisionError> {
+        let path = journal_path(&self.folder);
+        std::fs::remove_file(&path).map_err(io(&path))?;
+        for path in self.messages().all() {
+            let _ = std::fs::remove_file(path);
+        }
+        sync_folder(&self.folder);
+        Ok(())
+    }
+
+    /// The plan. [`Journal::read`] has seen to it that there is one.
+    pub(super) fn plan(&self) -> Result<&Plan, DecisionError> {
+        self.draft.plan.as_ref().ok_or_else(|| refused("this decision was not prepared"))
+    }
+
+    /// Where the messages are.
+    pub(super) fn messages(&self) -> Messages {
+        Messages::under(&self.folder)
+    }
+
+    /// The path of the decision file, when there is one.
+    pub(super) fn adr(&self) -> Option<&Path> {
+        self.texts.adr.as_ref().map(|(path, _, _)| path.as_path())
+    }
+
+    /// What a ref holds after the steps done so far.
+    pub(super) fn held(&self, name: &str) -> Result<Option<Oid>, DecisionError> {
+        let plan = self.plan()?;
+        let mut held = plan.refs.get(name).cloned().flatten();
+        for (step, done) in plan.steps.iter().zip(&self.done) {
+            if step.moves().as_deref() != Some(name) {
+                continue;
+            }
+            match (step, &done.made) {
+                (Step::Drop { .. }, _) => held = None,
+                (_, Some(made)) => held = Some(made.clone()),
+                (_, None) => {}
+            }
+        }
+        Ok(held)
+    }
+
+    /// What the first step of this kind has made.
+    pub(super) fn made(&self, name: &str) -> Option<Oid> {
+        let plan = self.draft.plan.as_ref()?;
+        let at = plan.steps.iter().position(|step| step.name() == name)?;
+        self.done.get(at)?.made.clone()
+    }
+
+    /// Whether it runs in the work tree that this repository was opened in.
+    pub(super) fn is_here(&self, repo: &Repo) -> bool {
+        repo.git_dir().to_string_lossy() == self.git_dir
+    }
+
+    /// Where it runs.
+    pub(super) fn git_dir(&self) -> &str {
+        &self.git_dir
+    }
+
+    /// How far it came, for people.
+    pub(super) fn pending(&self) -> Result<Pending, DecisionError> {
+        let plan = self.plan()?;
+        let record = self.draft.event.id;
+        let (messages, adr) = (self.messages(), self.adr());
+        let lines = |steps: &[Step]| -> Vec<String> {
+            steps.iter().flat_map(|step| plan.step_lines(step, &record.to_string(), &messages, adr)).collect()
+        };
+        let (done, left) = plan.steps.split_at(self.done.len().min(plan.steps.len()));
+        let verdict = match &self.draft.event.fact {
+            Fact::Decided(decided) => decided.verdict,
+            _ => Verdict::Keep,
+        };
+        Ok(Pending { name: self.draft.event.name.clone(), verdict, record, done: lines(done), left: lines(left) })
+    }
+}
+
+/// Writes a file whole or not at all: a temporary file beside it, flushed to the disk, then renamed.
+fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), DecisionError> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(io(path))?;
+    file.write_all(bytes).map_err(io(path))?;
+    file.as_file().sync_all().map_err(io(path))?;
+    file.persist(path).map_err(|error| io(path)(error.error))?;
+    sync_folder(folder);
+    Ok(())
+}
+
+/// Flushes a rename or a removal to the disk, where the file system can.
+fn sync_folder(folder: &Path) {
+    if let Ok(folder) = File::open(folder) {
+        let _ = folder.sync_all();
+    }
+}
+
+/// Held by whoever decides; also by every git that a landing starts, so that it outlives a killed parent.
+#[derive(Debug)]
+pub(super) struct Lock {
+    /// The locked file.
+    pub(super) file: File,
+}
+
+impl Lock {
+    fn path(repo: &Repo) -> PathBuf {
+        folder(repo).join("decide.lock")
+    }
+
+    /// Refuses when a landing was cut off or another decision is under way. Makes no file.
+    pub(super) fn probe(repo: &Repo) -> Result<(), DecisionError> {
+        let path = Lock::path(repo);
+        match File::open(&path) {
+            Ok(file) => Lock::try_on(file, &path).map(drop)?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(io(&path)(error)),
+        }
+        none_pending(repo)
+    }
+
+    /// Takes the lock, or says who holds it.
+    pub(super) fn take(repo: &Repo) -> Result<Lock, DecisionError> {
+        repo.verdict_dir()?;
+        let path = Lock::path(repo);
+        let file =
+            File::options().create(true).truncate(false).read(true).write(true).open(&path).map_err(io(&path))?;
+        Lock::try_on(file, &path)
+    }
+
+    fn try_on(file: File, path: &Path) -> Result<Lock, DecisionError> {
+        match file.try_lock() {
+            Ok(()) => Ok(Lock { file }),
+            Err(TryLockError::WouldBlock) => Err(DecisionError::Refused {
+                what: "another decision is being made in this repository".into(),
+                why: Some(format!(
+                    "{} is locked by it, or by a git that it started and that still runs",
+                    path.display()
+                )),
+                next: Some("wait for it, then the same command again".into()),
+            }),
+            Err(TryLockError::Error(error)) => Err(io(path)(error)),
+        }
+    }
+}
+
+/// Refuses when a landing was cut off.
+pub(super) fn none_pending(repo: &Repo) -> Result<(), DecisionError> {
+    match Journal::read(repo)? {
+        None => Ok(()),
+        Some(journal) => {
+            let pending = journal.pending()?;
+            Err(DecisionError::Refused {
+                what: format!("the decision on '{}' ({}) was cut off", pending.name, pending.verdict.as_str()),
+                why: Some(format!("{} of its commands are still to be run", pending.left.len())),
+                next: Some("git verdict doctor".into()),
+            })
+        }
+    }
+}

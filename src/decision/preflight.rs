@@ -1,0 +1,942 @@
+//! Looks at everything that a landing needs, in memory, and touches nothing.
+//!
+//! What is found wrong here is found before the first ref moves: the state of the work tree, the numbers, conflicts, files
+//! in the way. The outcome is a [`Draft`] with its [`Plan`].
+
+use super::journal::Lock;
+use super::plan::{Group, Messages, Origin, Plan, Step, Touched};
+use super::{DecisionError, Draft, Request, Texts};
+use crate::config::RevertMode;
+use crate::experiment::{BRANCH_PREFIX, Experiment, ExperimentError, State};
+use crate::git::memory::{Merged, Scratch};
+use crate::git::refs::is_ref_name;
+use crate::git::{GitError, Head, Oid, Repo};
+use crate::ledger::Ledger;
+use crate::ledger::event::{Decided, Fact, Identity, Verdict};
+use crate::policy::Advice;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+/// The hooks that a landing runs.
+const HOOKS: [&str; 7] = [
+    "pre-commit",
+    "prepare-commit-msg",
+    "commit-msg",
+    "pre-merge-commit",
+    "post-commit",
+    "post-merge",
+    "post-checkout",
+];
+
+/// Where commits of archived experiments stay.
+pub(super) const ARCHIVE_PREFIX: &str = "refs/verdict/archive/";
+
+/// At most so many commits in one `git revert`, to stay within the length of a command line.
+const COMMITS_A_COMMAND: usize = 4000;
+
+pub(super) fn refused(what: impl Into<String>) -> DecisionError {
+    DecisionError::Refused { what: what.into(), why: None, next: None }
+}
+
+impl DecisionError {
+    fn because(mut self, reason: impl Into<String>) -> Self {
+        if let DecisionError::Refused { why, .. } = &mut self {
+            *why = Some(reason.into());
+        }
+        self
+    }
+    pub(super) fn try_next(mut self, command: impl Into<String>) -> Self {
+        if let DecisionError::Refused { next, .. } = &mut self {
+            *next = Some(command.into());
+        }
+        self
+    }
+}
+
+/// See [`super::prepare`].
+pub(super) fn prepare(repo: &Repo, ledger: &Ledger<'_>, request: &Request<'_>) -> Result<Draft, DecisionError> {
+    let experiment = request.experiment;
+    let opened = &experiment.opened;
+    Lock::probe(repo)?;
+    undecided(experiment, request.verdict)?;
+    let origin = quiet(repo)?;
+    repo.person()?;
+    names(experiment)?;
+    let untracked = clean(repo)?;
+
+    let onto_ref = format!("refs/heads/{}", opened.onto);
+    let branch_ref = format!("refs/heads/{}", opened.branch);
+    let onto = repo.find_ref(&onto_ref)?.ok_or_else(|| {
+        refused(format!("branch '{}' does not exist", opened.onto))
+            .because("the experiment is to land on it")
+            .try_next("git branch --all")
+    })?;
+    let branch = repo.find_ref(&branch_ref)?;
+    let tip = match (&branch, &experiment.decided, &opened.adopted) {
+        (Some(tip), _, _) => tip.clone(),
+        (None, Some((_, _, decided)), _) => repo.commit(&decided.candidate.commit)?.id,
+        (None, None, Some(adopted)) if repo.is_ancestor(adopted, &onto)? => adopted.clone(),
+        _ => return Err(gone(experiment)),
+    };
+
+    let scratch = repo.scratch()?;
+    let mut notes = Vec::new();
+    let landed_already = repo.is_ancestor(&tip, &onto)?;
+    let mode = match request.verdict {
+        Verdict::Keep => None,
+        Verdict::Revert => Some(choose_mode(request, landed_already, &mut notes)?),
+    };
+    if branch.is_none() && (mode.is_some_and(|mode| mode != RevertMode::InPlace) || (mode.is_none() && !landed_already))
+    {
+        return Err(gone(experiment));
+    }
+    let scope = Scope::find(repo, experiment, &tip, &onto, landed_already)?;
+    stacked(repo, request, mode, &scope, &onto, &mut notes)?;
+    let forced = numbers(repo, request, &scope, &mut notes)?;
+
+    let mut planner = Planner::new(repo, &scratch, &origin, &opened.onto, onto.clone())?;
+    match mode {
+        None if landed_already => {
+            planner.switch(&opened.onto, &onto)?;
+            notes.push(format!(
+                "its commits are on {} already: nothing is merged, only the record is written",
+                opened.onto
+            ));
+        }
+        None => planner.keep(&opened.branch, &tip)?,
+        Some(RevertMode::Merge) => planner.revert_and_merge(experiment, &scope, &mut notes)?,
+        Some(RevertMode::InPlace) => planner.revert_in_place(&scope, &mut notes)?,
+        Some(RevertMode::Archive) => planner.archive(experiment, &tip)?,
+    }
+    let plan = planner.finish(settings(repo, &opened.onto))?;
+    for (name, writes) in [(&opened.onto, true), (&opened.branch, plan.refs.contains_key(&branch_ref))] {
+        if writes && let Some(path) = repo.checked_out_elsewhere(name)? {
+            return Err(refused(format!("branch '{name}' is checked out in {}", path.display()))
+                .because("a decision moves it, and that work tree would no longer match it")
+                .try_next(format!("git -C {} switch --detach", path.display())));
+        }
+    }
+    let writes: Vec<PathBuf> = plan.touched.0.keys().cloned().collect();
+    out_of_the_way(repo, &origin.commit, &writes)?;
+    surroundings(repo, &untracked, &plan, &mut notes)?;
+
+    let latest = experiment.latest();
+    let base = scope.base.clone();
+    let base_commit = repo.commit(&base)?;
+    let decided = Decided {
+        verdict: request.verdict,
+        because: request.because.clone(),
+        mode,
+        measured: latest.map(|(id, _)| *id),
+        comparison: latest.map(|(_, measured)| measured.comparison.clone()).unwrap_or_default(),
+        recommendation: latest.map(|(_, measured)| measured.recommendation.clone()),
+        overrode: forced || overrides(request.verdict, latest.map(|(_, measured)| measured.recommendation.advice)),
+        base: Identity { tree: base_commit.tree, commit: base.clone(), patch: None },
+        candidate: Identity { tree: repo.commit(&tip)?.tree, patch: repo.patch_id(&base, &tip)?, commit: tip.clone() },
+        commits: scope.commits.clone(),
+        revert_commit: None,
+        landed: None,
+        onto: opened.onto.clone(),
+    };
+    let event = ledger.draft(experiment.id, &experiment.name, Fact::Decided(Box::new(decided)))?;
+    let stands_on = opened.stands_on.and_then(|id| request.book.experiments.iter().find(|other| other.id == id));
+    let messages = Messages::under(&repo.common_dir().join("verdict"));
+    let steps = plan.lines(&event.id.to_string(), &messages, None);
+    Ok(Draft {
+        event,
+        opened: opened.clone(),
+        stands_on: stands_on.map(|other| other.name.clone()),
+        steps,
+        notes,
+        plan: Some(plan),
+    })
+}
+
+/// Looks once more, right before landing, that nothing has changed since the draft; also at what only the texts tell.
+pub(super) fn recheck(repo: &Repo, draft: &Draft, plan: &Plan, texts: &Texts) -> Result<(), DecisionError> {
+    let origin = quiet(repo)?;
+    if origin != plan.origin {
+        return Err(refused("HEAD has moved since this decision was prepared").try_next("the same command again"));
+    }
+    for (name, held) in &plan.refs {
+        if repo.find_ref(name)? != *held {
+            return Err(refused(format!("{name} has moved since this decision was prepared"))
+                .try_next("the same command again"));
+        }
+    }
+    clean(repo)?;
+    let needs = |message: &Option<String>, what: &str| match message {
+        Some(text) if !text.trim().is_empty() => Ok(()),
+        _ => Err(refused(format!("the message of the {what} commit is missing"))),
+    };
+    for step in &plan.steps {
+        match step {
+            Step::Revert { .. } => needs(&texts.revert, "revert")?,
+            Step::Merge { .. } => needs(&texts.merge, "merge")?,
+            _ => {}
+        }
+    }
+    let mut writes: Vec<PathBuf> = plan.touched.0.keys().cloned().collect();
+    if let Some((path, _, _)) = &texts.adr {
+        decision_file(repo, draft, plan, path)?;
+        writes.push(path.clone());
+    }
+    out_of_the_way(repo, &origin.commit, &writes)
+}
+
+/// A decision file is a new file inside the work tree.
+fn decision_file(repo: &Repo, draft: &Draft, plan: &Plan, path: &Path) -> Result<(), DecisionError> {
+    use std::path::Component;
+    let legal = |part: Component<'_>| match part {
+        Component::Normal(name) => !name.eq_ignore_ascii_case(".git"),
+        _ => false,
+    };
+    let shown = path.display();
+    if path.as_os_str().is_empty() || !path.components().all(legal) {
+        return Err(
+            refused(format!("'{shown}' is no place for a decision file")).because("it must be inside the work tree")
+        );
+    }
+    let taken = match plan.touched.0.get(path) {
+        Some(_) => true,
+        None => repo.file_at(&plan.origin.commit, path)?.is_some(),
+    };
+    let onto = repo.branch(&draft.opened.onto)?;
+    let on_base = onto.map(|tip| repo.file_at(&tip, path)).transpose()?.flatten().is_some();
+    if taken || on_base {
+        return Err(
+            refused(format!("the decision file {shown} exists already")).try_next("another name or folder for it")
+        );
+    }
+    if repo.is_ignored(path)? {
+        return Err(refused(format!("the decision file {shown} would be ignored by git"))
+            .try_next(format!("git check-ignore -v {shown}")));
+    }
+    Ok(())
+}
+
+/// No operation under way, no lock held, HEAD on a branch.
+fn quiet(repo: &Repo) -> Result<Origin, DecisionError> {
+    repo.workdir()?;
+    if let Some(operation) = repo.operation() {
+        let next = match operation {
+            "bisect" => "git bisect reset".to_string(),
+            other => format!("git {other} --continue, or git {other} --abort"),
+        };
+        return Err(refused(format!("a {operation} is in progress"))
+            .because("a decision switches branches and would get mixed up with it")
+            .try_next(next));
+    }
+    if let Some(lock) = repo.index_lock() {
+        return Err(locked(&lock));
+    }
+    match repo.head()? {
+        Head::Branch { name, commit } => Ok(Origin { branch: Some(name), commit }),
+        Head::Unborn(name) => Err(GitError::Unborn(name).into()),
+        Head::Detached(id) => Err(GitError::Detached(id.short().to_string()).into()),
+    }
+}
+
+pub(super) fn locked(lock: &Path) -> DecisionError {
+    refused("the index is locked")
+        .because(format!("another git is at work here, or one was killed and left {} behind", lock.display()))
+        .try_next(format!("wait for it; when no git is running: rm {}", lock.display()))
+}
+
+/// Names come from the ledger, and a ledger may come from elsewhere: they are held to what this program would have written.
+fn names(experiment: &Experiment) -> Result<(), DecisionError> {
+    let opened = &experiment.opened;
+    let legal = |name: &str| !name.starts_with('-') && is_ref_name(&format!("refs/heads/{name}"));
+    for name in [&opened.onto, &opened.branch] {
+        if !legal(name) {
+            return Err(refused(format!("{name:?} is no name of a branch")).because("that is what the ledger says"));
+        }
+    }
+    let own = opened.branch.strip_prefix(BRANCH_PREFIX).is_some_and(|rest| !rest.is_empty());
+    if !own || opened.branch == opened.onto {
+        return Err(refused(format!("{:?} is no branch of an experiment", opened.branch))
+            .because(format!("an experiment's branch is named {BRANCH_PREFIX}NAME")));
+    }
+    if experiment.name.contains('/') || !is_ref_name(&format!("{ARCHIVE_PREFIX}{}", experiment.name)) {
+        return Err(refused(format!("{:?} is no name of an experiment", experiment.name)));
+    }
+    Ok(())
+}
+
+fn gone(experiment: &Experiment) -> DecisionError {
+    let tip = experiment.latest().map(|(_, measured)| measured.candidate.commit.clone());
+    let next = match tip {
+        Some(tip) => format!("git branch {} {tip}", experiment.branch()),
+        None => "git reflog".to_string(),
+    };
+    refused(format!("branch '{}' is gone", experiment.branch()))
+        .because("it holds the experiment's commits")
+        .try_next(next)
+}
+
+/// Only an open experiment is decided; one that was kept may be reverted later.
+fn undecided(experiment: &Experiment, verdict: Verdict) -> Result<(), DecisionError> {
+    let state = match experiment.state {
+        State::Open | State::Measured => return Ok(()),
+        State::Kept if verdict == Verdict::Revert => return Ok(()),
+        State::Kept => "kept",
+        State::Reverted => "reverted",
+        State::Archived => "archived",
+        State::Abandoned => "abandoned",
+    };
+    let error = ExperimentError::Finished { name: experiment.name.clone(), state };
+    let next = format!("git verdict show {}", experiment.name);
+    Err(refused(error.to_string()).try_next(next))
+}
+
+/// Refuses uncommitted work; gives back what is untracked.
+fn clean(repo: &Repo) -> Result<Vec<PathBuf>, DecisionError> {
+    let found = repo.uncommitted()?;
+    let mut files: Vec<&PathBuf> = found.tracked.iter().chain(&found.conflicted).collect();
+    files.sort();
+    if files.is_empty() {
+        return Ok(found.untracked);
+    }
+    Err(refused(format!("there is uncommitted work in {}", listed(&files)))
+        .because("only what is committed is decided on, and landing switches branches")
+        .try_next("git commit (or git restore, to decide on the committed state alone)"))
+}
+
+/// The first few paths, and how many more there are.
+pub(super) fn listed<P: AsRef<Path>>(files: &[P]) -> String {
+    const SHOWN: usize = 5;
+    let mut text = files.iter().take(SHOWN).map(|f| f.as_ref().display().to_string()).collect::<Vec<_>>().join(", ");
+    if files.len() > SHOWN {
+        text.push_str(&format!(" and {} more", files.len() - SHOWN));
+    }
+    text
+}
+
+fn out_of_the_way(repo: &Repo, head: &Oid, writes: &[PathBuf]) -> Result<(), DecisionError> {
+    let found = repo.in_the_way(head, writes)?;
+    if found.is_empty() {
+        return Ok(());
+    }
+    Err(refused(format!("untracked files are in the way: {}", listed(&found)))
+        .because("landing would overwrite them, and git does not hold them")
+        .try_next("move them elsewhere, or commit them"))
+}
+
+/// The mode that fits: commits that are on the base already can only be reverted in place.
+fn choose_mode(request: &Request<'_>, landed: bool, notes: &mut Vec<String>) -> Result<RevertMode, DecisionError> {
+    let (onto, name) = (&request.experiment.opened.onto, &request.experiment.name);
+    let asked = request.mode.unwrap_or(request.policy.revert);
+    let fits = (asked == RevertMode::InPlace) == landed;
+    if fits {
+        return Ok(asked);
+    }
+    let (fitting, flag) = if landed { (RevertMode::InPlace, "in-place") } else { (RevertMode::Merge, "merge") };
+    let what =
+        if landed { format!("its commits are on {onto} already") } else { format!("its commits are not on {onto}") };
+    if request.mode.is_some() {
+        return Err(refused(what)
+            .because("mode in-place reverts what is on the base; merge and archive bring in what is not")
+            .try_next(format!("git verdict revert {name} --mode {flag}")));
+    }
+    notes.push(format!("{what}: reverted with --mode {flag}"));
+    Ok(fitting)
+}
+
+/// Which commits are the experiment's, and how they are undone.
+struct Scope {
+    /// Where it starts.
+    base: Oid,
+    /// What was decided on.
+    tip: Oid,
+    /// Its commits, oldest first; merges that only brought in the base branch are left out.
+    commits: Vec<Oid>,
+    /// What is to be reverted, newest first.
+    groups: Vec<Group>,
+    /// How merges among them are treated.
+    notes: Vec<String>,
+    /// Whether there are merges among them.
+    merges: bool,
+    /// The commit that reverted them all, when one did.
+    reverted_by: Option<Oid>,
+    /// The base was not found in the branch (it was rebased): the merge base stands in.
+    rebased: bool,
+}
+
+impl Scope {
+    fn find(repo: &Repo, experiment: &Experiment, tip: &Oid, onto: &Oid, landed: bool) -> Result<Scope, DecisionError> {
+        let opened = &experiment.opened;
+        let known = repo.commit(&opened.base.commit).is_ok();
+        let rebased = !(known && repo.is_ancestor(&opened.base.commit, tip)?);
+        let base = match rebased {
+            false => opened.base.commit.clone(),
+            true if landed => {
+                return Err(refused("the commit that the experiment started from is not in its history any more")
+                    .because(format!(
+                        "{} is on {} already, so its commits cannot be told apart",
+                        tip.short(),
+                        opened.onto
+                    ))
+                    .try_next(format!("git revert the commits, then git verdict show {}", experiment.name)));
+            }
+            true => repo.merge_base(onto, tip)?.ok_or_else(|| {
+                refused(format!("'{}' and '{}' have no history in common", opened.branch, opened.onto))
+            })?,
+        };
+        let start = base.clone();
+        let empty = || {
+            refused(format!("experiment '{}' has no commits", experiment.name))
+                .because(format!("nothing is on {} that is not in its base {}", opened.branch, start.short()))
+                .try_next(format!("git switch {}, change something, git commit", opened.branch))
+        };
+        let within: HashSet<Oid> = repo.range(&base, tip)?.into_iter().collect();
+        let outside = if landed { before_it(repo, &base, tip, onto, &within)? } else { Some(onto.clone()) };
+        let hide: Vec<&Oid> = [Some(&base), outside.as_ref()].into_iter().flatten().collect();
+        let own = repo.range_without(tip, &hide)?;
+        if own.is_empty() {
+            return Err(empty());
+        }
+        let mut scope = Scope {
+            base,
+            tip: tip.clone(),
+            commits: Vec::new(),
+            groups: Vec::new(),
+            notes: Vec::new(),
+            merges: false,
+            reverted_by: None,
+            rebased,
+        };
+        let gone = if landed { reverted_on(repo, tip, onto)? } else { Reverted::default() };
+        scope.walk(repo, &own, &gone, &opened.onto)?;
+        if scope.commits.is_empty() {
+            return Err(empty());
+        }
+        Ok(scope)
+    }
+
+    /// Walks the experiment's own line from its tip and says how each commit is undone.
+    fn walk(&mut self, repo: &Repo, own: &[Oid], gone: &Reverted, onto: &str) -> Result<(), DecisionError> {
+        let set: HashSet<&Oid> = own.iter().collect();
+        let mut synced = HashSet::new();
+        let mut at = Some(self.tip.clone());
+        self.reverted_by = gone.whole.clone();
+        while let Some(id) = at.take().filter(|id| set.contains(id)) {
+            let commit = repo.commit(&id)?;
+            let inside: Vec<usize> = (0..commit.parents.len()).filter(|n| set.contains(&commit.parents[*n])).collect();
+            let mainline = inside.first().copied().unwrap_or(0);
+            at = commit.parents.get(mainline).cloned();
+            if commit.is_merge() {
+                self.merges = true;
+            }
+            if commit.is_merge() && inside.len() < 2 {
+                self.notes.push(format!("{} merges {onto} into the experiment: it is left as it is", id.short()));
+                synced.insert(id);
+                continue;
+            }
+            if let Some(by) = gone.by.get(&id).or(gone.whole.as_ref()) {
+                self.notes.push(format!("{} was reverted already by {}", id.short(), by.short()));
+                continue;
+            }
+            let mainline = commit.is_merge().then_some(mainline as u32 + 1);
+            if let Some(n) = mainline {
+                self.notes.push(format!(
+                    "{} is a merge: it is reverted with `git revert -m {n}`, which undoes all that it brought in and keeps the \
+                     experiment's own line",
+                    id.short()
+                ));
+            }
+            match self.groups.last_mut() {
+                Some(group) if group.mainline == mainline && group.commits.len() < COMMITS_A_COMMAND => {
+                    group.commits.push(id);
+                }
+                _ => self.groups.push(Group { mainline, commits: vec![id] }),
+            }
+        }
+        self.commits = own.iter().filter(|id| !synced.contains(id) && !gone.by.contains_key(*id)).cloned().collect();
+        if self.groups.is_empty() && self.reverted_by.is_none() {
+            self.reverted_by = gone.by.values().next().cloned();
+        }
+        if self.commits.is_empty() {
+            self.commits = own.iter().filter(|id| !synced.contains(id)).cloned().collect();
+        }
+        Ok(())
+    }
+}
+
+/// The last commit on the base branch's own line that holds nothing of the experiment.
+fn before_it(
+    repo: &Repo,
+    base: &Oid,
+    tip: &Oid,
+    onto: &Oid,
+    within: &HashSet<Oid>,
+) -> Result<Option<Oid>, DecisionError> {
+    let mut oldest = None;
+    let mut at = Some(tip.clone());
+    while let Some(id) = at.filter(|id| within.contains(id)) {
+        at = repo.commit(&id)?.parents.into_iter().next();
+        oldest = Some(id);
+    }
+    let Some(oldest) = oldest else { return Ok(None) };
+    let mut holds: HashSet<Oid> = HashSet::from([oldest]);
+    for id in repo.range(base, onto)? {
+        if repo.commit(&id)?.parents.iter().any(|parent| holds.contains(parent)) {
+            holds.insert(id);
+        }
+    }
+    let mut at = Some(onto.clone());
+    while let Some(id) = at {
+        if !holds.contains(&id) {
+            return Ok(Some(id));
+        }
+        at = repo.commit(&id)?.parents.into_iter().next();
+    }
+    Ok(None)
+}
+
+/// Commits that later commits on the base branch say they revert, and were not themselves reverted.
+#[derive(Default)]
+struct Reverted {
+    by: HashMap<Oid, Oid>,
+    whole: Option<Oid>,
+}
+
+fn reverted_on(repo: &Repo, tip: &Oid, onto: &Oid) -> Result<Reverted, DecisionError> {
+    let mut found = Reverted::default();
+    for id in repo.range(tip, onto)?.into_iter().rev() {
+        if found.by.contains_key(&id) {
+            continue;
+        }
+        for target in reverts(&repo.commit(&id)?.message) {
+            let Ok(commit) = repo.commit(&target) else { continue };
+            let brought_in =
+                commit.is_merge() && repo.is_ancestor(tip, &target)? && !repo.is_ancestor(tip, &commit.parents[0])?;
+            if brought_in && found.whole.is_none() {
+                found.whole = Some(id.clone());
+            }
+            found.by.insert(target, id.clone());
+        }
+    }
+    Ok(found)
+}
+
+/// The ids in `This reverts commit <id>` lines, as `git revert` and this program write them.
+fn reverts(message: &str) -> Vec<Oid> {
+    let id = |line: &str| {
+        let rest = line.trim().strip_prefix("This reverts commit ")?;
+        Oid::parse(rest.split(|c: char| !c.is_ascii_hexdigit()).next()?)
+    };
+    message.lines().filter_map(id).collect()
+}
+
+/// What it stands on must have reached the base; what stands on it is mentioned.
+fn stacked(
+    repo: &Repo,
+    request: &Request<'_>,
+    mode: Option<RevertMode>,
+    scope: &Scope,
+    onto: &Oid,
+    notes: &mut Vec<String>,
+) -> Result<(), DecisionError> {
+    let (experiment, opened) = (request.experiment, &request.experiment.opened);
+    let above = request.book.experiments.iter().filter(|other| other.is_open());
+    for other in above.filter(|other| other.opened.stands_on == Some(experiment.id)) {
+        match request.verdict {
+            Verdict::Keep => {}
+            Verdict::Revert => notes.push(format!(
+                "'{}' stands on this experiment and is open: it holds commits that go now; afterwards git rebase --onto {} {} {}",
+                other.name, opened.onto, scope.tip.short(), other.opened.branch
+            )),
+        }
+    }
+    if mode == Some(RevertMode::Archive) || repo.is_ancestor(&scope.base, onto)? {
+        return Ok(());
+    }
+    let extra = repo.range(onto, &scope.base)?.len();
+    let below = opened.stands_on.and_then(|id| request.book.experiments.iter().find(|other| other.id == id));
+    let why = format!(
+        "merging it would also bring {} that {} not its own",
+        count(extra, "commit"),
+        if extra == 1 { "is" } else { "are" }
+    );
+    Err(match below {
+        Some(other) if other.is_open() => refused(format!("it stands on '{}', which is not decided yet", other.name))
+            .because(why)
+            .try_next(format!("git verdict decide {}", other.name)),
+        Some(other) => refused(format!("it stands on '{}', which is not on {}", other.name, opened.onto))
+            .because(why)
+            .try_next(format!(
+                "git rebase --onto {} {} {}, then git verdict measure {}",
+                opened.onto,
+                scope.base.short(),
+                opened.branch,
+                experiment.name
+            )),
+        None => refused(format!("its base {} is not on {}", scope.base.short(), opened.onto))
+            .because(why)
+            .try_next(format!("git rebase --onto {} {} {}", opened.onto, scope.base.short(), opened.branch)),
+    })
+}
+
+/// `3 commits`.
+fn count(n: usize, what: &str) -> String {
+    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
+}
+
+/// The numbers must exist, be of what is decided on, and allow a keep. Whether force was needed.
+fn numbers(repo: &Repo, request: &Request<'_>, scope: &Scope, notes: &mut Vec<String>) -> Result<bool, DecisionError> {
+    let (experiment, opened) = (request.experiment, &request.experiment.opened);
+    let again = format!("git verdict measure {}", experiment.name);
+    let mut problems: Vec<(String, String)> = Vec::new();
+    let onto = repo.branch(&opened.onto)?;
+    let meets = onto.as_ref().map(|onto| repo.merge_base(onto, &scope.tip)).transpose()?.flatten();
+    if let (Some(onto), Some(meets)) = (&onto, &meets)
+        && *meets != scope.tip
+    {
+        let ahead = repo.range(meets, onto)?.len();
+        if ahead > 0 {
+            notes.push(format!(
+                "{} has moved on by {} since the experiment's base: the numbers do not cover them",
+                opened.onto,
+                count(ahead, "commit")
+            ));
+        }
+    }
+    match experiment.latest() {
+        None => problems.push((format!("experiment '{}' has not been measured", experiment.name), again.clone())),
+        Some((_, measured)) => {
+            let tree = repo.commit(&scope.tip)?.tree;
+            if measured.candidate.tree != tree {
+                problems.push((
+                    format!(
+                        "the numbers are stale: {} was measured, {} is at {}",
+                        measured.candidate.commit.short(),
+                        opened.branch,
+                        scope.tip.short()
+                    ),
+                    again.clone(),
+                ));
+            }
+            let mut bases = vec![repo.commit(&scope.base)?.tree];
+            if let Some(meets) = &meets {
+                bases.push(repo.commit(meets)?.tree);
+            }
+            if !bases.contains(&measured.base.tree) {
+                problems.push((
+                    format!(
+                        "the numbers are stale: they compare with {}, the experiment starts at {}",
+                        measured.base.commit.short(),
+                        scope.base.short()
+                    ),
+                    again.clone(),
+                ));
+            }
+            if request.verdict == Verdict::Keep {
+                let side = measured.sides.iter().rposition(|side| side.tree == measured.candidate.tree);
+                for check in measured.checks.iter().filter(|check| !check.passed && Some(check.side) == side) {
+                    problems.push((
+                        format!("check '{}' failed: {}", check.name, check.outcome),
+                        format!("fix it, then {again}"),
+                    ));
+                }
+                for row in measured.comparison.iter().filter(|row| row.breaks_limit()) {
+                    problems.push((
+                        format!("'{}' is beyond its limit", row.metric),
+                        format!("git verdict revert {}", experiment.name),
+                    ));
+                }
+            }
+        }
+    }
+    if request.force {
+        notes.extend(problems.iter().map(|(what, _)| format!("forced: {what}")));
+        return Ok(!problems.is_empty());
+    }
+    match problems.into_iter().next() {
+        None => Ok(false),
+        Some((what, next)) => {
+            Err(refused(what).because("a decision rests on its numbers").try_next(format!("{next} (or --force)")))
+        }
+    }
+}
+
+fn overrides(verdict: Verdict, advice: Option<Advice>) -> bool {
+    matches!((verdict, advice), (Verdict::Keep, Some(Advice::Revert)) | (Verdict::Revert, Some(Advice::Keep)))
+}
+
+/// A revert that conflicts.
+struct Conflict {
+    what: String,
+    files: Vec<PathBuf>,
+    commit: Oid,
+}
+
+impl Conflict {
+    fn error(self, next: String) -> DecisionError {
+        DecisionError::Conflict { what: self.what, files: self.files, next, commits: vec![self.commit] }
+    }
+}
+
+/// Gathers steps while it plays them through in memory.
+struct Planner<'a> {
+    repo: &'a Repo,
+    scratch: &'a Scratch,
+    origin: &'a Origin,
+    onto_name: &'a str,
+    onto: Oid,
+    steps: Vec<Step>,
+    refs: BTreeMap<String, Option<Oid>>,
+    touched: Touched,
+    /// The branch that is checked out by now.
+    branch: Option<String>,
+    /// The tree in the work tree by now.
+    tree: Oid,
+}
+
+impl<'a> Planner<'a> {
+    fn new(
+        repo: &'a Repo,
+        scratch: &'a Scratch,
+        origin: &'a Origin,
+        onto_name: &'a str,
+        onto: Oid,
+    ) -> Result<Self, DecisionError> {
+        let tree = scratch.tree(&origin.commit)?;
+        let refs = BTreeMap::from([(format!("refs/heads/{onto_name}"), Some(onto.clone()))]);
+        let (steps, touched, branch) = (Vec::new(), Touched::default(), origin.branch.clone());
+        Ok(Planner { repo, scratch, origin, onto_name, onto, steps, refs, touched, branch, tree })
+    }
+
+    fn goes_to(&mut self, tree: Oid) -> Result<(), DecisionError> {
+        self.touched.add(self.scratch.paths_between(&self.tree, &tree)?);
+        self.tree = tree;
+        Ok(())
+    }
+
+    fn switch(&mut self, branch: &str, tip: &Oid) -> Result<(), DecisionError> {
+        let tree = self.scratch.tree(tip)?;
+        self.goes_to(tree)?;
+        if self.branch.as_deref() != Some(branch) {
+            self.steps.push(Step::Switch { branch: branch.to_string() });
+            self.branch = Some(branch.to_string());
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, branch: &str, tip: &Oid) -> Result<(), DecisionError> {
+        let onto = self.onto.clone();
+        self.switch(self.onto_name, &onto)?;
+        let tree = match self.scratch.merge(&onto, tip)? {
+            Merged::Tree(tree) => tree,
+            Merged::Conflict(files) => {
+                return Err(DecisionError::Conflict {
+                    what: format!("merging {branch} into {}", self.onto_name),
+                    files,
+                    next: format!("git switch {branch} && git merge {}, then git verdict measure", self.onto_name),
+                    commits: vec![onto, tip.clone()],
+                });
+            }
+        };
+        self.goes_to(tree)?;
+        self.steps.push(Step::Merge { onto: self.onto_name.to_string(), branch: branch.to_string() });
+        Ok(())
+    }
+
+    /// Plays reverts through on top of a tree: the tree that they give and the files that they write, or what conflicts.
+    fn reverted(&self, start: &Oid, scope: &Scope) -> Result<Result<(Oid, Touched), Conflict>, DecisionError> {
+        let mut tree = start.clone();
+        let mut touched = Touched::default();
+        for group in &scope.groups {
+            for id in &group.commits {
+                match self.scratch.revert(&tree, id, group.mainline)? {
+                    Merged::Tree(next) => {
+                        touched.add(self.scratch.paths_between(&tree, &next)?);
+                        tree = next;
+                    }
+                    Merged::Conflict(files) => {
+                        let what = format!("reverting {} ({})", id.short(), self.repo.commit(id)?.subject);
+                        return Ok(Err(Conflict { what, files, commit: id.clone() }));
+                    }
+                }
+            }
+        }
+        Ok(Ok((tree, touched)))
+    }
+
+    fn revert_and_merge(
+        &mut self,
+        experiment: &Experiment,
+        scope: &Scope,
+        notes: &mut Vec<String>,
+    ) -> Result<(), DecisionError> {
+        let branch = &experiment.opened.branch;
+        self.refs.insert(format!("refs/heads/{branch}"), Some(scope.tip.clone()));
+        self.switch(branch, &scope.tip)?;
+        let start = self.tree.clone();
+        let (onto, onto_tree) = (self.onto.clone(), self.scratch.tree(&self.onto)?);
+        let vanishes = |tree: &Oid| -> Result<bool, DecisionError> {
+            let commit = self.scratch.commit(tree, &[&scope.tip])?;
+            Ok(self.scratch.merge(&onto, &commit)? == Merged::Tree(onto_tree.clone()))
+        };
+        let mut restore = None;
+        let one_by_one = self.reverted(&start, scope)?;
+        let tree = match one_by_one {
+            Ok((tree, touched)) if vanishes(&tree)? => {
+                self.touched.join(touched);
+                notes.extend(scope.notes.iter().cloned());
+                tree
+            }
+            failed => {
+                // The way that always works is to restore what the experiment and the base branch have in common.
+                let common = self.repo.merge_base(&onto, &scope.tip)?;
+                let common = match common {
+                    Some(commit) if vanishes(&self.scratch.tree(&commit)?)? => commit,
+                    _ => {
+                        let archive = format!("git verdict revert {} --mode archive", experiment.name);
+                        return Err(match failed {
+                            Err(conflict) => conflict.error(archive),
+                            Ok(_) => refused(format!("reverting {branch} would leave changes on {}", self.onto_name))
+                                .because("its history is woven into that of the base branch")
+                                .try_next(archive),
+                        });
+                    }
+                };
+                notes.push(format!(
+                    "its merges cannot be reverted one by one: the revert commit restores the files of {}, where it last met {}",
+                    common.short(), self.onto_name
+                ));
+                let tree = self.scratch.tree(&common)?;
+                restore = Some(common);
+                tree
+            }
+        };
+        self.goes_to(tree.clone())?;
+        self.steps.push(Step::Revert {
+            branch: branch.clone(),
+            groups: if restore.is_some() { Vec::new() } else { scope.groups.clone() },
+            restore,
+            empty: tree == start,
+            tree,
+        });
+        self.switch(self.onto_name, &onto)?;
+        self.steps.push(Step::Merge { onto: self.onto_name.to_string(), branch: branch.clone() });
+        Ok(())
+    }
+
+    fn revert_in_place(&mut self, scope: &Scope, notes: &mut Vec<String>) -> Result<(), DecisionError> {
+        let onto = self.onto.clone();
+        self.switch(self.onto_name, &onto)?;
+        notes.extend(scope.notes.iter().cloned());
+        let start = self.tree.clone();
+        let (tree, touched) = self.reverted(&start, scope)?.map_err(|conflict| {
+            let by_hand = format!(
+                "git revert --no-commit {}, solve the conflicts, git commit; the same command again then records the numbers",
+                conflict.commit.short()
+            );
+            conflict.error(by_hand)
+        })?;
+        self.touched.join(touched);
+        self.goes_to(tree.clone())?;
+        let empty = tree == start;
+        if empty {
+            let by = scope.reverted_by.as_ref().map(|by| format!(" (by {})", by.short())).unwrap_or_default();
+            notes.push(format!("nothing of it is left on {}{by}: the commit only carries the numbers", self.onto_name));
+        }
+        let groups = if empty { Vec::new() } else { scope.groups.clone() };
+        self.steps.push(Step::Revert { branch: self.onto_name.to_string(), groups, restore: None, tree, empty });
+        Ok(())
+    }
+
+    fn archive(&mut self, experiment: &Experiment, tip: &Oid) -> Result<(), DecisionError> {
+        let to = format!("{ARCHIVE_PREFIX}{}", experiment.name);
+        if let Some(held) = self.repo.find_ref(&to)?
+            && held != *tip
+        {
+            return Err(refused(format!("{to} exists already"))
+                .because(format!("it holds {}, of an earlier experiment of that name", held.short()))
+                .try_next(format!("git update-ref {to}-{} {held} && git update-ref -d {to} {held}", held.short())));
+        }
+        let onto = self.onto.clone();
+        self.switch(self.onto_name, &onto)?;
+        self.refs.insert(to.clone(), self.repo.find_ref(&to)?);
+        if self.refs[&to].is_none() {
+            self.steps.push(Step::Archive { to, tip: tip.clone() });
+        }
+        self.steps.push(Step::Adr { onto: self.onto_name.to_string() });
+        let branch = &experiment.opened.branch;
+        self.refs.insert(format!("refs/heads/{branch}"), Some(tip.clone()));
+        self.steps.push(Step::Drop { branch: branch.clone(), tip: tip.clone() });
+        self.steps.push(Step::Record);
+        Ok(())
+    }
+
+    fn finish(mut self, settings: Vec<(String, String)>) -> Result<Plan, DecisionError> {
+        if self.steps.last() != Some(&Step::Record) {
+            self.steps.push(Step::Adr { onto: self.onto_name.to_string() });
+            self.steps.push(Step::Record);
+        }
+        Ok(Plan {
+            origin: self.origin.clone(),
+            refs: self.refs,
+            steps: self.steps,
+            settings,
+            expected: self.tree,
+            touched: self.touched,
+        })
+    }
+}
+
+/// Settings of the user's that would change what the commands of a landing mean, and what stands in for them.
+fn settings(repo: &Repo, onto: &str) -> Vec<(String, String)> {
+    let candidates = [
+        // The messages are UTF-8, whatever other commits are written in.
+        ("i18n.commitEncoding".to_string(), "UTF-8"),
+        // A resolution on record would be staged without being seen.
+        ("rerere.enabled".to_string(), "false"),
+        ("pull.twohead".to_string(), "recursive"),
+        (format!("branch.{onto}.mergeOptions"), ""),
+    ];
+    candidates
+        .into_iter()
+        .filter(|(key, value)| repo.config_value(key).is_some_and(|set| !set.eq_ignore_ascii_case(value)))
+        .map(|(key, value)| (key, value.to_string()))
+        .collect()
+}
+
+/// What the user should know of before it happens.
+fn surroundings(repo: &Repo, untracked: &[PathBuf], plan: &Plan, notes: &mut Vec<String>) -> Result<(), DecisionError> {
+    let commits = plan.steps.iter().any(|step| !matches!(step, Step::Switch { .. } | Step::Record));
+    let hooks = repo.hooks_present(&HOOKS)?;
+    if commits && !hooks.is_empty() {
+        notes.push(format!("these hooks of the repository will run: {}", hooks.join(", ")));
+    }
+    if commits && repo.config_flag("commit.gpgsign") {
+        let format = repo.config_value("gpg.format").unwrap_or_else(|| "openpgp".into());
+        notes.push(format!("the commits will be signed ({format})"));
+    }
+    if !untracked.is_empty() {
+        notes.push(format!("not tracked, and left alone: {}", listed(untracked)));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_lines_that_git_writes_name_a_reverted_commit() {
+        let id = "0123456789012345678901234567890123456789";
+        let message = format!(
+            "revert: x\n\nThis reverts commit {id}.\nThis reverts commit {id}, reversing\nchanges made to {id}.\n\
+             It is said that This reverts commit {id}.\nThis reverts commit 0123.\n"
+        );
+        assert_eq!(reverts(&message), [Oid::parse(id).unwrap(), Oid::parse(id).unwrap()]);
+    }
+
+    #[test]
+    fn a_long_list_of_files_is_cut_with_a_count() {
+        let files: Vec<PathBuf> = (0..7).map(|n| PathBuf::from(format!("f{n}"))).collect();
+        assert_eq!(listed(&files), "f0, f1, f2, f3, f4 and 2 more");
+        assert_eq!(listed(&files[..2]), "f0, f1");
+    }
+}
