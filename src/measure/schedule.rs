@@ -313,7 +313,9 @@ impl Engine<'_> {
             }
             Source::Path { path, compress } => source::path::size(&dir, path, *compress).map(|bytes| bytes as f64),
             Source::Image { reference } => source::image::size(&place, reference, &plan.config.steps),
-            Source::Command { run, extract } => source::command::read(&place, &what, run, extract, &metric.unit),
+            Source::Command { run, extract, scale, timeout } => {
+                source::command::read(&place, &what, run, *timeout, extract, &metric.unit).map(|number| number * scale)
+            }
         };
         value.map_err(|trouble| match trouble {
             Trouble::Problem(text) => problem(text),

@@ -5,13 +5,21 @@ use crate::config::{Command, Extract};
 use crate::measure::runner::{self, Outcome, Sink};
 use crate::units::Unit;
 use regex::Regex;
+use std::time::Duration;
 
 /// Standard output longer than this is an error.
 const LIMIT: u64 = 64 << 20;
 
 /// Runs a metric's command and finds the number in its standard output.
-pub fn read(place: &Place<'_>, name: &str, command: &Command, extract: &Extract, unit: &Unit) -> Result<f64, Trouble> {
-    let ran = super::run(place, command, name, None, LIMIT)?;
+pub fn read(
+    place: &Place<'_>,
+    name: &str,
+    command: &Command,
+    timeout: Option<Duration>,
+    extract: &Extract,
+    unit: &Unit,
+) -> Result<f64, Trouble> {
+    let ran = super::run(place, command, name, timeout, LIMIT)?;
     if ran.finished.outcome != Outcome::Success {
         let tail = runner::tail(&Sink::Split { out: &ran.out, err: &ran.err, limit: LIMIT });
         return Err(Trouble::Failed { outcome: ran.finished.outcome, tail, log: ran.err });
