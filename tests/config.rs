@@ -419,3 +419,60 @@ proptest! {
         }
     }
 }
+
+/// The fenced blocks of a markdown text: what stands after the fence, and the content.
+fn blocks(markdown: &str) -> Vec<(&str, String)> {
+    let mut found: Vec<(&str, String)> = Vec::new();
+    let mut open = false;
+    for line in markdown.lines() {
+        match line.strip_prefix("```") {
+            Some(info) if !open => {
+                found.push((info, String::new()));
+                open = true;
+            }
+            Some(_) => open = false,
+            None if open => {
+                let (_, content) = found.last_mut().unwrap();
+                content.push_str(line);
+                content.push('\n');
+            }
+            None => {}
+        }
+    }
+    found
+}
+
+#[test]
+fn every_file_and_every_error_in_the_reference_is_true() {
+    let reference = include_str!("../docs/config.md");
+    let blocks = blocks(reference);
+    let (mut files, mut errors) = (0, 0);
+    for (i, (info, content)) in blocks.iter().enumerate() {
+        match *info {
+            "toml" => {
+                parse(content);
+                files += 1;
+            }
+            "toml,error" => {
+                let error = Config::parse(content, "verdict.toml").unwrap_err();
+                let shown = format!("{error}\n{}\n", error.help.as_deref().unwrap_or_default());
+                assert_eq!(blocks.get(i + 1), Some(&("text", shown)), "the error shown for:\n{content}");
+                errors += 1;
+            }
+            "text" => assert_eq!(blocks[i - 1].0, "toml,error"),
+            other => panic!("a block marked '{other}'"),
+        }
+    }
+    assert!(files >= 4 && errors >= 6, "{files} files and {errors} errors");
+}
+
+#[test]
+fn every_key_is_in_the_reference() {
+    let reference = include_str!("../docs/config.md");
+    for line in WHOLE.lines().filter(|line| !line.starts_with('[')) {
+        if let Some((key, _)) = line.split_once(" = ") {
+            let known = ["tests", "lint", "slow"].contains(&key) || reference.contains(&format!("`{key}`"));
+            assert!(known || reference.contains(&format!("## {key}\n")), "{key} is not explained");
+        }
+    }
+}

@@ -128,7 +128,7 @@ pub fn render(preset: Preset, root: &Path) -> Result<String, PresetError> {
         Preset::Npm => npm::render(root)?,
         Preset::Python => python::render(root)?,
     };
-    Ok(format!("{HEAD}\n{body}"))
+    Ok(format!("{HEAD}{body}"))
 }
 
 const HEAD: &str = "\
@@ -240,7 +240,7 @@ pub(crate) mod tests {
 
     /// Parses a preset as it is, and with every setting that is ready to be switched on switched on.
     pub(crate) fn accepted(body: &str) -> Config {
-        let text = &format!("{HEAD}\n{body}");
+        let text = &format!("{HEAD}{body}");
         let config = Config::parse(text, "verdict.toml").unwrap_or_else(|e| panic!("{e} ({:?}) in:\n{text}", e.help));
         let all: String = text
             .lines()

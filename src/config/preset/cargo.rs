@@ -287,7 +287,8 @@ mod tests {
         let package = "[package]\nname = \"my-app\"\n";
         let named = format!("{package}[[bin]]\nname = \"tool\"\nrequired-features = [\"a\", \"b\"]\n");
         let off = "[package]\nname = \"my-app\"\nautobins = false\n";
-        let cases: &[(&[(&str, &str)], &str, Option<&str>)] = &[
+        type Case<'a> = (&'a [(&'a str, &'a str)], &'a str, Option<&'a str>);
+        let cases: &[Case] = &[
             (&[("Cargo.toml", package), ("src/main.rs", "")], "--bin my-app", Some("target/release/my-app")),
             (&[("Cargo.toml", &named), ("src/main.rs", "")], "--bin tool --features a,b", Some("target/release/tool")),
             (

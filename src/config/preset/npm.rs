@@ -202,7 +202,7 @@ fn usable(folder: String) -> Option<String> {
             // A file such as bundle.js is no folder.
             && ![".js", ".mjs", ".cjs", ".css", ".ts"].iter().any(|end| part.ends_with(end))
     };
-    (parts.len() <= 8 && parts.iter().all(|part| plain(part))).then(|| folder.to_string())
+    (parts.len() <= 8 && parts.iter().all(plain)).then(|| folder.to_string())
 }
 
 #[cfg(test)]
