@@ -1,11 +1,33 @@
 //! What people read: templates, tables, numbers.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | [`text`] | makes text from the repository safe to show; widths, wrapping, markdown escapes |
+//! | [`number`] | both sides of a comparison in one unit |
+//! | [`lang`] | the catalogue of short texts, by key, in every language |
+//! | [`template`] | the longer texts, built in and overridable: [`Renderer`] |
+//! | [`trailer`] | the trailers of a commit message, written and read |
+//! | [`message`] | the messages of the commits that a decision makes |
+//! | [`adr`] | decision files |
+//! | [`table`] | tables for the terminal |
+//! | [`strip`] | the samples of a metric as a small plot |
 
 pub mod adr;
+pub mod lang;
 pub mod message;
+pub mod number;
+pub mod strip;
 pub mod table;
+pub mod template;
+pub mod text;
+pub mod trailer;
+mod view;
+
+pub use template::Renderer;
 
 use crate::error::{Exit, Explain};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// The languages that texts exist in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -20,6 +42,9 @@ pub enum Lang {
 }
 
 impl Lang {
+    /// All of them.
+    pub const ALL: [Lang; 2] = [Lang::En, Lang::ZhCn];
+
     /// Reads `en`, `zh-CN`, or a locale such as `zh_CN.UTF-8`; none for a language there is no text in.
     pub fn parse(text: &str) -> Option<Lang> {
         let text = text.replace('_', "-").to_lowercase();
@@ -29,22 +54,47 @@ impl Lang {
             _ => None,
         }
     }
+
+    /// `en` or `zh-CN`: as in `--lang` and as the folder of templates is named.
+    pub fn code(self) -> &'static str {
+        match self {
+            Lang::En => "en",
+            Lang::ZhCn => "zh-CN",
+        }
+    }
 }
 
 /// Why a text could not be rendered.
-#[derive(Debug, thiserror::Error)]
-#[error("{template}:{line}: {message}")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RenderError {
     /// The template's name or file.
     pub template: String,
-    /// The line in it.
+    /// The line in it; 0 when it is not about a line.
     pub line: usize,
     /// What is wrong.
     pub message: String,
 }
 
+impl fmt::Display for RenderError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let template = text::clean(&self.template);
+        match self.line {
+            0 => write!(f, "{template}: {}", text::clean(&self.message)),
+            line => write!(f, "{template}:{line}: {}", text::clean(&self.message)),
+        }
+    }
+}
+
+impl std::error::Error for RenderError {}
+
 impl Explain for RenderError {
     fn exit(&self) -> Exit {
         Exit::Usage
+    }
+    fn why(&self) -> Option<String> {
+        Some("a text is never replaced silently; nothing was changed and nothing is lost".into())
+    }
+    fn next(&self) -> Option<String> {
+        Some(format!("correct {} and run the same command again", text::clean(&self.template)))
     }
 }

@@ -1,0 +1,164 @@
+//! Numbers for people: both sides of a comparison and their difference in one unit that fits them all.
+
+use crate::units::Unit;
+
+/// Both sides of a row and their difference, as people read them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pair {
+    /// `14.5 min`.
+    pub base: String,
+    /// `20.5 min`.
+    pub candidate: String,
+    /// The difference with its sign: `+6.0 min`; `0 s` when there is none.
+    pub change: String,
+    /// The difference without its sign: `6.0 min`.
+    pub size: String,
+}
+
+/// Writes both values in the unit of the larger one, with as many digits as it takes to tell them apart (four after the
+/// point at most). The difference has the same unit unless it is too small for it.
+pub fn pair(unit: &Unit, base: f64, candidate: f64) -> Pair {
+    let scale = Scale::of(unit, base.abs().max(candidate.abs()));
+    let change = candidate - base;
+    let mut digits = scale.digits;
+    let looks = |value: f64, digits: usize| format!("{:.digits$}", value / scale.factor);
+    while change != 0.0 && digits < 4 && looks(base, digits) == looks(candidate, digits) {
+        digits += 1;
+    }
+    let show = |value: f64, digits: usize| scale.join(&looks(value, digits));
+    let size = if scale.digits == 0 || change.abs() / scale.factor >= 10f64.powi(1 - scale.digits as i32) {
+        show(change.abs(), scale.digits)
+    } else {
+        single(unit, change.abs())
+    };
+    let sign = match change {
+        c if c > 0.0 => "+",
+        c if c < 0.0 => "-",
+        _ => "",
+    };
+    Pair { base: show(base, digits), candidate: show(candidate, digits), change: format!("{sign}{size}"), size }
+}
+
+/// One value in the unit that fits it.
+pub fn single(unit: &Unit, value: f64) -> String {
+    let scale = Scale::of(unit, value.abs());
+    scale.join(&format!("{:.*}", scale.digits, value / scale.factor))
+}
+
+/// A relative change with its sign: 0.411 is `+41.1 %`, 0.0004 is `+0.04 %`, nothing is `0.0 %`.
+pub fn percent(relative: f64) -> String {
+    format!("{} %", percent_digits(relative))
+}
+
+/// An interval of a relative change: `[+38.0, +44.1] %`.
+pub fn interval([low, high]: [f64; 2]) -> String {
+    format!("[{}, {}] %", percent_digits(low), percent_digits(high))
+}
+
+/// The signed number of a percentage without its unit: one digit after the point, or as many as show two figures of a
+/// small one, or none of a large one.
+pub(super) fn percent_digits(relative: f64) -> String {
+    let value = relative * 100.0;
+    let size = value.abs();
+    let digits = match size {
+        s if s >= 999.95 => 0,
+        s if s >= 0.095 || s == 0.0 => 1,
+        s if s >= 0.0095 => 2,
+        _ => 3,
+    };
+    let text = format!("{value:+.digits$}");
+    let nothing = text.bytes().all(|b| !matches!(b, b'1'..=b'9'));
+    if nothing && value.is_finite() { "0.0".to_string() } else { text }
+}
+
+struct Scale<'a> {
+    factor: f64,
+    symbol: &'a str,
+    digits: usize,
+}
+
+impl<'a> Scale<'a> {
+    /// The scale that shows values up to `size`; the steps are those of [`Unit::show`].
+    fn of(unit: &'a Unit, size: f64) -> Scale<'a> {
+        let scale = |factor, symbol, digits| Scale { factor, symbol, digits };
+        match unit {
+            Unit::Bytes => match size {
+                s if s < 1e3 => scale(1.0, "B", 0),
+                s if s < 999_950.0 => scale(1e3, "kB", 1),
+                s if s < 999_950_000.0 => scale(1e6, "MB", 1),
+                s if s < 999_950_000_000.0 => scale(1e9, "GB", 2),
+                _ => scale(1e12, "TB", 2),
+            },
+            Unit::Seconds => match size {
+                0.0 => scale(1.0, "s", 0),
+                s if s < 999.5e-9 => scale(1e-9, "ns", 0),
+                s if s < 999.5e-6 => scale(1e-6, "µs", 1),
+                s if s < 0.9995 => scale(1e-3, "ms", 1),
+                s if s < 99.995 => scale(1.0, "s", 2),
+                s if s < 600.0 => scale(1.0, "s", 1),
+                s if s < 7200.0 => scale(60.0, "min", 1),
+                _ => scale(3600.0, "h", 1),
+            },
+            Unit::Count | Unit::Custom(_) => scale(1.0, unit.symbol(), significant_digits(size)),
+        }
+    }
+
+    fn join(&self, number: &str) -> String {
+        if self.symbol.is_empty() { number.to_string() } else { format!("{number} {}", self.symbol) }
+    }
+}
+
+/// Digits after the point that show four figures; none of a whole number.
+fn significant_digits(size: f64) -> usize {
+    if size == 0.0 || !size.is_finite() || (size == size.trunc() && size < 1e15) {
+        return 0;
+    }
+    (3.0 - size.log10().floor()).clamp(0.0, 9.0) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(unit: Unit, base: f64, candidate: f64) -> (String, String, String) {
+        let pair = pair(&unit, base, candidate);
+        (pair.base, pair.candidate, pair.change)
+    }
+
+    fn owned(base: &str, candidate: &str, change: &str) -> (String, String, String) {
+        (base.into(), candidate.into(), change.into())
+    }
+
+    #[test]
+    fn both_sides_and_the_change_share_a_unit() {
+        assert_eq!(texts(Unit::Seconds, 872.1, 1230.4), owned("14.5 min", "20.5 min", "+6.0 min"));
+        assert_eq!(texts(Unit::Bytes, 3.6e9, 3.3e9), owned("3.60 GB", "3.30 GB", "-0.30 GB"));
+        assert_eq!(texts(Unit::Seconds, 0.0012, 0.0015), owned("1.2 ms", "1.5 ms", "+300.0 µs"));
+        assert_eq!(texts(Unit::Custom("req/s".into()), 1250.0, 1300.0), owned("1250 req/s", "1300 req/s", "+50 req/s"));
+        assert_eq!(texts(Unit::Count, 12.0, 10.0), owned("12", "10", "-2"));
+    }
+
+    #[test]
+    fn a_change_too_small_for_the_unit_has_its_own_and_the_sides_still_differ() {
+        assert_eq!(texts(Unit::Bytes, 3.6e9, 3.598e9), owned("3.600 GB", "3.598 GB", "-2.0 MB"));
+        assert_eq!(texts(Unit::Seconds, 872.1, 872.9), owned("14.54 min", "14.55 min", "+800.0 ms"));
+    }
+
+    #[test]
+    fn zero_and_no_change_have_no_sign() {
+        assert_eq!(texts(Unit::Seconds, 0.0, 0.0), owned("0 s", "0 s", "0 s"));
+        assert_eq!(texts(Unit::Bytes, 5.0, 5.0), owned("5 B", "5 B", "0 B"));
+        assert_eq!(texts(Unit::Bytes, 0.0, 2e6), owned("0.0 MB", "2.0 MB", "+2.0 MB"));
+    }
+
+    #[test]
+    fn percentages_keep_the_figures_of_small_changes() {
+        assert_eq!(percent(0.411), "+41.1 %");
+        assert_eq!(percent(-0.0833), "-8.3 %");
+        assert_eq!(percent(0.0004), "+0.04 %");
+        assert_eq!(percent(-0.0), "0.0 %");
+        assert_eq!(percent(1e-9), "0.0 %");
+        assert_eq!(percent(25.5), "+2550 %");
+        assert_eq!(interval([0.38, 0.441]), "[+38.0, +44.1] %");
+    }
+}
