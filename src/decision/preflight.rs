@@ -358,8 +358,6 @@ struct Scope {
     merges: bool,
     /// The commit that reverted them all, when one did.
     reverted_by: Option<Oid>,
-    /// The base was not found in the branch (it was rebased): the merge base stands in.
-    rebased: bool,
 }
 
 impl Scope {
@@ -403,8 +401,14 @@ impl Scope {
             notes: Vec::new(),
             merges: false,
             reverted_by: None,
-            rebased,
         };
+        if rebased {
+            scope.notes.push(format!(
+                "the commit that it started from is not in its history any more: it is taken to start at {}, where it meets {}",
+                scope.base.short(),
+                opened.onto
+            ));
+        }
         let gone = if landed { reverted_on(repo, tip, onto)? } else { Reverted::default() };
         scope.walk(repo, &own, &gone, &opened.onto)?;
         if scope.commits.is_empty() {

@@ -262,8 +262,9 @@ impl Repo {
     pub fn person(&self) -> Result<Person, GitError> {
         let variable = |name: &str| std::env::var(name).ok().filter(|v| !v.trim().is_empty());
         let config = self.inner.config()?;
-        let name = variable("GIT_AUTHOR_NAME").or_else(|| config.get_string("user.name").ok());
-        let email = variable("GIT_AUTHOR_EMAIL").or_else(|| config.get_string("user.email").ok());
+        let setting = |key: &str| config.get_string(key).ok().filter(|v| !v.trim().is_empty());
+        let name = variable("GIT_AUTHOR_NAME").or_else(|| setting("user.name"));
+        let email = variable("GIT_AUTHOR_EMAIL").or_else(|| setting("user.email"));
         match (name, email) {
             (Some(name), Some(email)) => Ok(Person { name, email }),
             _ => Err(GitError::NoIdentity),
