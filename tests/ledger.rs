@@ -1,19 +1,22 @@
 //! The ledger in real repositories: nothing lost, nothing that git cannot read, and clear errors.
 
-use chrono::DateTime;
 use git_verdict::config::{Better, Matters};
 use git_verdict::experiment::{Book, State};
 use git_verdict::git::{Oid, Repo};
 use git_verdict::ledger::event::{Decided, Identity, Measured, Opened, VERSION, Verdict};
-use git_verdict::ledger::{Event, Fact, Ledger, LedgerError};
+use git_verdict::ledger::store::{LEDGER_REF, MAX_EVENT};
+use git_verdict::ledger::{Event, Fact, Ledger, LedgerError, Row};
 use git_verdict::measure::environment::Environment;
 use git_verdict::measure::{CheckResult, Sample, Side};
 use git_verdict::policy::{Advice, Complexity, MetricComparison, Recommendation};
 use git_verdict::stats::Word;
 use git_verdict::units::{Ratio, Unit};
 use std::collections::BTreeMap;
-use std::path::Path;
-use std::process::Command;
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
 use ulid::Ulid;
 
 fn git(dir: &Path, words: &[&str]) -> String {
@@ -174,4 +177,638 @@ fn what_is_appended_is_read_back_and_git_finds_nothing_wrong_with_it() {
     assert!(git(dir.path(), &["cat-file", "-p", &path]).contains(r#""kind":"measured""#));
     assert_eq!(git(dir.path(), &["cat-file", "-p", "refs/verdict/ledger:format"]), VERSION.to_string());
     fsck(dir.path());
+}
+
+fn place(id: Ulid) -> String {
+    let text = id.to_string();
+    format!("events/{}/{}/{}/{text}.json", &text[23..24], &text[24..25], &text[25..26])
+}
+
+/// Puts a file into the ledger behind the program's back, with the real git.
+fn plant(dir: &Path, path: &str, bytes: &[u8]) {
+    let run = |words: &[&str], input: &[u8]| {
+        let mut child = Command::new("git")
+            .arg("-C")
+            .arg(dir)
+            .args(words)
+            .env("GIT_INDEX_FILE", dir.join(".planting"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(input).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "git {words:?}");
+        String::from_utf8(output.stdout).unwrap().trim().to_string()
+    };
+    let tip = git(dir, &["rev-parse", LEDGER_REF]);
+    run(&["read-tree", &tip], b"");
+    let blob = run(&["hash-object", "-w", "--stdin"], bytes);
+    run(&["update-index", "--add", "--cacheinfo", &format!("100644,{blob},{path}")], b"");
+    let tree = run(&["write-tree"], b"");
+    let commit = run(&["commit-tree", &tree, "-p", &tip, "-m", "planted"], b"");
+    run(&["update-ref", LEDGER_REF, &commit], b"");
+}
+
+fn json(event: &Event) -> serde_json::Value {
+    serde_json::to_value(event).unwrap()
+}
+
+fn all_rows(ledger: &Ledger<'_>) -> Vec<Row> {
+    ledger.recent(usize::MAX, &|_| true).unwrap()
+}
+
+fn without_samples(event: &Event) -> Event {
+    let mut event = event.clone();
+    if let Fact::Measured(measured) = &mut event.fact {
+        measured.samples.clear();
+    }
+    event
+}
+
+/// Everything that the index gives agrees with the events themselves.
+fn index_agrees(ledger: &Ledger<'_>) {
+    let events = ledger.events().unwrap();
+    let rows = all_rows(ledger);
+    assert_eq!(
+        rows.iter().rev().map(|row| (row.id, row.at, row.name.as_str(), row.kind)).collect::<Vec<_>>(),
+        events.iter().map(|e| (e.id, e.at, e.name.as_str(), e.fact.kind())).collect::<Vec<_>>()
+    );
+    let (book, whole) = (ledger.book().unwrap(), Book::fold(events.iter().map(without_samples)));
+    assert_eq!(book.experiments, whole.experiments);
+    assert_eq!(book.orphans, whole.orphans);
+}
+
+#[test]
+fn unknown_fields_are_kept_and_written_once() {
+    let dir = repository(&[]);
+    let repo = Repo::discover(dir.path()).unwrap();
+    let ledger = Ledger::open(&repo);
+    let mut event = ledger.draft(Ulid::from_parts(7, 7), "later", decided(Verdict::Keep, None)).unwrap();
+    event.extra.insert("signature".into(), serde_json::json!({"by": ["x", 1.5e-7]}));
+    ledger.append(&event).unwrap();
+    assert_eq!(ledger.find(event.id).unwrap(), Some(event.clone()));
+    let text = git(dir.path(), &["cat-file", "-p", &format!("{LEDGER_REF}:{}", place(event.id))]);
+    for key in ["kind", "verdict", "because", "signature", "version"] {
+        assert_eq!(text.matches(&format!("\"{key}\":")).count(), 1, "{key} in {text}");
+    }
+    let mut nested = json(&event);
+    let id = Ulid::from_parts(event.id.timestamp_ms() + 1, 5);
+    nested["id"] = id.to_string().into();
+    nested["comparison"][0]["p95"] = 3.5.into();
+    plant(dir.path(), &place(id), nested.to_string().as_bytes());
+    assert_eq!(ledger.raw(id).unwrap(), Some(nested));
+    assert_eq!(ledger.find(id).unwrap().unwrap().fact, event.fact);
+    fs::remove_file(dir.path().join(".planting")).unwrap();
+}
+
+#[test]
+fn an_event_is_added_once_and_never_changed() {
+    let dir = repository(&[]);
+    let repo = Repo::discover(dir.path()).unwrap();
+    let ledger = Ledger::open(&repo);
+    let event = append(&ledger, Ulid::from_parts(7, 7), "once", opened("once"));
+    let tip = ledger.tip().unwrap();
+    ledger.append(&event).unwrap();
+    assert_eq!(ledger.tip().unwrap(), tip, "nothing to do makes no commit");
+    let other = Event { name: "twice".into(), ..event.clone() };
+    assert!(matches!(ledger.append(&other), Err(LedgerError::Conflict { id }) if id == event.id.to_string()));
+    let fresh = ledger.draft(Ulid::from_parts(8, 8), "fresh", opened("fresh")).unwrap();
+    assert!(ledger.append_all(&[fresh, other]).is_err());
+    assert_eq!(ledger.events().unwrap(), vec![event], "all or none");
+}
+
+#[test]
+fn what_would_not_read_back_is_refused_before_it_is_written() {
+    let dir = repository(&[]);
+    let repo = Repo::discover(dir.path()).unwrap();
+    let ledger = Ledger::open(&repo);
+    let Fact::Decided(mut bad) = decided(Verdict::Keep, None) else { unreachable!() };
+    bad.comparison[0].base = f64::NAN;
+    let nan = ledger.draft(Ulid::from_parts(7, 7), "nan", Fact::Decided(bad)).unwrap();
+    assert!(matches!(ledger.append(&nan), Err(LedgerError::Unreadable { .. })));
+    let name = ledger.draft(Ulid::from_parts(7, 7), "../../etc", opened("x")).unwrap();
+    assert!(matches!(ledger.append(&name), Err(LedgerError::Unreadable { .. })));
+    assert_eq!(ledger.tip().unwrap(), None);
+}
+
+#[test]
+fn a_future_version_is_refused_and_a_broken_record_is_named_while_the_rest_is_shown() {
+    let dir = repository(&[]);
+    let repo = Repo::discover(dir.path()).unwrap();
+    let ledger = Ledger::open(&repo);
+    let good = append(&ledger, Ulid::from_parts(7, 7), "good", opened("good"));
+    let id = |n: u128| Ulid::from_parts(good.id.timestamp_ms() + 1, n);
+    let with = |n: u128, key: &str, value: serde_json::Value| {
+        let mut event = json(&good);
+        event["id"] = id(n).to_string().into();
+        event[key] = value;
+        event.to_string().into_bytes()
+    };
+    plant(dir.path(), &place(id(1)), b"{ not json");
+    plant(dir.path(), &place(id(2)), &with(2, "name", "../../x".into()));
+    plant(dir.path(), &place(id(3)), &with(4, "name", "good".into()));
+    plant(dir.path(), &place(id(5)), format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000)).as_bytes());
+    plant(dir.path(), &place(id(6)), &vec![b' '; MAX_EVENT + 1]);
+    plant(dir.path(), "events/\u{1b}[2J.json", b"x");
+    plant(dir.path(), "events/A/A/A/A/A/A/deep.json", b"x");
+    let (events, problems) = ledger.events_lossy().unwrap();
+    assert_eq!(events, vec![good.clone()]);
+    let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    for (part, what) in [
+        (id(1).to_string(), "key must be a string"),
+        (id(2).to_string(), "'../../x' cannot name an experiment"),
+        (id(3).to_string(), "it calls itself"),
+        (id(5).to_string(), "recursion limit exceeded"),
+        (id(6).to_string(), "at most 67108864 are read"),
+        ("events/\\u{1b}[2J.json".into(), "no record has this name or place"),
+        ("events/A/A/A/A".into(), "no record has this name or place"),
+    ] {
+        assert!(told.iter().any(|line| line.contains(&part) && line.contains(what)), "{part}: {what} in {told:#?}");
+    }
+    assert_eq!(told.len(), 7);
+    assert!(told.iter().all(|line| !line.contains('\u{1b}')));
+    assert_eq!(all_rows(&ledger).len(), 1);
+    assert_eq!(ledger.book().unwrap().problems.len(), 7);
+    assert!(matches!(ledger.events(), Err(LedgerError::Unreadable { .. })));
+
+    plant(dir.path(), &place(id(8)), &with(8, "version", 2.into()));
+    assert!(matches!(ledger.find(id(8)), Err(LedgerError::Version { found: 2, known: 1, .. })));
+    assert!(matches!(ledger.book(), Err(LedgerError::Version { found: 2, .. })));
+    assert_eq!(all_rows(&ledger).len(), 1, "the rest is still shown");
+
+    plant(dir.path(), "format", b"2\n");
+    assert!(matches!(ledger.events(), Err(LedgerError::Version { found: 2, .. })));
+    assert!(matches!(ledger.append(&good), Err(LedgerError::Version { found: 2, .. })));
+    git(dir.path(), &["commit", "--quiet", "--allow-empty", "-m", "no ledger"]);
+    git(dir.path(), &["update-ref", LEDGER_REF, "HEAD"]);
+    assert!(matches!(ledger.events(), Err(LedgerError::NoLedger { .. })));
+}
+
+#[test]
+fn a_missing_object_is_named_and_the_rest_is_shown_until_it_is_back() {
+    let dir = repository(&[]);
+    let repo = Repo::discover(dir.path()).unwrap();
+    let ledger = Ledger::open(&repo);
+    let first = append(&ledger, Ulid::from_parts(7, 7), "first", opened("first"));
+    let second = append(&ledger, Ulid::from_parts(8, 8), "second", opened("second"));
+    let blob = git(dir.path(), &["rev-parse", &format!("{LEDGER_REF}:{}", place(first.id))]);
+    let file = dir.path().join(".git/objects").join(&blob[..2]).join(&blob[2..]);
+    let kept = dir.path().join("kept");
+    fs::rename(&file, &kept).unwrap();
+    let repo = Repo::discover(dir.path()).unwrap();
+    let ledger = Ledger::open(&repo);
+    let (events, problems) = ledger.events_lossy().unwrap();
+    assert_eq!(events, vec![second.clone()]);
+    assert!(problems[0].to_string().contains(&first.id.to_string()), "{problems:?}");
+    assert_eq!(all_rows(&ledger).iter().map(|row| row.id).collect::<Vec<_>>(), vec![second.id]);
+    assert_eq!(ledger.problems().unwrap().len(), 1);
+    fs::rename(&kept, &file).unwrap();
+    let repo = Repo::discover(dir.path()).unwrap();
+    let ledger = Ledger::open(&repo);
+    assert_eq!(ledger.problems().unwrap().len(), 0);
+    index_agrees(&ledger);
+}
+
+#[test]
+fn the_index_gives_what_the_events_say_at_any_size_and_however_it_came_about() {
+    let dir = repository(&[]);
+    let repo = Repo::discover(dir.path()).unwrap();
+    let ledger = Ledger::open(&repo);
+    index_agrees(&ledger);
+    let begun = Ulid::from_parts(1_700_000_000_000, 1);
+    append(&ledger, begun, "stack", opened("stack"));
+    index_agrees(&ledger);
+    let mut many = Vec::new();
+    for n in 0..1500u64 {
+        let name = format!("try-{n}");
+        let experiment = Ulid::from_parts(1_700_000_000_000 + n, u128::from(n) << 7);
+        let facts = [opened(&name), measured(1), decided(Verdict::Revert, None)];
+        for (part, fact) in facts.into_iter().take(1 + n as usize % 3).enumerate() {
+            let mut event = ledger.draft(experiment, &name, fact).unwrap();
+            // Out of order with what is there already, so that files are merged.
+            event.id = Ulid::from_parts(1_600_000_000_000 + n * 7919 % 1_000_003 * 10 + part as u64, n.into());
+            many.push(event);
+        }
+    }
+    ledger.append_all(&many).unwrap();
+    index_agrees(&ledger);
+    let bases = || {
+        let names = fs::read_dir(dir.path().join(".git/verdict/index")).unwrap();
+        names.map(|e| e.unwrap().file_name().into_string().unwrap()).filter(|n| n.starts_with("base-")).count()
+    };
+    assert_eq!(bases(), 1);
+    let late = append(&ledger, begun, "stack", decided(Verdict::Keep, None));
+    index_agrees(&ledger);
+    assert_eq!(ledger.recent(1, &|_| true).unwrap()[0].id, late.id);
+    let newest: Vec<Ulid> = ledger.recent(20, &|row| row.kind == "decided").unwrap().iter().map(|r| r.id).collect();
+    let mut wanted: Vec<Ulid> =
+        ledger.events().unwrap().iter().filter(|e| e.fact.kind() == "decided").map(|e| e.id).collect();
+    wanted.reverse();
+    wanted.truncate(20);
+    assert_eq!(newest, wanted);
+    let one = ledger.book_where(&|row| row.name == "try-5").unwrap();
+    assert_eq!(one.experiments.len(), 1);
+    assert_eq!(one.find("try-5").unwrap().state, State::Reverted);
+
+    let before = all_rows(&ledger);
+    fs::remove_dir_all(dir.path().join(".git/verdict")).unwrap();
+    assert_eq!(all_rows(&ledger), before, "built again from nothing it is the same");
+    git(dir.path(), &["update-ref", LEDGER_REF, &format!("{LEDGER_REF}~1")]);
+    assert_eq!(all_rows(&ledger).len(), before.len() - 1, "a ref that moved back is followed");
+    index_agrees(&ledger);
+}
+
+#[test]
+fn a_damaged_index_is_built_again_without_a_word() {
+    let dir = repository(&[]);
+    let repo = Repo::discover(dir.path()).unwrap();
+    let ledger = Ledger::open(&repo);
+    let events: Vec<Event> = (0..1100u64)
+        .map(|n| {
+            let mut event = ledger.draft(Ulid::from_parts(n, 1), "many", opened("many")).unwrap();
+            event.id = Ulid::from_parts(1_600_000_000_000 + n, n.into());
+            event
+        })
+        .collect();
+    ledger.append_all(&events).unwrap();
+    let want = all_rows(&ledger);
+    append(&ledger, Ulid::from_parts(5000, 1), "more", opened("more"));
+    let more = all_rows(&ledger);
+    assert_eq!(more.len(), want.len() + 1);
+    let folder = dir.path().join(".git/verdict/index");
+    for round in 0..60usize {
+        let files: Vec<PathBuf> = fs::read_dir(&folder).unwrap().map(|e| e.unwrap().path()).collect();
+        for path in files {
+            let mut bytes = fs::read(&path).unwrap();
+            match round % 3 {
+                0 => {
+                    let at = (round * 7919 + 13) * 31 % bytes.len();
+                    bytes[at] ^= 0x55;
+                }
+                1 => bytes.truncate(bytes.len() * round / 61),
+                _ => bytes = vec![round as u8; round * 17],
+            }
+            fs::write(&path, bytes).unwrap();
+        }
+        assert_eq!(all_rows(&ledger), more, "round {round}");
+        index_agrees_quickly(&ledger, more.len());
+    }
+}
+
+fn index_agrees_quickly(ledger: &Ledger<'_>, count: usize) {
+    let book = ledger.book().unwrap();
+    assert_eq!((book.experiments.len(), book.problems.len()), (count, 0));
+}
+
+#[test]
+fn fifty_threads_of_twenty_records_lose_nothing() {
+    let dir = repository(&[]);
+    let linked = tempfile::tempdir().unwrap();
+    git(dir.path(), &["commit", "--quiet", "--allow-empty", "-m", "first"]);
+    git(dir.path(), &["worktree", "add", "--quiet", linked.path().join("w").to_str().unwrap()]);
+    std::thread::scope(|scope| {
+        for writer in 0..50u64 {
+            let path = if writer % 2 == 0 { dir.path().to_path_buf() } else { linked.path().join("w") };
+            scope.spawn(move || {
+                let repo = Repo::discover(&path).unwrap();
+                let ledger = Ledger::open(&repo);
+                for n in 0..20 {
+                    append(&ledger, Ulid::from_parts(writer, n), &format!("writer-{writer}"), opened("x"));
+                }
+            });
+        }
+    });
+    let repo = Repo::discover(&linked.path().join("w")).unwrap();
+    let ledger = Ledger::open(&repo);
+    let mut of: BTreeMap<Ulid, usize> = BTreeMap::new();
+    for event in ledger.events().unwrap() {
+        *of.entry(event.experiment).or_default() += 1;
+    }
+    assert_eq!((of.len(), of.values().sum::<usize>()), (1000, 1000));
+    assert_eq!(git(dir.path(), &["rev-list", "--count", LEDGER_REF]), "1000");
+    index_agrees(&ledger);
+    fsck(dir.path());
+}
+
+/// Appends in a process of its own and prints the id of each record once it is acknowledged.
+#[test]
+#[ignore = "run by the tests below, in a process of its own"]
+fn child_that_appends() {
+    let dir = std::env::var("CHILD_DIR").expect("set by the parent");
+    let count: u64 = std::env::var("CHILD_COUNT").unwrap().parse().unwrap();
+    let repo = Repo::discover(Path::new(&dir)).unwrap();
+    let ledger = Ledger::open(&repo);
+    let mut out = std::io::stdout();
+    for n in 0..count {
+        let event = append(&ledger, Ulid::from_parts(std::process::id().into(), n.into()), "child", measured(2));
+        writeln!(out, "\nacknowledged {}", event.id).unwrap();
+        out.flush().unwrap();
+    }
+}
+
+fn child(dir: &Path, count: u64) -> std::process::Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["child_that_appends", "--exact", "--ignored", "--nocapture", "--test-threads=1"])
+        .env("CHILD_DIR", dir)
+        .env("CHILD_COUNT", count.to_string())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+fn acknowledged(output: impl std::io::Read) -> Vec<Ulid> {
+    BufReader::new(output)
+        .lines()
+        .map_while(Result::ok)
+        .filter_map(|line| Ulid::from_string(line.strip_prefix("acknowledged ")?).ok())
+        .collect()
+}
+
+#[test]
+fn fifty_processes_of_twenty_records_lose_nothing() {
+    let dir = repository(&[]);
+    let children: Vec<_> = (0..50).map(|_| child(dir.path(), 20)).collect();
+    let mut said = Vec::new();
+    for child in children {
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        said.extend(acknowledged(output.stdout.as_slice()));
+    }
+    said.sort();
+    let repo = Repo::discover(dir.path()).unwrap();
+    let found: Vec<Ulid> = Ledger::open(&repo).events().unwrap().iter().map(|event| event.id).collect();
+    assert_eq!(found.len(), 1000);
+    assert_eq!(found, said);
+    fsck(dir.path());
+}
+
+#[test]
+fn a_writer_killed_at_any_moment_leaves_every_acknowledged_record() {
+    let dir = repository(&[]);
+    let mut said: Vec<Ulid> = Vec::new();
+    for round in 0..25u64 {
+        let mut child = child(dir.path(), u64::MAX);
+        std::thread::sleep(Duration::from_micros(30_000 + rand::random_range(0..120_000)));
+        child.kill().unwrap();
+        let output = child.wait_with_output().unwrap();
+        said.extend(acknowledged(output.stdout.as_slice()));
+        let repo = Repo::discover(dir.path()).unwrap();
+        let ledger = Ledger::open(&repo);
+        let found: std::collections::BTreeSet<Ulid> = ledger.events().unwrap().iter().map(|e| e.id).collect();
+        assert!(said.iter().all(|id| found.contains(id)), "round {round}");
+        assert_eq!(all_rows(&ledger).len(), found.len());
+        // What git asks its user to do, too, when it was killed while it held a ref.
+        let _ = fs::remove_file(dir.path().join(".git").join(format!("{LEDGER_REF}.lock")));
+    }
+    assert!(said.len() > 25, "the children did append: {}", said.len());
+    let repo = Repo::discover(dir.path()).unwrap();
+    append(&Ledger::open(&repo), Ulid::from_parts(1, 1), "after", opened("after"));
+    fsck(dir.path());
+}
+
+#[test]
+fn a_lock_left_behind_is_named_with_what_to_do() {
+    use git_verdict::error::Explain;
+    let dir = repository(&[]);
+    let repo = Repo::discover(dir.path()).unwrap();
+    let ledger = Ledger::open(&repo);
+    append(&ledger, Ulid::from_parts(7, 7), "first", opened("first"));
+    let lock = dir.path().join(".git").join(format!("{LEDGER_REF}.lock"));
+    let file = fs::File::create(&lock).unwrap();
+    file.set_modified(std::time::SystemTime::now() - Duration::from_secs(60)).unwrap();
+    let event = ledger.draft(Ulid::from_parts(8, 8), "second", opened("second")).unwrap();
+    let error = ledger.append(&event).unwrap_err();
+    assert!(matches!(error, LedgerError::Locked { .. }), "{error:?}");
+    assert!(error.next().unwrap().contains("ledger.lock"));
+    fs::remove_file(&lock).unwrap();
+    ledger.append(&event).unwrap();
+}
+
+#[test]
+fn two_clones_that_went_apart_end_the_same_and_git_agrees() {
+    let origin = repository(&["--bare"]);
+    let clones: Vec<tempfile::TempDir> = (0..2).map(|_| repository(&[])).collect();
+    for clone in &clones {
+        git(clone.path(), &["remote", "add", "origin", origin.path().to_str().unwrap()]);
+    }
+    let repos: Vec<Repo> = clones.iter().map(|c| Repo::discover(c.path()).unwrap()).collect();
+    let ledgers: Vec<Ledger<'_>> = repos.iter().map(Ledger::open).collect();
+    let mut ids = Vec::new();
+    for round in 0..3u128 {
+        for (who, ledger) in ledgers.iter().enumerate() {
+            for n in 0..5u128 {
+                let id = Ulid::from_parts(who as u64, round * 10 + n);
+                ids.push(append(ledger, id, &format!("clone-{who}"), opened("x")).id);
+            }
+        }
+        for (who, ledger) in ledgers.iter().enumerate().chain([(0, &ledgers[0])]) {
+            let dir = clones[who].path();
+            let theirs = Command::new("git")
+                .arg("-C")
+                .arg(dir)
+                .args(["fetch", "--quiet", "origin", &format!("+{LEDGER_REF}:refs/verdict/remotes/origin")])
+                .output()
+                .unwrap();
+            if theirs.status.success() {
+                let theirs = repos[who].find_ref("refs/verdict/remotes/origin").unwrap().unwrap();
+                let merged = ledger.merge(&theirs, "origin").unwrap();
+                assert_eq!((merged.conflicts.len(), merged.dropped.len()), (0, 0));
+                assert!(!ledger.merge(&theirs, "origin").unwrap().changed, "a second time there is nothing to do");
+            }
+            git(dir, &["push", "--quiet", "origin", LEDGER_REF]);
+        }
+        assert_eq!(ledgers[0].tip().unwrap(), ledgers[1].tip().unwrap(), "round {round}");
+    }
+    ids.sort();
+    for (ledger, clone) in ledgers.iter().zip(&clones) {
+        assert_eq!(ledger.events().unwrap().iter().map(|e| e.id).collect::<Vec<_>>(), ids);
+        index_agrees(ledger);
+        fsck(clone.path());
+    }
+    let bare = Repo::discover(origin.path()).unwrap();
+    assert_eq!(Ledger::open(&bare).events().unwrap().len(), 30);
+    fsck(origin.path());
+}
+
+#[test]
+fn a_new_record_sends_less_than_ten_kilobytes_and_writes_as_many_objects_at_any_size() {
+    let origin = repository(&["--bare"]);
+    let dir = repository(&[]);
+    git(dir.path(), &["remote", "add", "origin", origin.path().to_str().unwrap()]);
+    let repo = Repo::discover(dir.path()).unwrap();
+    let ledger = Ledger::open(&repo);
+    let loose = || {
+        let text = git(dir.path(), &["count-objects"]);
+        text.split(' ').next().unwrap().parse::<usize>().unwrap()
+    };
+    let mut next = 0u64;
+    for size in [1u64, 3000] {
+        let events: Vec<Event> = (0..size)
+            .map(|_| {
+                next += 1;
+                let mut event = ledger.draft(Ulid::from_parts(next, 1), "many", opened("many")).unwrap();
+                event.id = Ulid::from_parts(1_600_000_000_000 + next, u128::from(next) * 0x9E37_79B9_7F4A_7C15);
+                event
+            })
+            .collect();
+        ledger.append_all(&events).unwrap();
+        git(dir.path(), &["push", "--quiet", "origin", LEDGER_REF]);
+        let before = loose();
+        append(&ledger, Ulid::from_parts(1, 1), "one", measured(30));
+        assert_eq!(loose() - before, 7, "at {size}");
+        let list = git(dir.path(), &["rev-list", "--objects", LEDGER_REF, &format!("^{LEDGER_REF}~1")]);
+        let mut pack = Command::new("git")
+            .arg("-C")
+            .arg(dir.path())
+            .args(["pack-objects", "--quiet", "--stdout"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        pack.stdin.take().unwrap().write_all((list + "\n").as_bytes()).unwrap();
+        let bytes = pack.wait_with_output().unwrap().stdout.len();
+        assert!(bytes < 10_000, "{bytes} bytes at {size}");
+    }
+}
+
+#[test]
+fn the_ledger_works_in_bare_shallow_and_borrowing_clones() {
+    let dir = repository(&[]);
+    git(dir.path(), &["commit", "--quiet", "--allow-empty", "-m", "first"]);
+    let repo = Repo::discover(dir.path()).unwrap();
+    let ledger = Ledger::open(&repo);
+    for n in 0..3 {
+        append(&ledger, Ulid::from_parts(7, n), "first", opened("first"));
+    }
+    let url = format!("file://{}", dir.path().display());
+    let place = tempfile::tempdir().unwrap();
+    for (name, options) in [
+        ("bare", vec!["--bare"]),
+        ("shallow", vec!["--depth=1"]),
+        ("borrowing", vec!["--reference", dir.path().to_str().unwrap()]),
+    ] {
+        let path = place.path().join(name);
+        let words: Vec<&str> =
+            ["clone", "--quiet"].into_iter().chain(options).chain([url.as_str(), path.to_str().unwrap()]).collect();
+        git(place.path(), &words);
+        git(&path, &["config", "user.name", "Ada"]);
+        git(&path, &["config", "user.email", "ada@example.org"]);
+        let depth: &[&str] = if name == "shallow" { &["--depth=1"] } else { &[] };
+        let refspec = format!("{LEDGER_REF}:{LEDGER_REF}");
+        let words: Vec<&str> =
+            ["fetch", "--quiet"].iter().chain(depth).chain(&["origin", refspec.as_str()]).copied().collect();
+        git(&path, &words);
+        let repo = Repo::discover(&path).unwrap();
+        let ledger = Ledger::open(&repo);
+        let event = append(&ledger, Ulid::from_parts(8, 8), "second", opened("second"));
+        assert_eq!(ledger.events().unwrap().len(), 4, "{name}");
+        assert_eq!(ledger.find(event.id).unwrap(), Some(event), "{name}");
+        index_agrees(&ledger);
+        fsck(&path);
+        git(&path, &["push", "--quiet", "origin", &format!("{LEDGER_REF}:refs/verdict/from-{name}")]);
+        let theirs = Repo::discover(dir.path()).unwrap();
+        let tip = theirs.find_ref(&format!("refs/verdict/from-{name}")).unwrap().unwrap();
+        assert_eq!(Ledger::open(&theirs).merge(&tip, name).unwrap().added, 1, "{name}");
+    }
+    assert_eq!(Ledger::open(&repo).events().unwrap().len(), 6);
+    fsck(dir.path());
+}
+
+#[test]
+fn the_ledger_works_in_a_sha256_repository() {
+    let dir = repository(&["--object-format=sha256"]);
+    let repo = Repo::discover(dir.path()).unwrap();
+    let ledger = Ledger::open(&repo);
+    let id = Ulid::from_parts(7, 7);
+    for fact in [opened("new-hash"), measured(2), decided(Verdict::Keep, None)] {
+        append(&ledger, id, "new-hash", fact);
+    }
+    assert_eq!(ledger.tip().unwrap().unwrap().as_str().len(), 64);
+    assert_eq!(ledger.events().unwrap().len(), 3);
+    index_agrees(&ledger);
+    fsck(dir.path());
+    git(dir.path(), &["gc", "--quiet"]);
+    append(&ledger, id, "new-hash", decided(Verdict::Revert, None));
+    assert_eq!(
+        Ledger::open(&Repo::discover(dir.path()).unwrap()).book().unwrap().experiments[0].state,
+        State::Reverted
+    );
+    fsck(dir.path());
+}
+
+#[test]
+fn a_full_disk_is_a_clear_error_and_loses_nothing() {
+    use git_verdict::error::Explain;
+    let dir = tempfile::tempdir().unwrap();
+    let Some(_mount) = Mount::tmpfs(dir.path(), "size=2m") else { return };
+    git(dir.path(), &["init", "--quiet", "--initial-branch=main"]);
+    git(dir.path(), &["config", "user.name", "Ada"]);
+    git(dir.path(), &["config", "user.email", "ada@example.org"]);
+    let repo = Repo::discover(dir.path()).unwrap();
+    let ledger = Ledger::open(&repo);
+    let mut done = Vec::new();
+    let error = loop {
+        let event = ledger.draft(Ulid::from_parts(7, 7), "fill", measured(40)).unwrap();
+        match ledger.append(&event) {
+            Ok(()) => done.push(event),
+            Err(error) => break error,
+        }
+        assert!(done.len() < 5000, "the disk is never full");
+    };
+    assert!(matches!(error, LedgerError::Write(_)), "{error:?}");
+    assert!(error.next().unwrap().contains("make room"));
+    let repo = Repo::discover(dir.path()).unwrap();
+    let ledger = Ledger::open(&repo);
+    assert_eq!(ledger.events().unwrap(), done);
+    assert_eq!(all_rows(&ledger).len(), done.len(), "reading needs no room");
+    fsck(dir.path());
+    drop(ledger);
+}
+
+#[test]
+fn a_read_only_repository_is_read_and_not_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let Some(mount) = Mount::tmpfs(dir.path(), "size=8m") else { return };
+    git(dir.path(), &["init", "--quiet", "--initial-branch=main"]);
+    git(dir.path(), &["config", "user.name", "Ada"]);
+    git(dir.path(), &["config", "user.email", "ada@example.org"]);
+    let event = {
+        let repo = Repo::discover(dir.path()).unwrap();
+        append(&Ledger::open(&repo), Ulid::from_parts(7, 7), "first", opened("first"))
+    };
+    mount.read_only();
+    let repo = Repo::discover(dir.path()).unwrap();
+    let ledger = Ledger::open(&repo);
+    assert_eq!(ledger.events().unwrap(), vec![event]);
+    assert_eq!(all_rows(&ledger).len(), 1);
+    let next = ledger.draft(Ulid::from_parts(8, 8), "second", opened("second")).unwrap();
+    let error = ledger.append(&next).unwrap_err();
+    assert!(matches!(error, LedgerError::Write(_)), "{error:?}");
+    assert!(format!("{:?}", error).contains("Read-only file system"), "{error:?}");
+}
+
+/// A small file system of its own, where that is allowed.
+struct Mount(PathBuf);
+
+impl Mount {
+    fn tmpfs(path: &Path, options: &str) -> Option<Mount> {
+        let done = Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(path).output();
+        if done.as_ref().is_ok_and(|output| output.status.success()) {
+            return Some(Mount(path.to_path_buf()));
+        }
+        let reason = done.map_or_else(|e| e.to_string(), |o| String::from_utf8_lossy(&o.stderr).into_owned());
+        eprintln!("skipped: a file system cannot be mounted here ({})", reason.trim());
+        None
+    }
+    fn read_only(&self) {
+        assert!(Command::new("mount").args(["-o", "remount,ro"]).arg(&self.0).status().unwrap().success());
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
+    }
 }
