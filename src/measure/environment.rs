@@ -55,7 +55,10 @@ fn text(path: impl AsRef<Path>) -> Option<String> {
 fn cpu() -> Option<String> {
     let info = text("/proc/cpuinfo")?;
     let field = |name: &str| {
-        info.lines().filter_map(|l| l.split_once(':')).find(|(k, _)| k.trim() == name).map(|(_, v)| v.trim().to_string())
+        info.lines()
+            .filter_map(|l| l.split_once(':'))
+            .find(|(k, _)| k.trim() == name)
+            .map(|(_, v)| v.trim().to_string())
     };
     let arm = || Some(format!("implementer {} part {}", field("CPU implementer")?, field("CPU part")?));
     field("model name").or_else(|| field("Model")).or_else(arm).or_else(|| field("uarch"))

@@ -197,8 +197,11 @@ pub fn kill_marked(name: &str, value: &[u8]) {
     let me = std::process::id() as i32;
     for _ in 0..20 {
         let all = processes();
-        let marked: Vec<i32> =
-            all.values().filter(|p| !p.dead && p.pid != me && environment_has(p.pid, name, value)).map(|p| p.pid).collect();
+        let marked: Vec<i32> = all
+            .values()
+            .filter(|p| !p.dead && p.pid != me && environment_has(p.pid, name, value))
+            .map(|p| p.pid)
+            .collect();
         if marked.is_empty() {
             return;
         }
@@ -266,7 +269,9 @@ fn ancestors(pid: i32, all: &HashMap<i32, Process>) -> Vec<i32> {
 fn environment_has(pid: i32, name: &str, value: &[u8]) -> bool {
     let Ok(environment) = std::fs::read(format!("/proc/{pid}/environ")) else { return false };
     environment.split(|&b| b == 0).any(|pair| {
-        pair.strip_prefix(name.as_bytes()).and_then(|rest| rest.strip_prefix(b"=")).is_some_and(|v| v.starts_with(value))
+        pair.strip_prefix(name.as_bytes())
+            .and_then(|rest| rest.strip_prefix(b"="))
+            .is_some_and(|v| v.starts_with(value))
     })
 }
 

@@ -230,7 +230,7 @@ pub enum MeasureError {
         problem: String,
     },
     /// Ctrl-C, SIGTERM or SIGHUP. The session is saved.
-    #[error("interrupted after {rounds} complete rounds")]
+    #[error("interrupted after {rounds} complete round{}", if *rounds == 1 { "" } else { "s" })]
     Interrupted {
         /// Complete rounds that are saved.
         rounds: usize,
@@ -277,7 +277,9 @@ impl crate::error::Explain for MeasureError {
     fn next(&self) -> Option<String> {
         match self {
             MeasureError::Interrupted { .. } => Some("git verdict measure (goes on where it stopped)".into()),
-            MeasureError::Step { log: Some(log), .. } => Some(format!("less -R '{}' (all of its output)", log.display())),
+            MeasureError::Step { log: Some(log), .. } => {
+                Some(format!("less -R '{}' (all of its output)", log.display()))
+            }
             MeasureError::Busy { .. } => Some("git verdict status, or wait until it has ended".into()),
             MeasureError::Git(inner) => inner.next(),
             _ => None,

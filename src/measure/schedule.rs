@@ -61,8 +61,13 @@ pub(super) fn run(
     }
     match worktree::clean_leftovers(repo) {
         Ok(0) => {}
-        Ok(n) => observe(Event::Note(format!("{} that had been killed left worktrees behind: removed", plural(n, "session")))),
-        Err(error) => observe(Event::Note(format!("worktrees of a killed session could not be removed: {}", full(&error)))),
+        Ok(n) => observe(Event::Note(format!(
+            "{} that had been killed left worktrees behind: removed",
+            plural(n, "session")
+        ))),
+        Err(error) => {
+            observe(Event::Note(format!("worktrees of a killed session could not be removed: {}", full(&error))))
+        }
     }
     let logs = repo.verdict_dir()?.join("logs").join(session::file_name(&plan.key));
     std::fs::create_dir_all(&logs).map_err(|source| MeasureError::Io { path: logs.display().to_string(), source })?;
@@ -235,7 +240,8 @@ impl Engine<'_> {
                 let what = format!("prepare {}", step.name);
                 self.must(side, &what, round, prepare, step.timeout, false)?;
             }
-            let timed = plan.metrics().any(|m| matches!(&m.source, Source::BuildStep { step: s, .. } if *s == step.name));
+            let timed =
+                plan.metrics().any(|m| matches!(&m.source, Source::BuildStep { step: s, .. } if *s == step.name));
             let what = format!("step {}", step.name);
             let finished = self.must(side, &what, round, &step.run, step.timeout, timed)?;
             ran.insert(step.name.clone(), finished);
@@ -293,7 +299,8 @@ impl Engine<'_> {
     ) -> Result<f64, MeasureError> {
         let plan = self.plan;
         let name = plan.sides[side].name.clone();
-        let problem = |problem: String| MeasureError::Metric { side: name.clone(), metric: metric.name.clone(), problem };
+        let problem =
+            |problem: String| MeasureError::Metric { side: name.clone(), metric: metric.name.clone(), problem };
         let of_step = |step: &str| ran.get(step).ok_or_else(|| problem(format!("there is no step '{step}'")));
         if let Source::Step { step, measure } = &metric.source {
             return Ok(resource(of_step(step)?, *measure));

@@ -41,9 +41,11 @@ pub fn duration(log: &str, end: f64, pattern: &str) -> Result<f64, String> {
         return Ok(total);
     }
     if steps.is_empty() {
-        return Err("the log shows no build step (it is read as BuildKit with --progress=plain, podman, buildah or docker \
+        return Err(
+            "the log shows no build step (it is read as BuildKit with --progress=plain, podman, buildah or docker \
                     print it)"
-            .into());
+                .into(),
+        );
     }
     let seen: Vec<String> = steps.iter().map(|s| format!("\n  {}", shorten(&s.text))).collect();
     Err(format!("no build step contains '{pattern}'; the log shows:{}", seen.concat()))

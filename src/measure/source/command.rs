@@ -33,9 +33,8 @@ pub fn extract_number(text: &str, extract: &Extract, unit: &Unit) -> Result<f64,
     let value = match extract {
         Extract::Pattern(pattern) => by_pattern(text, pattern)?,
         Extract::Json(pointer) => by_pointer(text, pointer)?,
-        Extract::Whole => number(text.trim()).map_err(|e| {
-            format!("{e}; give a pattern or a json pointer when the number is only part of the output")
-        })?,
+        Extract::Whole => number(text.trim())
+            .map_err(|e| format!("{e}; give a pattern or a json pointer when the number is only part of the output"))?,
     };
     if !value.is_finite() {
         return Err(format!("the command printed {value}, which is not a finite number"));
@@ -62,8 +61,8 @@ fn by_pattern(text: &str, pattern: &str) -> Result<f64, String> {
 
 fn by_pointer(text: &str, pointer: &str) -> Result<f64, String> {
     use serde_json::Value;
-    let json: Value =
-        serde_json::from_str(text).map_err(|e| format!("the output is not JSON ({e}); it printed {}", excerpt(text)))?;
+    let json: Value = serde_json::from_str(text)
+        .map_err(|e| format!("the output is not JSON ({e}); it printed {}", excerpt(text)))?;
     match json.pointer(pointer) {
         None => Err(format!("the output has nothing at {pointer}")),
         Some(Value::Number(n)) => n.as_f64().ok_or_else(|| format!("{n} at {pointer} is too large")),

@@ -78,9 +78,8 @@ enum Named<'a> {
 /// The size in bytes of the image that `reference` names. `steps` tell which engine is likely meant.
 pub fn size(place: &Place<'_>, reference: &str, steps: &[Step]) -> Result<f64, Trouble> {
     let bytes = match named(reference) {
-        Named::Archive(spec) | Named::Layout(spec) => stored(place.root, spec)?.ok_or_else(|| {
-            Trouble::Problem(format!("image '{spec}' does not exist after the steps have run"))
-        })?,
+        Named::Archive(spec) | Named::Layout(spec) => stored(place.root, spec)?
+            .ok_or_else(|| Trouble::Problem(format!("image '{spec}' does not exist after the steps have run")))?,
         Named::Engine(engine, name) => ask_all(place, &[engine], name)?,
         Named::Any(name) => match stored(place.root, name)? {
             Some(bytes) => bytes,
@@ -174,7 +173,9 @@ fn ask(place: &Place<'_>, engine: Engine, name: &str) -> Result<Result<u64, Stri
 /// What an engine said, in short.
 fn refusal(said: &str) -> Option<String> {
     let lower = said.to_lowercase();
-    if ["no such image", "no such object", "image not known", "not found in local storage"].iter().any(|t| lower.contains(t))
+    if ["no such image", "no such object", "image not known", "not found in local storage"]
+        .iter()
+        .any(|t| lower.contains(t))
     {
         return Some("no such image".into());
     }
@@ -426,7 +427,9 @@ impl Store {
                 }
                 (Some(length), _) => length,
                 // Layers that may not be distributed are fetched from elsewhere.
-                (None, Some(d)) if d.media_type.contains("nondistributable") || d.media_type.contains("foreign") => d.size,
+                (None, Some(d)) if d.media_type.contains("nondistributable") || d.media_type.contains("foreign") => {
+                    d.size
+                }
                 (None, _) => return Err(format!("blob {digest} is missing")),
             };
         }
@@ -444,7 +447,8 @@ impl Store {
         let mut seen = BTreeSet::new();
         images.retain(|d| seen.insert(d.digest.clone()));
         if images.len() > 1 {
-            let here = |d: &Descriptor| d.platform.as_ref().is_some_and(|p| p.os == "linux" && p.architecture == arch());
+            let here =
+                |d: &Descriptor| d.platform.as_ref().is_some_and(|p| p.os == "linux" && p.architecture == arch());
             if images.iter().filter(|d| here(d)).count() == 1 {
                 images.retain(here);
             }
@@ -660,7 +664,8 @@ mod tests {
         put("a/layer.tar", b"1234567");
         put("c.json", b"{}");
         put("unused", b"xxxxxxxxxxxxxxx");
-        let manifest = r#"[{"Config":"c.json","RepoTags":["localhost/app:v1"],"Layers":["a/layer.tar","b/layer.tar"]}]"#;
+        let manifest =
+            r#"[{"Config":"c.json","RepoTags":["localhost/app:v1"],"Layers":["a/layer.tar","b/layer.tar"]}]"#;
         put("manifest.json", manifest.as_bytes());
         let mut link = tar::Header::new_gnu();
         link.set_entry_type(tar::EntryType::Symlink);
@@ -689,7 +694,8 @@ mod tests {
 
     #[test]
     fn the_engine_that_a_step_names_is_asked_first() {
-        let step = |text: &str| Step { name: "b".into(), run: Command::Shell(text.into()), prepare: None, timeout: None };
+        let step =
+            |text: &str| Step { name: "b".into(), run: Command::Shell(text.into()), prepare: None, timeout: None };
         assert_eq!(in_order(&[]), Engine::ALL);
         let order = in_order(&[step("cd x && /usr/bin/podman build .")]);
         assert_eq!(order, [Engine::Podman, Engine::Docker, Engine::Buildah]);
