@@ -1,7 +1,7 @@
 //! Properties of the statistics, over the public interface: symmetries, coverage, the error that is spent.
 
 use git_verdict::config::{Better, Matters};
-use git_verdict::stats::{Look, Looks, Scale, Word, decide, look};
+use git_verdict::stats::{Criticals, Look, Looks, Scale, Word, decide, look};
 use git_verdict::units::Ratio;
 use proptest::prelude::*;
 use rand::rngs::StdRng;
@@ -10,7 +10,7 @@ use rand::{Rng, SeedableRng};
 const ALPHA: f64 = 0.02;
 
 fn at(pairs: &[(f64, f64)], matters: f64, better: Better) -> Look {
-    look(pairs, Matters::Relative(Ratio(matters)), better, ALPHA).expect("finite pairs")
+    look(pairs, Matters::Relative(Ratio(matters)), better, ALPHA, &mut Criticals::default()).expect("finite pairs")
 }
 
 fn turned(word: Option<Word>) -> Option<Word> {
@@ -118,7 +118,7 @@ proptest! {
         ),
         absolute in 0.0f64..1e9,
     ) {
-        let look = look(&pairs, Matters::Absolute(absolute), Better::Lower, ALPHA).expect("finite pairs");
+        let look = look(&pairs, Matters::Absolute(absolute), Better::Lower, ALPHA, &mut Criticals::default()).expect("finite pairs");
         prop_assert!(look.relative().is_none_or(f64::is_finite));
         prop_assert!(look.relative_interval().is_none_or(|ends| ends.iter().all(|e| e.is_finite())));
         prop_assert!(look.detectable().is_none_or(f64::is_finite));
@@ -129,7 +129,7 @@ proptest! {
     fn a_word_does_not_depend_on_when_it_is_asked_for(pairs in positive(), more in 0usize..20) {
         let looks = Looks::up_to(None);
         let ask = |pairs: &[(f64, f64)]| {
-            let look = decide(pairs, Matters::Relative(Ratio(0.05)), Better::Lower, &looks, |_| 1).expect("finite");
+            let look = decide(pairs, Matters::Relative(Ratio(0.05)), Better::Lower, &looks, &mut Criticals::default(), |_| 1).expect("finite");
             look.and_then(|l| Some((l.pairs, l.word?)))
         };
         let early = ask(&pairs[..pairs.len().saturating_sub(more)]);
@@ -190,6 +190,7 @@ fn one_look_covers_the_true_effect_as_often_as_it_says() {
 /// How many of `trials` sessions without any true effect have claimed one, by the looks they have had; margin zero.
 fn claims(kind: &str, looks: &Looks, metrics: usize, trials: usize) -> Vec<usize> {
     let mut rng = StdRng::seed_from_u64(11);
+    let mut criticals = Criticals::default();
     let mut by_look = vec![0; looks.points().len()];
     for _ in 0..trials {
         let sessions: Vec<_> = (0..metrics).map(|_| session(kind, looks.last(), 0.05, 0.0, &mut rng)).collect();
@@ -198,7 +199,8 @@ fn claims(kind: &str, looks: &Looks, metrics: usize, trials: usize) -> Vec<usize
             claimed = claimed
                 || sessions.iter().any(|pairs| {
                     let alpha = Looks::alpha(n, metrics);
-                    let look = look(&pairs[..n], Matters::Absolute(0.0), Better::Lower, alpha).expect("finite");
+                    let look = look(&pairs[..n], Matters::Absolute(0.0), Better::Lower, alpha, &mut criticals)
+                        .expect("finite");
                     matches!(look.word, Some(Word::Improved | Word::Regressed))
                 });
             *count += usize::from(claimed);
@@ -236,10 +238,12 @@ fn ten_metrics_together_make_no_more_false_claims_than_one() {
 #[test]
 fn a_true_change_of_ten_percent_is_found_among_noise_of_five() {
     let mut rng = StdRng::seed_from_u64(3);
+    let mut criticals = Criticals::default();
     let (mut found, mut wrong, trials) = (0, 0, 500);
     for _ in 0..trials {
         let pairs = session("normal", 60, 0.05, 1.1f64.ln(), &mut rng);
-        let look = decide(&pairs, Matters::Relative(Ratio(0.01)), Better::Lower, &Looks::up_to(None), |_| 1);
+        let look =
+            decide(&pairs, Matters::Relative(Ratio(0.01)), Better::Lower, &Looks::up_to(None), &mut criticals, |_| 1);
         let word = look.expect("finite").and_then(|l| l.word);
         found += usize::from(word == Some(Word::Regressed));
         wrong += usize::from(word == Some(Word::Improved));

@@ -7,7 +7,7 @@
 use super::MetricComparison;
 use crate::config::{Better, Config, Matters, Metric, Source};
 use crate::measure::{self, Measurement, Next, Plan, Sample};
-use crate::stats::{self, Look, Looks, Word};
+use crate::stats::{self, Criticals, Look, Looks, Word};
 use crate::units::Unit;
 
 /// Rounds expected of a metric that no look has judged yet.
@@ -67,10 +67,10 @@ fn family(all: &[Readings<'_>], rounds: usize) -> usize {
 }
 
 /// The look that decided a metric, or its last one.
-fn decided(one: &Readings<'_>, all: &[Readings<'_>], looks: &Looks) -> Option<Look> {
+fn decided(one: &Readings<'_>, all: &[Readings<'_>], looks: &Looks, criticals: &mut Criticals) -> Option<Look> {
     let Metric { matters, better, .. } = *one.metric;
     // Readings that are no finite number are out already, so there is nothing that could be refused.
-    stats::decide(&one.pairs, matters, better, looks, |rounds| family(all, rounds)).ok().flatten()
+    stats::decide(&one.pairs, matters, better, looks, criticals, |rounds| family(all, rounds)).ok().flatten()
 }
 
 /// One row for each measured metric, in the order of the configuration: side `second` against side `first`.
@@ -78,12 +78,13 @@ fn decided(one: &Readings<'_>, all: &[Readings<'_>], looks: &Looks) -> Option<Lo
 /// A metric without a single complete round on these sides has no row.
 pub fn rows(config: &Config, measurement: &Measurement, first: usize, second: usize) -> Vec<MetricComparison> {
     let all = readings(config.metrics.iter(), &measurement.samples, first, second);
+    let mut criticals = Criticals::default();
     let row = |one: &Readings<'_>| {
         if one.exact(one.pairs.len()) {
             return Some(exact_row(one));
         }
         let looks = Looks::up_to(Some(one.pairs.len()));
-        Some(sampled_row(one.metric, &decided(one, &all, &looks)?))
+        Some(sampled_row(one.metric, &decided(one, &all, &looks, &mut criticals)?))
     };
     all.iter().filter_map(row).collect()
 }
@@ -193,12 +194,15 @@ fn percent(ratio: f64, round: fn(f64) -> f64) -> String {
     format!("{}%", round(value * scale) / scale)
 }
 
-/// The rule that ends a session: every metric decided on every side, or out of reach.
+/// The rule that ends a session: every metric decided on every side, or out of reach. A number of rounds that the user
+/// named is not cut short because the answer is out of reach.
 #[derive(Debug)]
 pub struct StopRule {
     metrics: Vec<Metric>,
     sides: usize,
     looks: Looks,
+    may_give_up: bool,
+    criticals: Criticals,
 }
 
 impl StopRule {
@@ -208,6 +212,8 @@ impl StopRule {
             metrics: plan.metrics().cloned().collect(),
             sides: plan.sides.len(),
             looks: Looks::up_to(plan.max_rounds),
+            may_give_up: plan.max_rounds.is_none(),
+            criticals: Criticals::default(),
         }
     }
 
@@ -219,9 +225,9 @@ impl StopRule {
         if done >= self.looks.last() {
             return Next::Stop;
         }
-        let wants = (1..self.sides).flat_map(|side| self.wants(samples, &complete, side));
+        let wants: Vec<_> = (1..self.sides).flat_map(|side| self.wants(samples, &complete, side)).collect();
         let step = |target: usize| self.looks.next(target.max(done + 1) - 1).unwrap_or(self.looks.last());
-        let joined = wants.reduce(|(a, b), (c, d)| (a.min(c), b.max(d)));
+        let joined = wants.into_iter().reduce(|(a, b), (c, d)| (a.min(c), b.max(d)));
         if done == 0 {
             return Next::More { rounds: 1, expected: step(USUAL_ROUNDS) };
         }
@@ -235,7 +241,7 @@ impl StopRule {
     }
 
     /// For each metric that is still open on a side: rounds until it wants to look, and rounds it may need in all.
-    fn wants(&self, samples: &[Sample], complete: &[usize], side: usize) -> Vec<(usize, usize)> {
+    fn wants(&mut self, samples: &[Sample], complete: &[usize], side: usize) -> Vec<(usize, usize)> {
         let all = readings(self.metrics.iter(), samples, 0, side);
         let open = |one: &Readings<'_>| {
             let taken = one.pairs.len();
@@ -246,8 +252,9 @@ impl StopRule {
                 return None;
             }
             let next = self.looks.next(taken)?;
-            let look = decided(one, &all, &self.looks);
-            let settled = look.as_ref().is_some_and(|l| l.word.is_some() || l.futile(self.looks.last()));
+            let look = decided(one, &all, &self.looks, &mut self.criticals);
+            let settled =
+                look.as_ref().is_some_and(|l| l.word.is_some() || (self.may_give_up && l.futile(self.looks.last())));
             let expected = look.and_then(|l| l.pairs_needed()).unwrap_or(USUAL_ROUNDS);
             (!settled).then_some((next - taken, expected.max(next)))
         };
@@ -268,4 +275,327 @@ fn complete_rounds(samples: &[Sample], sides: usize) -> Vec<usize> {
 fn gone(metric: &str, samples: &[Sample], complete: &[usize]) -> bool {
     let Some(&since) = complete.iter().rev().nth(GONE_AFTER - 1) else { return false };
     !samples.iter().any(|s| s.round >= since && s.values.contains_key(metric))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Command, Resource};
+    use crate::git::Oid;
+    use crate::measure::Side;
+    use crate::units::Ratio;
+    use std::collections::BTreeMap;
+
+    fn metric(name: &str, source: Source, unit: Unit, matters: f64) -> Metric {
+        let matters = Matters::Relative(Ratio(matters));
+        Metric { name: name.into(), source, unit, better: Better::Lower, matters, limit: None }
+    }
+
+    fn time(name: &str) -> Metric {
+        let source = Source::Step { step: "build".into(), measure: Resource::Wall };
+        metric(name, source, Unit::Seconds, 0.05)
+    }
+
+    fn size(name: &str) -> Metric {
+        metric(name, Source::Path { path: "out".into(), compress: None }, Unit::Bytes, 0.01)
+    }
+
+    fn count(name: &str, unit: Unit) -> Metric {
+        let run = Command::Shell("count".into());
+        metric(name, Source::Command { run, extract: crate::config::Extract::Whole }, unit, 0.05)
+    }
+
+    fn plan(metrics: Vec<Metric>, sides: usize, max_rounds: Option<usize>) -> Plan {
+        let id = Oid::parse(&"a".repeat(40)).expect("forty digits");
+        let side = |i| Side { name: format!("side {i}"), commit: id.clone(), tree: id.clone() };
+        Plan {
+            key: String::new(),
+            sides: (0..sides).map(side).collect(),
+            config: Config { metrics, ..Config::default() },
+            only: Vec::new(),
+            max_rounds,
+            budget: None,
+            seed: 0,
+            checks: false,
+        }
+    }
+
+    /// Rounds of all sides; `value` gives the reading of a metric by name, side and round.
+    fn samples(plan: &Plan, rounds: usize, value: impl Fn(&str, usize, usize) -> Option<f64>) -> Vec<Sample> {
+        let one = |round, side| {
+            let reading = |m: &Metric| Some((m.name.clone(), value(&m.name, side, round)?));
+            let values: BTreeMap<String, f64> = plan.metrics().filter_map(reading).collect();
+            Sample { round, place: side, side, at: 0.0, values }
+        };
+        (0..rounds)
+            .flat_map(|round| (0..plan.sides.len()).map(move |side| (round, side)))
+            .map(|(r, s)| one(r, s))
+            .collect()
+    }
+
+    fn measurement(plan: &Plan, samples: Vec<Sample>) -> Measurement {
+        Measurement {
+            id: ulid::Ulid::nil(),
+            sides: plan.sides.clone(),
+            seed: 0,
+            config_hash: String::new(),
+            environment: Default::default(),
+            samples,
+            checks: Vec::new(),
+        }
+    }
+
+    /// Fixed noise in `-1 .. 1`: the finaliser of splitmix64.
+    fn noise(salt: u64) -> f64 {
+        let mut x = salt.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (x ^ (x >> 31)) as f64 / u64::MAX as f64 * 2.0 - 1.0
+    }
+
+    fn noisy(level: f64, spread: f64, side: usize, round: usize) -> Option<f64> {
+        Some(level * (1.0 + spread * noise((round * 1000 + side) as u64)))
+    }
+
+    /// Runs a session as the measuring engine does: after each answer, as many rounds as were asked for.
+    fn session(plan: &Plan, value: impl Fn(&str, usize, usize) -> Option<f64> + Copy) -> (Vec<usize>, Vec<Sample>) {
+        let mut rule = StopRule::new(plan);
+        let (mut rounds, mut asked) = (1, vec![1]);
+        loop {
+            let taken = samples(plan, rounds, value);
+            match rule.next(&taken) {
+                Next::Stop => return (asked, taken),
+                Next::More { rounds: more, expected } => {
+                    assert!(more >= 1 && expected >= more, "{more} of {expected}");
+                    rounds += more;
+                    asked.push(rounds);
+                    assert!(rounds < 1000, "a session ends");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn sizes_need_two_rounds_and_have_no_interval() {
+        let plan = plan(vec![size("image")], 2, None);
+        let (asked, taken) = session(&plan, |_, side, _| Some([3.6e9, 3.3e9][side]));
+        assert_eq!(asked, [1, 2]);
+        let rows = rows(&plan.config, &measurement(&plan, taken), 0, 1);
+        assert_eq!((rows[0].exact, rows[0].interval, rows[0].word, rows[0].rounds), (true, None, Word::Improved, 2));
+        assert!(rows[0].relative.is_some_and(|r| (r + 0.3 / 3.6).abs() < 1e-12));
+    }
+
+    #[test]
+    fn a_size_read_once_is_not_proved() {
+        let plan = plan(vec![size("image")], 2, Some(1));
+        let (asked, taken) = session(&plan, |_, side, _| Some([3.6e9, 3.3e9][side]));
+        assert_eq!(asked, [1]);
+        let rows = rows(&plan.config, &measurement(&plan, taken), 0, 1);
+        assert_eq!((rows[0].exact, rows[0].word, rows[0].rounds_needed), (false, Word::Inconclusive, Some(2)));
+        assert_eq!(what_settles(&rows[0]).as_deref(), Some("1 more pair"));
+    }
+
+    #[test]
+    fn a_size_that_varies_is_sampled_like_a_time() {
+        let plan = plan(vec![size("image")], 2, None);
+        let (asked, taken) = session(&plan, |_, side, round| noisy([3.6e9, 3.3e9][side], 1e-4, side, round));
+        assert_eq!(asked, [1, 2, 3]);
+        let rows = rows(&plan.config, &measurement(&plan, taken), 0, 1);
+        assert_eq!((rows[0].exact, rows[0].word), (false, Word::Improved));
+        assert!(rows[0].interval.is_some());
+    }
+
+    #[test]
+    fn a_size_that_starts_to_vary_late_is_sampled_from_then_on() {
+        let plan = plan(vec![size("image"), time("build")], 2, Some(12));
+        let value = |name: &str, side: usize, round: usize| match (name, round) {
+            ("image", 0..=3) => Some([1000.0, 900.0][side]),
+            ("image", _) => noisy([1000.0, 900.0][side], 0.001, side, round),
+            _ => noisy(10.0, 0.3, side, round),
+        };
+        let rows = rows(&plan.config, &measurement(&plan, samples(&plan, 12, value)), 0, 1);
+        assert_eq!((rows[0].exact, rows[0].word), (false, Word::Improved));
+    }
+
+    #[test]
+    fn two_equal_times_are_a_coarse_clock_and_prove_nothing() {
+        for metric in [time("build"), count("seconds", Unit::Seconds)] {
+            let plan = plan(vec![metric], 2, Some(2));
+            let (_, taken) = session(&plan, |_, side, _| Some([0.01, 0.02][side]));
+            let rows = rows(&plan.config, &measurement(&plan, taken), 0, 1);
+            assert_eq!((rows[0].exact, rows[0].word), (false, Word::Inconclusive));
+        }
+    }
+
+    #[test]
+    fn a_count_that_reads_the_same_twice_is_exact() {
+        let plan = plan(vec![count("warnings", Unit::Count)], 2, None);
+        let (asked, taken) = session(&plan, |_, side, _| Some([0.0, 3.0][side]));
+        assert_eq!(asked, [1, 2]);
+        let rows = rows(&plan.config, &measurement(&plan, taken), 0, 1);
+        assert_eq!((rows[0].exact, rows[0].relative, rows[0].word), (true, None, Word::Regressed));
+    }
+
+    #[test]
+    fn a_change_of_exactly_what_matters_counts() {
+        let relative = |m| Matters::Relative(Ratio(m));
+        assert_eq!(exact_word(100.0, 95.0, relative(0.05), Better::Lower), Word::Improved);
+        assert_eq!(exact_word(100.0, 95.1, relative(0.05), Better::Lower), Word::Unchanged);
+        assert_eq!(exact_word(100.0, 105.0, relative(0.05), Better::Higher), Word::Improved);
+        assert_eq!(exact_word(3.6e9, 3.55e9, Matters::Absolute(50e6), Better::Lower), Word::Improved);
+        assert_eq!(exact_word(7.0, 7.0, relative(0.0), Better::Lower), Word::Unchanged);
+        assert_eq!(exact_word(0.0, 1.0, relative(0.05), Better::Lower), Word::Regressed);
+        assert_eq!(exact_word(-10.0, -12.0, relative(0.05), Better::Lower), Word::Improved);
+    }
+
+    #[test]
+    fn a_clear_time_stops_at_the_first_look() {
+        let plan = plan(vec![time("build")], 2, None);
+        let (asked, taken) = session(&plan, |_, side, round| noisy([10.0, 14.0][side], 0.005, side, round));
+        assert_eq!(asked, [1, 3]);
+        let rows = rows(&plan.config, &measurement(&plan, taken), 0, 1);
+        assert_eq!(rows[0].word, Word::Regressed);
+        let [low, high] = rows[0].interval.expect("an interval");
+        assert!(low < 0.4 && 0.4 < high && rows[0].relative.is_some_and(|r| (r - 0.4).abs() < 0.02));
+    }
+
+    #[test]
+    fn looks_are_where_the_schedule_says_and_nowhere_else() {
+        let plan = plan(vec![time("build")], 2, Some(20));
+        let (asked, taken) = session(&plan, |_, side, round| noisy([10.0, 10.5][side], 0.02, side, round));
+        assert_eq!(asked, [1, 3, 5, 8, 12, 18, 20]);
+        let rows = rows(&plan.config, &measurement(&plan, taken), 0, 1);
+        assert_eq!((rows[0].word, rows[0].rounds), (Word::Inconclusive, 20));
+    }
+
+    #[test]
+    fn an_interrupted_session_is_asked_again_without_an_extra_look() {
+        let plan = plan(vec![time("build")], 2, None);
+        let taken = samples(&plan, 10, |_, side, round| noisy([10.0, 10.5][side], 0.05, side, round));
+        assert!(matches!(StopRule::new(&plan).next(&taken), Next::More { rounds: 2, .. }));
+    }
+
+    #[test]
+    fn each_metric_stops_by_itself_and_the_run_ends_with_the_last() {
+        let plan = plan(vec![time("clear"), time("close")], 2, Some(12));
+        let value = |name: &str, side: usize, round: usize| match name {
+            "clear" => noisy([10.0, 20.0][side], 0.005, side, round),
+            _ => noisy([10.0, 10.5][side], 0.02, side + 40, round),
+        };
+        let (asked, taken) = session(&plan, value);
+        assert_eq!(asked, [1, 3, 5, 8, 12]);
+        let rows = rows(&plan.config, &measurement(&plan, taken), 0, 1);
+        assert_eq!((rows[0].word, rows[0].rounds), (Word::Regressed, 3));
+        assert_eq!((rows[1].word, rows[1].rounds), (Word::Inconclusive, 12));
+        assert!(rows[1].detectable.is_some() && rows[0].detectable.is_none());
+    }
+
+    #[test]
+    fn a_need_out_of_reach_ends_the_session_early() {
+        let plan = plan(vec![metric("build", time("x").source, Unit::Seconds, 0.01)], 2, None);
+        let (asked, taken) = session(&plan, |_, side, round| noisy(10.0, 0.6, side, round));
+        assert!(asked.last().is_some_and(|n| *n < 60), "{asked:?}");
+        let rows = rows(&plan.config, &measurement(&plan, taken), 0, 1);
+        assert_eq!(rows[0].word, Word::Inconclusive);
+        assert!(rows[0].rounds_needed.is_none_or(|n| n > 60));
+        assert!(rows[0].detectable.is_some_and(|d| d > 0.1));
+    }
+
+    #[test]
+    fn every_side_has_to_be_decided() {
+        let plan = plan(vec![time("build")], 3, Some(12));
+        let value = |_: &str, side: usize, round: usize| match side {
+            2 => noisy(10.5, 0.02, side, round),
+            _ => noisy([10.0, 20.0][side], 0.01, side, round),
+        };
+        let (asked, taken) = session(&plan, value);
+        assert_eq!(asked.last(), Some(&12));
+        let measurement = measurement(&plan, taken);
+        assert_eq!(rows(&plan.config, &measurement, 0, 1)[0].word, Word::Regressed);
+        assert_eq!(rows(&plan.config, &measurement, 0, 2)[0].word, Word::Inconclusive);
+        assert_eq!(rows(&plan.config, &measurement, 2, 1)[0].word, Word::Regressed);
+    }
+
+    #[test]
+    fn a_metric_that_vanishes_half_way_is_not_waited_for() {
+        let plan = plan(vec![time("build"), time("gone")], 2, None);
+        let value = |name: &str, side: usize, round: usize| match (name, round) {
+            ("gone", 4..) => None,
+            ("gone", _) => noisy(1.0, 0.9, side, round),
+            _ => noisy([10.0, 20.0][side], 0.005, side, round),
+        };
+        let (asked, taken) = session(&plan, value);
+        assert!(asked.last().is_some_and(|n| *n < 12), "{asked:?}");
+        let rows = rows(&plan.config, &measurement(&plan, taken), 0, 1);
+        assert_eq!((rows[1].metric.as_str(), rows[1].rounds, rows[1].word), ("gone", 4, Word::Inconclusive));
+    }
+
+    #[test]
+    fn a_metric_without_a_round_has_no_row() {
+        let plan = plan(vec![time("build"), time("never")], 2, None);
+        let value = |name: &str, side: usize, round: usize| match name {
+            "never" => None,
+            _ => noisy([10.0, 20.0][side], 0.005, side, round),
+        };
+        let (asked, taken) = session(&plan, value);
+        assert_eq!(asked, [1, 3]);
+        assert_eq!(rows(&plan.config, &measurement(&plan, taken), 0, 1).len(), 1);
+    }
+
+    #[test]
+    fn rounds_with_no_finite_number_are_left_out() {
+        let plan = plan(vec![time("build")], 2, Some(4));
+        let value = |_: &str, side: usize, round: usize| match round {
+            1 => Some(f64::NAN),
+            _ => noisy([10.0, 20.0][side], 0.005, side, round),
+        };
+        let rows = rows(&plan.config, &measurement(&plan, samples(&plan, 4, value)), 0, 1);
+        assert_eq!((rows[0].rounds, rows[0].word), (3, Word::Regressed));
+    }
+
+    #[test]
+    fn only_the_metrics_asked_for_are_waited_for() {
+        let mut plan = plan(vec![time("noisy"), size("image")], 2, None);
+        plan.only = vec!["image".into()];
+        let (asked, _) = session(&plan, |_, side, _| Some([100.0, 90.0][side]));
+        assert_eq!(asked, [1, 2]);
+    }
+
+    #[test]
+    fn more_timed_metrics_make_each_interval_wider_and_sizes_do_not() {
+        let width = |extra: Vec<Metric>| {
+            let plan = plan([vec![time("build")], extra].concat(), 2, Some(12));
+            let value = |name: &str, side: usize, round: usize| match name {
+                "image" => Some(100.0),
+                _ => noisy([10.0, 10.5][side], 0.02, side, round),
+            };
+            let rows = rows(&plan.config, &measurement(&plan, samples(&plan, 12, value)), 0, 1);
+            let [low, high] = rows[0].interval.expect("an interval");
+            high - low
+        };
+        assert_eq!(width(vec![size("image")]), width(vec![]));
+        assert!(width(vec![time("two"), time("three"), time("four")]) > width(vec![]));
+    }
+
+    #[test]
+    fn what_would_settle_a_metric_is_said_in_words() {
+        let plan = plan(vec![time("build")], 2, Some(12));
+        let row = |rounds, needed, interval| MetricComparison {
+            rounds,
+            rounds_needed: needed,
+            interval,
+            ..rows(&plan.config, &measurement(&plan, samples(&plan, 2, |_, s, r| noisy(1.0, 0.5, s, r))), 0, 1)
+                .remove(0)
+        };
+        let said = |rounds, needed, interval| what_settles(&row(rounds, needed, interval)).expect("inconclusive");
+        let about_zero = Some([-0.021, 0.0291]);
+        assert_eq!(said(12, Some(35), about_zero), "about 23 more pairs, or accept changes below 3%");
+        assert_eq!(said(12, Some(13), Some([0.0123, 0.09])), "1 more pair, or act on changes from 1.2% on");
+        assert_eq!(said(1, None, None), "at least 2 more pairs");
+        assert_eq!(
+            said(12, None, about_zero),
+            "a quieter machine, more pairs than can be foretold, or accept changes below 3%"
+        );
+        assert_eq!(what_settles(&MetricComparison { word: Word::Unchanged, ..row(12, None, None) }), None);
+    }
 }

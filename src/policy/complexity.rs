@@ -405,3 +405,185 @@ fn package_name(manager: Manager, word: &str) -> Option<String> {
     };
     (!name.is_empty()).then(|| name.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::git::command::Git;
+
+    fn names(found: Option<Vec<Dependency>>) -> Vec<String> {
+        found.expect("a readable manifest").into_iter().map(|(_, name)| name).collect()
+    }
+
+    #[test]
+    fn requirements_name_packages_by_their_normalised_name() {
+        let text = "# tools\nFlask_SQLAlchemy[async]>=2.0 # orm\nrequests==2.31 ; python_version > '3.8' \\\n    --hash=sha256:ab\n\
+                    -r other.txt\n--index-url https://example.org/simple\n./local\n-e git+https://example.org/x.git#egg=My.Pkg&sub=1\n\
+                    pip @ https://example.org/pip.whl\nhttps://example.org/a.whl\n\n";
+        assert_eq!(names(requirements(text)), ["flask-sqlalchemy", "requests", "my-pkg", "pip"]);
+    }
+
+    #[test]
+    fn pyproject_names_all_its_groups() {
+        let text = r#"
+            [build-system]
+            requires = ["hatchling"]
+            [project]
+            dependencies = ["httpx>=0.27", "rich[all]"]
+            [project.optional-dependencies]
+            docs = ["sphinx"]
+            [dependency-groups]
+            test = ["pytest", { include-group = "docs" }]
+            [tool.poetry.dependencies]
+            python = "^3.11"
+            pendulum = "*"
+            [tool.poetry.group.lint.dependencies]
+            ruff = "*"
+        "#;
+        assert_eq!(names(pyproject(text)), ["httpx", "rich", "hatchling", "sphinx", "pytest", "pendulum", "ruff"]);
+        assert_eq!(pyproject("not = [toml"), None);
+    }
+
+    #[test]
+    fn setup_cfg_names_what_it_requires() {
+        let text = "[metadata]\nname = x\n[options]\ninstall_requires =\n    numpy>=1.2\n    # no\n    scipy; extra == 'x'\npackages = find:\n\
+                    [options.extras_require]\ntest = pytest\n";
+        assert_eq!(names(setup_cfg(text)), ["numpy", "scipy", "pytest"]);
+    }
+
+    #[test]
+    fn package_json_and_cargo_toml_name_every_kind() {
+        let text =
+            r#"{"dependencies": {"react": "18"}, "devDependencies": {"@types/node": "*"}, "scripts": {"x": "y"}}"#;
+        assert_eq!(names(package_json(text)), ["react", "@types/node"]);
+        let text = "[dependencies]\nserde = \"1\"\nold = { package = \"rand\", version = \"0.8\" }\n[dev-dependencies]\ninsta = \"1\"\n\
+                    [workspace.dependencies]\nlog = \"0.4\"\n[target.'cfg(unix)'.dependencies]\nlibc = \"0.2\"\n";
+        assert_eq!(names(cargo_toml(text)), ["serde", "rand", "insta", "log", "libc"]);
+    }
+
+    #[test]
+    fn go_mod_and_gemfile_name_what_is_required_directly() {
+        let text = "module example.org/x\n\ngo 1.22\n\nrequire example.org/one v1.0.0\nrequire (\n\texample.org/two v2.0.0\n\
+                    \texample.org/three v0.1.0 // indirect\n)\nreplace example.org/one => ../one\n";
+        assert_eq!(names(go_mod(text)), ["example.org/one", "example.org/two"]);
+        let text = "source 'https://example.org'\ngem 'rails', '~> 7'\n  gem(\"puma\")\n# gem 'no'\ngemspec\n";
+        assert_eq!(names(gemfile(text)), ["rails", "puma"]);
+    }
+
+    #[test]
+    fn a_dockerfile_names_base_images_and_what_its_commands_install() {
+        let text = r#"
+# syntax=docker/dockerfile:1
+FROM --platform=linux/amd64 registry.example:5000/python:3.12@sha256:ab AS build
+RUN apt-get update && apt-get install -y --no-install-recommends -t stable \
+      curl gcc=4:12 \
+    # a comment among them
+      git && rm -rf /var/lib/apt/lists/*
+RUN --mount=type=cache,target=/root/.cache pip install --no-cache-dir -r requirements.txt "requests>=2" ./local
+RUN ["apk", "add", "--no-cache", "--virtual", ".deps", "musl-dev"]
+RUN DEBIAN_FRONTEND=noninteractive apt install $EXTRA vim > /dev/null 2>&1
+RUN python3 -m pip install Poetry && npm install -g @angular/cli@17 yarn@1
+RUN <<EOF
+apt-get install -y \
+    make
+cargo install --locked just@1.2
+EOF
+FROM scratch
+FROM build
+COPY --from=build /app /app
+CMD ["pip", "install", "not-run-here"]
+"#;
+        assert_eq!(
+            names(dockerfile(text)),
+            [
+                "registry.example:5000/python",
+                "curl",
+                "gcc",
+                "git",
+                "requests",
+                "musl-dev",
+                "vim",
+                "poetry",
+                "@angular/cli",
+                "yarn",
+                "make",
+                "just",
+            ]
+        );
+    }
+
+    #[test]
+    fn odd_commands_break_nothing() {
+        for text in [
+            "RUN",
+            "FROM",
+            "RUN pip",
+            "RUN pip install ''",
+            "RUN npm i @",
+            "RUN npm i é@1",
+            "RUN [\"",
+            "RUN <<",
+            "RUN x \\",
+        ] {
+            assert!(dockerfile(text).is_some(), "{text}");
+        }
+        assert_eq!(names(gemfile("gem 'open\ngem ")), ["open"]);
+    }
+
+    #[test]
+    fn manifests_are_known_by_their_names() {
+        let known = |path: &str| reader(Path::new(path)).is_some();
+        for path in [
+            "requirements.txt",
+            "a/requirements-dev.txt",
+            "Dockerfile",
+            "docker/Dockerfile.prod",
+            "app.dockerfile",
+            "Containerfile",
+            "x/go.mod",
+        ] {
+            assert!(known(path), "{path}");
+        }
+        for path in ["requirements", "Cargo.lock", "src/main.rs", "dockerfiles.md", "package-lock.json"] {
+            assert!(!known(path), "{path}");
+        }
+    }
+
+    fn commit(dir: &Path, files: &[(&str, &str)]) -> Result<(), GitError> {
+        for (path, text) in files {
+            std::fs::write(dir.join(path), text).expect("a temporary file");
+        }
+        Git::at(dir).args(["add", "--all"]).run()?;
+        let who = ["-c", "user.name=T", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"];
+        Git::at(dir).args(who).args(["commit", "--quiet", "--no-verify", "--message", "x"]).run()?;
+        Ok(())
+    }
+
+    #[test]
+    fn a_diff_weighs_its_files_lines_and_new_dependencies() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        Git::at(dir.path()).args(["init", "--quiet", "--initial-branch", "main"]).run().expect("git init");
+        commit(
+            dir.path(),
+            &[("requirements.txt", "flask\nrequests==1\n"), ("Dockerfile", "FROM python:3.10\n"), ("a", "1\n2\n")],
+        )
+        .expect("a commit");
+        commit(
+            dir.path(),
+            &[
+                ("requirements.txt", "flask\nRequests==2\nhttpx\n"),
+                ("Dockerfile", "FROM python:3.12\nRUN pip install flask gunicorn\n"),
+                ("a", "1\n"),
+            ],
+        )
+        .expect("a commit");
+        let repo = Repo::discover(dir.path()).expect("a repository");
+        let id = |name: &str| repo.resolve(name).expect("a commit");
+        let forward = weigh(&repo, &id("HEAD~"), &id("HEAD")).expect("a diff");
+        assert_eq!((forward.files, forward.added, forward.removed), (3, 4, 3));
+        assert_eq!(forward.new_dependencies, ["gunicorn (Dockerfile)", "httpx (requirements.txt)"]);
+        let back = weigh(&repo, &id("HEAD"), &id("HEAD~")).expect("a diff");
+        assert_eq!((back.added, back.removed, back.new_dependencies.len()), (3, 4, 0));
+        assert_eq!(weigh(&repo, &id("HEAD"), &id("HEAD")).expect("no diff"), Complexity::default());
+    }
+}

@@ -562,3 +562,320 @@ impl fmt::Display for Reason {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Priced;
+    use crate::units::Ratio;
+
+    fn row(name: &str, unit: Unit, base: f64, candidate: f64, word: Word) -> MetricComparison {
+        MetricComparison {
+            metric: name.into(),
+            unit,
+            better: Better::Lower,
+            matters: Matters::Relative(Ratio(0.05)),
+            base,
+            candidate,
+            relative: (base != 0.0).then(|| (candidate - base) / base),
+            interval: None,
+            exact: true,
+            rounds: 2,
+            word,
+            limit: None,
+            detectable: None,
+            rounds_needed: None,
+        }
+    }
+
+    fn build(base: f64, candidate: f64) -> MetricComparison {
+        let word = if candidate > base { Word::Regressed } else { Word::Improved };
+        row("build_time", Unit::Seconds, base, candidate, word)
+    }
+
+    fn image(base: f64, candidate: f64) -> MetricComparison {
+        let word = if candidate > base { Word::Regressed } else { Word::Improved };
+        row("image_size", Unit::Bytes, base, candidate, word)
+    }
+
+    fn sampled(mut row: MetricComparison, interval: [f64; 2]) -> MetricComparison {
+        (row.exact, row.interval) = (false, Some(interval));
+        row
+    }
+
+    fn open(name: &str, interval: Option<[f64; 2]>) -> MetricComparison {
+        let middle = interval.map_or(0.0, |[a, b]| (a + b) / 2.0);
+        let row = row(name, Unit::Seconds, 10.0, 10.0 * (1.0 + middle), Word::Inconclusive);
+        MetricComparison { exact: false, interval, rounds: 12, rounds_needed: Some(35), ..row }
+    }
+
+    fn rate(left: (f64, &str), right: (f64, &str)) -> Worth {
+        let side = |(amount, metric): (f64, &str)| Priced { metric: metric.into(), amount };
+        Worth { left: side(left), right: side(right) }
+    }
+
+    fn policy(worth: Vec<Worth>) -> Policy {
+        Policy { worth, ..Policy::default() }
+    }
+
+    fn grown() -> Complexity {
+        Complexity { files: 2, added: 30, removed: 4, new_dependencies: vec![] }
+    }
+
+    fn shrunk() -> Complexity {
+        Complexity { files: 1, added: 1, removed: 12, new_dependencies: vec![] }
+    }
+
+    fn advise(rows: &[MetricComparison], complexity: &Complexity, worth: Vec<Worth>) -> Recommendation {
+        recommend(rows, &[], complexity, &policy(worth))
+    }
+
+    /// Option 1 of the story: the cache purged in the same layer.
+    fn option_1() -> Vec<MetricComparison> {
+        vec![build(872.0, 392.0), image(9.6e9, 3.6e9)]
+    }
+
+    /// Option 2 on top of it: six minutes more for 0.3 GB less.
+    fn option_2() -> Vec<MetricComparison> {
+        vec![build(392.0, 752.0), image(3.6e9, 3.3e9)]
+    }
+
+    fn minute() -> Worth {
+        rate((60.0, "build_time"), (500e6, "image_size"))
+    }
+
+    #[test]
+    fn option_1_is_kept() {
+        let said = advise(&option_1(), &Complexity { files: 1, added: 1, removed: 1, ..Default::default() }, vec![]);
+        assert_eq!(said.advice, Advice::Keep);
+        assert_eq!(
+            said.reasons,
+            [
+                "build_time improved from 14.5 min to 392.0 s (-55.0%)",
+                "image_size improved from 9.60 GB to 3.60 GB (-62.5%)",
+                "the change leaves the code as complex as it was: 1 line added and 1 removed in 1 file",
+            ]
+        );
+    }
+
+    #[test]
+    fn option_2_is_reverted_by_the_rate_and_the_reason_says_what_six_minutes_are_worth() {
+        let said = advise(&option_2(), &grown(), vec![minute()]);
+        assert_eq!(said.advice, Advice::Revert);
+        assert_eq!(
+            said.reasons[0],
+            "build_time +360.0 s costs as much as 3.00 GB of image_size by the exchange rates, and image_size -300.0 MB gains \
+             only 300.0 MB"
+        );
+        assert_eq!(said.reasons[1], "build_time got worse from 392.0 s to 12.5 min (+91.8%)");
+    }
+
+    #[test]
+    fn option_2_without_a_rate_is_a_trade_off_with_its_break_even() {
+        let said = advise(&option_2(), &grown(), vec![]);
+        assert_eq!(said.advice, Advice::TradeOff);
+        assert_eq!(
+            said.reasons[..2],
+            [
+                "image_size improved and build_time got worse, and no exchange rate in [policy] worth says which counts more",
+                "it is worth it if 1 min of build_time costs less than 50.0 MB of image_size",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_cheap_minute_keeps_option_2() {
+        let said = advise(&option_2(), &grown(), vec![rate((60.0, "build_time"), (10e6, "image_size"))]);
+        assert_eq!(said.advice, Advice::Keep);
+        assert!(said.reasons[0].contains("more than the 60.0 MB"), "{:?}", said.reasons);
+    }
+
+    #[test]
+    fn the_break_even_rate_is_where_the_advice_turns() {
+        let at = |megabytes: f64| {
+            advise(&option_2(), &grown(), vec![rate((megabytes * 1e6, "image_size"), (60.0, "build_time"))]).advice
+        };
+        assert_eq!((at(49.9), at(50.0), at(50.1)), (Advice::Keep, Advice::Revert, Advice::Revert));
+    }
+
+    #[test]
+    fn rates_are_chained() {
+        let chain = vec![rate((60.0, "build_time"), (1.0, "cents")), rate((1e9, "image_size"), (20.0, "cents"))];
+        // A minute is a cent, a gigabyte twenty: six cents for six minutes, six for 0.3 GB.
+        assert_eq!(advise(&option_2(), &grown(), chain.clone()).advice, Advice::Revert);
+        let better = vec![build(392.0, 752.0), image(3.6e9, 3.2e9)];
+        assert_eq!(advise(&better, &grown(), chain).advice, Advice::Keep);
+    }
+
+    #[test]
+    fn rates_that_contradict_each_other_count_by_the_first() {
+        let both = vec![minute(), rate((60.0, "build_time"), (1e6, "image_size"))];
+        assert_eq!(advise(&option_2(), &grown(), both).advice, Advice::Revert);
+    }
+
+    #[test]
+    fn a_failed_check_or_a_broken_limit_comes_before_all_else() {
+        let check = CheckResult {
+            name: "tests".into(),
+            side: 1,
+            passed: false,
+            seconds: 1.0,
+            outcome: "exit status 1".into(),
+            tail: String::new(),
+        };
+        let said = recommend(&option_1(), std::slice::from_ref(&check), &shrunk(), &policy(vec![]));
+        assert_eq!(said.advice, Advice::Revert);
+        assert_eq!(said.reasons[0], "the check tests failed on the candidate: exit status 1");
+        let passed = CheckResult { passed: true, ..check };
+        assert_eq!(recommend(&option_1(), &[passed], &shrunk(), &policy(vec![])).advice, Advice::Keep);
+        let mut over = option_1();
+        over[1].limit = Some(3e9);
+        let said = advise(&over, &shrunk(), vec![]);
+        assert_eq!(said.advice, Advice::Revert);
+        assert_eq!(
+            said.reasons[0],
+            "image_size is 3.60 GB on the candidate, above its limit of 3.00 GB; the base breaks it too, with 9.60 GB"
+        );
+    }
+
+    #[test]
+    fn higher_is_better_is_below_its_limit_when_it_breaks_it() {
+        let row = MetricComparison {
+            better: Better::Higher,
+            limit: Some(1000.0),
+            ..row("rate", Unit::Custom("req/s".into()), 1200.0, 900.0, Word::Regressed)
+        };
+        let said = advise(&[row], &shrunk(), vec![]);
+        assert_eq!(said.reasons[0], "rate is 900 req/s on the candidate, below its limit of 1000 req/s");
+    }
+
+    #[test]
+    fn worse_and_nothing_improved_is_reverted() {
+        let said = advise(&[build(10.0, 12.0), row("x", Unit::Count, 1.0, 1.0, Word::Unchanged)], &shrunk(), vec![]);
+        assert_eq!(said.advice, Advice::Revert);
+        assert_eq!(said.reasons[0], "build_time got worse from 10.00 s to 12.00 s (+20.0%)");
+    }
+
+    #[test]
+    fn when_nothing_changed_complexity_decides() {
+        let same = [row("x", Unit::Count, 7.0, 7.0, Word::Unchanged)];
+        assert_eq!(advise(&same, &grown(), vec![]).advice, Advice::Revert);
+        assert_eq!(advise(&same, &shrunk(), vec![]).advice, Advice::Keep);
+        let even = Complexity { files: 1, added: 2, removed: 2, new_dependencies: vec![] };
+        assert_eq!(advise(&same, &even, vec![]).advice, Advice::Revert);
+        assert_eq!(advise(&same, &Complexity::default(), vec![]).advice, Advice::Keep);
+        let dependency = Complexity { new_dependencies: vec!["httpx (requirements.txt)".into()], ..shrunk() };
+        let said = advise(&same, &dependency, vec![]);
+        assert_eq!(said.advice, Advice::Revert);
+        assert_eq!(
+            said.reasons[1],
+            "the change makes the code more complex: 1 line added and 12 removed in 1 file, and the new dependency httpx \
+             (requirements.txt)"
+        );
+    }
+
+    #[test]
+    fn nothing_measured_is_measured_first() {
+        let said = advise(&[], &shrunk(), vec![]);
+        assert_eq!((said.advice, said.reasons.len()), (Advice::MeasureMore, 1));
+    }
+
+    #[test]
+    fn an_inconclusive_metric_that_could_turn_the_answer_is_measured_more() {
+        let rows = [build(10.0, 8.0), open("startup", Some([-0.02, 0.08]))];
+        let said = advise(&rows, &shrunk(), vec![]);
+        assert_eq!(said.advice, Advice::MeasureMore);
+        assert_eq!(
+            said.reasons[0],
+            "startup is inconclusive from 10.00 s to 10.30 s (+3.0%, between -2.0% and +8.0%); it takes about 23 more pairs, \
+             or accept changes below 8%"
+        );
+        assert_eq!(advise(&[open("startup", None)], &shrunk(), vec![]).advice, Advice::MeasureMore);
+    }
+
+    #[test]
+    fn an_inconclusive_metric_that_cannot_turn_the_answer_does_not_hold_it_up() {
+        // At worst it is 3 % slower, which does not matter.
+        let said = advise(&[build(10.0, 8.0), open("startup", Some([-0.09, 0.03]))], &shrunk(), vec![]);
+        assert_eq!(said.advice, Advice::Keep);
+        assert!(said.reasons.last().is_some_and(|r| r.ends_with("nothing in its interval changes the answer")));
+        // At best it is 3 % faster, which does not matter either.
+        let said = advise(&[build(10.0, 12.0), open("startup", Some([-0.03, 0.09]))], &shrunk(), vec![]);
+        assert_eq!(said.advice, Advice::Revert);
+        // A rate so low that even the worst end is worth it.
+        let rows = [image(3.6e9, 3.0e9), open("startup", Some([-0.02, 0.08]))];
+        let cheap = rate((1.0, "startup"), (1e6, "image_size"));
+        assert_eq!(advise(&rows, &shrunk(), vec![cheap]).advice, Advice::Keep);
+        let dear = rate((1.0, "startup"), (1e9, "image_size"));
+        assert_eq!(advise(&rows, &shrunk(), vec![dear]).advice, Advice::MeasureMore);
+    }
+
+    #[test]
+    fn a_trade_off_stays_one_whatever_an_open_metric_does() {
+        let rows = [option_2(), vec![open("startup", Some([-0.09, 0.09]))]].concat();
+        assert_eq!(advise(&rows, &grown(), vec![]).advice, Advice::TradeOff);
+        assert_eq!(advise(&rows, &grown(), vec![minute()]).advice, Advice::MeasureMore);
+    }
+
+    #[test]
+    fn a_gain_that_no_rate_reaches_still_counts_on_its_side() {
+        let third = row("startup", Unit::Seconds, 1.0, 0.5, Word::Improved);
+        let rows = [option_2(), vec![third]].concat();
+        assert_eq!(
+            advise(&rows, &grown(), vec![rate((60.0, "build_time"), (10e6, "image_size"))]).advice,
+            Advice::Keep
+        );
+        let said = advise(&rows, &grown(), vec![minute()]);
+        assert_eq!(said.advice, Advice::TradeOff);
+        assert_eq!(
+            said.reasons[1],
+            "it is worth it if build_time +360.0 s together cost less than image_size -300.0 MB and startup -500.0 ms is worth"
+        );
+    }
+
+    #[test]
+    fn a_close_balance_says_that_the_intervals_leave_it_open() {
+        let rows = [sampled(build(100.0, 160.0), [0.5, 0.7]), image(1e9, 0.48e9)];
+        let said = advise(&rows, &grown(), vec![minute()]);
+        assert_eq!(said.advice, Advice::Keep);
+        assert_eq!(
+            said.reasons[1],
+            "the intervals leave the balance open: between -63.3 MB and +103.3 MB of image_size"
+        );
+    }
+
+    #[test]
+    fn no_reason_ends_with_a_full_stop() {
+        let all = [option_1(), option_2()].map(|rows| advise(&rows, &grown(), vec![]).reasons);
+        assert!(all.iter().flatten().all(|r| !r.ends_with('.')));
+    }
+
+    #[test]
+    fn the_advice_never_gets_worse_when_a_metric_gets_better() {
+        let rank = |advice| match advice {
+            Advice::Revert => 0,
+            Advice::TradeOff | Advice::MeasureMore => 1,
+            Advice::Keep => 2,
+        };
+        for worth in [vec![], vec![minute()]] {
+            for other in [build(392.0, 752.0), build(392.0, 300.0)] {
+                let by_size: Vec<_> = (0..60)
+                    .map(|step| {
+                        let image = row("image_size", Unit::Bytes, 3.6e9, 6e9 - 0.1e9 * step as f64, Word::Unchanged);
+                        let word = crate::policy::compare::exact_word(
+                            image.base,
+                            image.candidate,
+                            image.matters,
+                            image.better,
+                        );
+                        rank(
+                            advise(&[other.clone(), MetricComparison { word, ..image }], &grown(), worth.clone())
+                                .advice,
+                        )
+                    })
+                    .collect();
+                assert!(by_size.windows(2).all(|w| w[0] <= w[1]), "{by_size:?}");
+            }
+        }
+    }
+}

@@ -13,7 +13,7 @@ pub mod sequential;
 pub mod student;
 pub mod wilcoxon;
 
-pub use sequential::{DEFAULT_ROUNDS, Look, Looks, Scale, decide, look};
+pub use sequential::{Criticals, DEFAULT_ROUNDS, Look, Looks, Scale, decide, look};
 
 use serde::{Deserialize, Serialize};
 
