@@ -1,0 +1,162 @@
+//! The demo with real image builds: what an engine needs, and how it is asked to build.
+//!
+//! The base system is the machine's own static busybox, so that no registry is needed.
+
+use super::write_file;
+use crate::error::Failure;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// The three recipes: baseline, option 1, option 2.
+pub const RECIPES: [&str; 3] = [
+    include_str!("../../../demo/engine/baseline.Containerfile"),
+    include_str!("../../../demo/engine/pip-cache.Containerfile"),
+    include_str!("../../../demo/engine/multi-stage.Containerfile"),
+];
+
+const CONFIG: &str = include_str!("../../../demo/engine/verdict.toml");
+
+/// What the recipes call in the image.
+const APPLETS: [&str; 12] =
+    ["sh", "cat", "cp", "cut", "find", "grep", "gzip", "mkdir", "mv", "rm", "sha256sum", "tar"];
+
+/// A program that builds images.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Engine {
+    Podman,
+    Docker,
+    Buildah,
+}
+
+impl Engine {
+    fn program(self) -> &'static str {
+        match self {
+            Engine::Podman => "podman",
+            Engine::Docker => "docker",
+            Engine::Buildah => "buildah",
+        }
+    }
+}
+
+/// An engine that answers, and a busybox for its base.
+#[derive(Debug)]
+pub struct Kit {
+    engine: Engine,
+    busybox: PathBuf,
+}
+
+impl Kit {
+    /// Looks for the engine and for a static busybox; says plainly what is missing.
+    pub fn find(engine: Engine) -> Result<Kit, Failure> {
+        let program = engine.program();
+        let answer = Command::new(program).arg("info").stdin(Stdio::null()).output();
+        let without = "git verdict demo (without --engine)";
+        match answer {
+            Err(error) => {
+                return Err(Failure::state(format!("{program} cannot be started"))
+                    .because(error.to_string())
+                    .try_next(format!("install {program}, or {without}")));
+            }
+            Ok(output) if !output.status.success() => {
+                let text = String::from_utf8_lossy(&output.stderr).trim().to_string();
+                let why = if text.is_empty() { format!("{program} info: {}", output.status) } else { text };
+                return Err(Failure::state(format!("{program} does not answer")).because(why).try_next(format!(
+                    "start it ({program} info must succeed), or {without}"
+                )));
+            }
+            Ok(_) => {}
+        }
+        let found = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
+            .map(|folder| folder.join("busybox"))
+            .find(|path| path.is_file());
+        let Some(busybox) = found else {
+            return Err(Failure::state("there is no busybox to make a base image of")
+                .because("the images are built from scratch, so that no registry is needed")
+                .try_next(format!("install busybox-static, or {without}")));
+        };
+        let bytes = std::fs::read(&busybox)
+            .map_err(|error| Failure::state(format!("{} cannot be read", busybox.display())).because(error.to_string()))?;
+        if !is_static_elf(&bytes) {
+            return Err(Failure::state(format!("{} is not a static Linux program", busybox.display()))
+                .because("it would not start in an image that holds nothing else")
+                .try_next(format!("install busybox-static, or {without}")));
+        }
+        Ok(Kit { engine, busybox })
+    }
+
+    /// The text of `verdict.toml` for this engine.
+    pub fn config(&self) -> String {
+        let (build, image) = match self.engine {
+            Engine::Podman => ("podman build --isolation=chroot --no-cache -t localhost/git-verdict-demo .", "localhost/git-verdict-demo"),
+            Engine::Docker => ("docker build --no-cache -f Containerfile -t git-verdict-demo .", "git-verdict-demo"),
+            Engine::Buildah => (
+                "buildah build --isolation chroot --layers --no-cache -t localhost/git-verdict-demo . && \
+                 rm -rf out && buildah push localhost/git-verdict-demo oci:out/image:latest",
+                "out/image",
+            ),
+        };
+        CONFIG.replace("@BUILD@", build).replace("@IMAGE@", image)
+    }
+
+    /// Writes the base system: busybox under the names that the recipes call.
+    pub fn lay_base(&self, base: &Path) -> std::io::Result<()> {
+        write_file(&base.join("bin/busybox"), &std::fs::read(&self.busybox)?, 0o755)?;
+        for name in APPLETS {
+            std::os::unix::fs::symlink("busybox", base.join("bin").join(name))?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether these bytes are an ELF program that asks for no dynamic loader (System V ABI: no `PT_INTERP` header).
+fn is_static_elf(bytes: &[u8]) -> bool {
+    const PT_INTERP: u32 = 3;
+    let word = |at: usize, size: usize| -> Option<usize> {
+        let field = bytes.get(at..at.checked_add(size)?)?;
+        Some(field.iter().rev().fold(0, |sum, byte| (sum << 8) | usize::from(*byte)))
+    };
+    let little_endian = bytes.starts_with(b"\x7fELF") && bytes.get(5) == Some(&1);
+    if !little_endian {
+        return false;
+    }
+    // Offsets of the program headers' place, size and number: ELFCLASS64, else ELFCLASS32.
+    let table = if bytes.get(4) == Some(&2) {
+        word(0x20, 8).zip(word(0x36, 2)).zip(word(0x38, 2))
+    } else {
+        word(0x1c, 4).zip(word(0x2a, 2)).zip(word(0x2c, 2))
+    };
+    let Some(((place, size), count)) = table else { return false };
+    count > 0
+        && (0..count).all(|index| {
+            let at = index.checked_mul(size).and_then(|offset| place.checked_add(offset));
+            at.and_then(|at| word(at, 4)).is_some_and(|kind| kind != PT_INTERP as usize)
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dynamic_program_is_no_base() {
+        let me = std::fs::read(std::env::current_exe().unwrap()).unwrap();
+        assert!(!is_static_elf(&me), "the test binary is linked dynamically");
+        assert!(!is_static_elf(b"#!/bin/sh\n"));
+        assert!(!is_static_elf(b"\x7fELF\x02\x01"));
+    }
+
+    #[test]
+    fn the_header_of_a_static_program_is_recognised() {
+        let mut elf = vec![0u8; 64 + 56];
+        elf[..6].copy_from_slice(b"\x7fELF\x02\x01");
+        elf[0x20] = 64;
+        elf[0x36] = 56;
+        elf[0x38] = 1;
+        elf[64] = 1;
+        assert!(is_static_elf(&elf));
+        elf[64] = 3;
+        assert!(!is_static_elf(&elf));
+        elf[0x20..0x28].fill(0xff);
+        assert!(!is_static_elf(&elf));
+    }
+}

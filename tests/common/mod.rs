@@ -1,0 +1,296 @@
+//! What end-to-end tests share: a real repository with the real git, out of reach of the user's configuration, and the built
+//! binary run in it.
+
+#![allow(dead_code)]
+
+use std::ffi::OsStr;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use tempfile::TempDir;
+
+/// The variable that turns a skipped test of image engines into a failed one.
+pub const REQUIRE_ENGINES: &str = "GIT_VERDICT_REQUIRE_ENGINES";
+
+/// A repository in a temporary folder, gone when it is dropped.
+pub struct Repo {
+    folder: TempDir,
+    variables: Vec<(String, String)>,
+}
+
+/// How a command ended.
+pub struct Ran {
+    /// The command line, for messages.
+    pub line: String,
+    /// The exit code; none when a signal ended it.
+    pub code: Option<i32>,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+/// All that a command which changes nothing must leave as it was.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Every ref with its target, and where HEAD is.
+    pub refs: String,
+    /// The index, entry by entry.
+    pub index: String,
+    /// Files in the work tree that are not as in the index, untracked and ignored ones too.
+    pub status: String,
+    /// The linked worktrees.
+    pub worktrees: String,
+}
+
+impl Repo {
+    /// An empty repository on the branch `main`.
+    pub fn empty() -> Repo {
+        let folder = tempfile::Builder::new().prefix("git-verdict-test-").tempdir().expect("a temporary folder");
+        let repo = Repo { folder, variables: Vec::new() };
+        repo.git(&["init", "--quiet", "--initial-branch=main", "--template="]);
+        repo.git(&["config", "user.name", "Test Author"]);
+        repo.git(&["config", "user.email", "author@example.invalid"]);
+        repo
+    }
+
+    /// A repository with one commit that holds these files.
+    pub fn with(files: &[(&str, &str)]) -> Repo {
+        let repo = Repo::empty();
+        for (path, text) in files {
+            repo.write(path, text);
+        }
+        repo.commit("feat: begin");
+        repo
+    }
+
+    /// The root of the work tree.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Sets a variable for every command that runs in this repository from now on.
+    pub fn set(&mut self, name: &str, value: impl Into<String>) {
+        self.variables.push((name.to_string(), value.into()));
+    }
+
+    /// Writes a file with the folders that it needs.
+    pub fn write(&self, path: &str, text: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path().join(path);
+        std::fs::create_dir_all(path.parent().expect("a file has a parent")).expect("folders");
+        std::fs::write(&path, text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        path
+    }
+
+    /// Writes a shell script that can be executed.
+    pub fn script(&self, path: &str, text: &str) -> PathBuf {
+        use std::os::unix::fs::PermissionsExt;
+        let path = self.write(path, format!("#!/bin/sh\n{text}"));
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("chmod");
+        path
+    }
+
+    /// The text of a file.
+    pub fn read(&self, path: &str) -> String {
+        let path = self.path().join(path);
+        std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
+    /// Commits all that is in the work tree; the new commit's id.
+    pub fn commit(&self, message: &str) -> String {
+        self.git(&["add", "--all"]);
+        self.git(&["commit", "--quiet", "--allow-empty", "-m", message]);
+        self.git(&["rev-parse", "HEAD"])
+    }
+
+    /// Runs git, which must succeed; its standard output without the last line end.
+    pub fn git(&self, words: &[&str]) -> String {
+        let ran = self.try_git(words);
+        assert_eq!(ran.code, Some(0), "{}", ran.report());
+        ran.stdout.trim_end_matches('\n').to_string()
+    }
+
+    /// Runs git, however it ends.
+    pub fn try_git(&self, words: &[&str]) -> Ran {
+        self.run_in(self.path(), "git", words, None)
+    }
+
+    /// Runs git with this on its standard input; it must succeed.
+    pub fn git_with_input(&self, words: &[&str], input: &str) -> String {
+        let ran = self.run_in(self.path(), "git", words, Some(input));
+        assert_eq!(ran.code, Some(0), "{}", ran.report());
+        ran.stdout
+    }
+
+    /// Runs git-verdict, however it ends.
+    pub fn run(&self, words: &[&str]) -> Ran {
+        self.run_in(self.path(), env!("CARGO_BIN_EXE_git-verdict"), words, None)
+    }
+
+    /// Runs git-verdict, which must end with this exit code.
+    #[track_caller]
+    pub fn expect(&self, code: i32, words: &[&str]) -> Ran {
+        let ran = self.run(words);
+        assert_eq!(ran.code, Some(code), "wanted exit {code}\n{}", ran.report());
+        ran
+    }
+
+    /// Runs git-verdict, which must succeed.
+    #[track_caller]
+    pub fn ok(&self, words: &[&str]) -> Ran {
+        self.expect(0, words)
+    }
+
+    /// Runs git-verdict with `--json`, which must succeed; the object it prints.
+    #[track_caller]
+    pub fn json(&self, words: &[&str]) -> serde_json::Value {
+        let mut words = words.to_vec();
+        words.push("--json");
+        let ran = self.ok(&words);
+        serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("no JSON: {error}\n{}", ran.report()))
+    }
+
+    /// Runs git-verdict, which must end with this exit code and leave refs, index, work tree and worktrees as they were.
+    #[track_caller]
+    pub fn refuses(&self, code: i32, words: &[&str]) -> Ran {
+        let before = self.snapshot();
+        let ran = self.expect(code, words);
+        assert_eq!(before, self.snapshot(), "something was changed by\n{}", ran.report());
+        ran
+    }
+
+    /// Runs a program in a folder, with the isolated environment of this repository.
+    pub fn run_in(&self, dir: &Path, program: &str, words: &[&str], input: Option<&str>) -> Ran {
+        let mut command = isolated(program);
+        command.args(words).current_dir(dir).envs(self.variables.iter().map(|(name, value)| (name, value)));
+        finish(command, input)
+    }
+
+    /// Refs, index, status and worktrees as they are now.
+    pub fn snapshot(&self) -> Snapshot {
+        let head = self.try_git(&["symbolic-ref", "-q", "HEAD"]).stdout;
+        let detached = self.try_git(&["rev-parse", "-q", "--verify", "HEAD"]).stdout;
+        Snapshot {
+            refs: format!("{head}{detached}{}", self.git(&["for-each-ref", "--format=%(refname) %(objectname)"])),
+            index: self.git(&["ls-files", "--stage"]),
+            status: self.git(&["status", "--porcelain=v1", "--untracked-files=all", "--ignored"]),
+            worktrees: self.git(&["worktree", "list", "--porcelain"]),
+        }
+    }
+
+    /// What `git interpret-trailers --parse` finds in the message of a commit, in order.
+    pub fn trailers(&self, commit: &str) -> Vec<(String, String)> {
+        let message = self.git(&["log", "-1", "--format=%B", commit]);
+        let parsed = self.git_with_input(&["interpret-trailers", "--parse"], &message);
+        let pairs = parsed.lines().filter_map(|line| line.split_once(": "));
+        pairs.map(|(key, value)| (key.to_string(), value.to_string())).collect()
+    }
+}
+
+impl Ran {
+    /// The command, its exit and all that it printed.
+    pub fn report(&self) -> String {
+        let mut text = String::new();
+        let code = self.code.map_or("a signal".to_string(), |code| code.to_string());
+        let _ = writeln!(text, "$ {}\nexit: {code}", self.line);
+        for (name, output) in [("stdout", &self.stdout), ("stderr", &self.stderr)] {
+            if !output.is_empty() {
+                let _ = writeln!(text, "--- {name}\n{}", output.trim_end());
+            }
+        }
+        text
+    }
+
+    /// Fails unless standard error holds each of these.
+    #[track_caller]
+    pub fn says(&self, parts: &[&str]) -> &Self {
+        for part in parts {
+            assert!(self.stderr.contains(part), "standard error lacks '{part}'\n{}", self.report());
+        }
+        self
+    }
+
+    /// Fails unless standard output holds each of these.
+    #[track_caller]
+    pub fn prints(&self, parts: &[&str]) -> &Self {
+        for part in parts {
+            assert!(self.stdout.contains(part), "standard output lacks '{part}'\n{}", self.report());
+        }
+        self
+    }
+}
+
+/// A command that no git configuration, repository, locale or colour setting of the user reaches.
+pub fn isolated(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(|name| name.starts_with("GIT_") && name != "GIT_EXEC_PATH") {
+            command.env_remove(name);
+        }
+    }
+    for name in ["LANGUAGE", "LC_MESSAGES", "CLICOLOR_FORCE", "EDITOR", "VISUAL"] {
+        command.env_remove(name);
+    }
+    command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_TERMINAL_PROMPT", "0");
+    command.env("LC_ALL", "C.UTF-8").env("NO_COLOR", "1");
+    command.stdin(Stdio::null());
+    command
+}
+
+/// Runs a command to its end and keeps all that it prints.
+pub fn finish(mut command: Command, input: Option<&str>) -> Ran {
+    let line = std::iter::once(command.get_program()).chain(command.get_args());
+    let line = line.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ");
+    let output = match input {
+        None => command.output(),
+        Some(text) => feed(command, text),
+    };
+    let output = output.unwrap_or_else(|error| panic!("{line}: {error}"));
+    Ran {
+        line,
+        code: output.status.code(),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+fn feed(mut command: Command, text: &str) -> std::io::Result<Output> {
+    use std::io::Write as _;
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn()?;
+    let mut pipe = child.stdin.take().expect("stdin was piped");
+    let text = text.to_string();
+    let writer = std::thread::spawn(move || pipe.write_all(text.as_bytes()));
+    let output = child.wait_with_output()?;
+    // A program that stopped reading early says why in its own status.
+    let _ = writer.join();
+    Ok(output)
+}
+
+/// Whether a program can be started and ends well with these arguments.
+pub fn works(program: &str, words: &[&str]) -> bool {
+    let mut command = isolated(program);
+    command.args(words).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+/// Prints why a test is skipped; fails instead where engines are required.
+///
+/// Use: `if let Some(reason) = lacks() { return skip(reason) }`.
+#[track_caller]
+pub fn skip(reason: &str) {
+    if std::env::var(REQUIRE_ENGINES).is_ok_and(|value| value == "1") {
+        panic!("{reason}, and {REQUIRE_ENGINES}=1");
+    }
+    eprintln!("skipped: {reason}");
+}
+
+/// Whether an image engine (`podman`, `buildah`, `docker`) answers; says that the test is skipped, or fails, when it does not.
+#[track_caller]
+pub fn require_engine(engine: &str) -> bool {
+    let there = works(engine, &["info"]);
+    if !there {
+        skip(&format!("no engine: {engine} info does not succeed"));
+    }
+    there
+}
