@@ -267,6 +267,52 @@ fn feed(mut command: Command, text: &str) -> std::io::Result<Output> {
     Ok(output)
 }
 
+/// An image store of a test's own for podman, buildah and skopeo, out of the user's.
+pub struct Storage {
+    /// The configuration file, for `CONTAINERS_STORAGE_CONF`.
+    pub config: PathBuf,
+    graph: PathBuf,
+}
+
+impl Storage {
+    /// A store below `folder`: overlay where it works, else plain copies.
+    pub fn new(folder: &Path) -> Storage {
+        let graph = folder.join("storage/graph");
+        let config = folder.join("storage/storage.conf");
+        std::fs::create_dir_all(&graph).expect("a folder for images");
+        for driver in ["overlay", "vfs"] {
+            let run = folder.join("storage/run");
+            let text = format!("[storage]\ndriver = {driver:?}\ngraphroot = {graph:?}\nrunroot = {run:?}\n");
+            std::fs::write(&config, text).expect("storage.conf");
+            let mut command = isolated("podman");
+            command.arg("info").env("CONTAINERS_STORAGE_CONF", &config);
+            if finish(command, None).code == Some(0) {
+                break;
+            }
+        }
+        Storage { config, graph }
+    }
+
+    /// Runs podman on this store; it must succeed.
+    #[track_caller]
+    pub fn podman(&self, words: &[&str]) -> String {
+        let mut command = isolated("podman");
+        command.args(words).env("CONTAINERS_STORAGE_CONF", &self.config);
+        let ran = finish(command, None);
+        assert_eq!(ran.code, Some(0), "{}", ran.report());
+        ran.stdout
+    }
+}
+
+impl Drop for Storage {
+    fn drop(&mut self) {
+        // The overlay driver leaves its own folder mounted on itself, which would keep the folder from being removed.
+        let mut command = isolated("umount");
+        command.arg(self.graph.join("overlay")).stdout(Stdio::null()).stderr(Stdio::null());
+        let _ = command.status();
+    }
+}
+
 /// Whether a program can be started and ends well with these arguments.
 pub fn works(program: &str, words: &[&str]) -> bool {
     let mut command = isolated(program);
