@@ -87,12 +87,13 @@ impl Kit {
     /// The text of `verdict.toml` for this engine.
     pub fn config(&self) -> String {
         let (build, image) = match self.engine {
-            Engine::Podman => ("podman build --isolation=chroot --no-cache -t localhost/git-verdict-demo .", "localhost/git-verdict-demo"),
-            Engine::Docker => ("docker build --no-cache -f Containerfile -t git-verdict-demo .", "git-verdict-demo"),
+            Engine::Podman => {
+                ("podman build --isolation=chroot --no-cache -t localhost/git-verdict-demo .", "podman:localhost/git-verdict-demo")
+            }
+            Engine::Docker => ("docker build --no-cache -f Containerfile -t git-verdict-demo .", "docker:git-verdict-demo"),
             Engine::Buildah => (
-                "buildah build --isolation chroot --layers --no-cache -t localhost/git-verdict-demo . && \
-                 rm -rf out && buildah push localhost/git-verdict-demo oci:out/image:latest",
-                "out/image",
+                "buildah build --isolation chroot --layers --no-cache -t localhost/git-verdict-demo .",
+                "buildah:localhost/git-verdict-demo",
             ),
         };
         CONFIG.replace("@BUILD@", build).replace("@IMAGE@", image)
