@@ -39,15 +39,21 @@ fn the_story_is_in_history(dir: &Path, value: &Value, recipe: &str) {
         assert!(row(decided, "build_time")["rounds"].as_u64().unwrap() >= 3, "{decided}");
         let size = row(decided, "image_size");
         assert!(size["base"].as_f64() > size["candidate"].as_f64(), "each option makes the image smaller: {size}");
-        let numbers = format!("{:.0} B -> {:.0} B", size["base"].as_f64().unwrap(), size["candidate"].as_f64().unwrap());
+        let numbers =
+            format!("{:.0} B -> {:.0} B", size["base"].as_f64().unwrap(), size["candidate"].as_f64().unwrap());
         let commit = decided["revert_commit"].as_str().or(decided["landed"].as_str()).expect("a commit");
         let message = git(dir, &["log", "-1", "--format=%B", commit], None);
         let trailers = git(dir, &["interpret-trailers", "--parse"], Some(&message));
         let verdict = decision["verdict"].as_str().unwrap();
         assert!(trailers.contains(&format!("Verdict: {verdict}\n")), "{message}");
-        assert!(trailers.contains(&format!("Verdict-Experiment: {}\n", decision["name"].as_str().unwrap())), "{message}");
+        assert!(
+            trailers.contains(&format!("Verdict-Experiment: {}\n", decision["name"].as_str().unwrap())),
+            "{message}"
+        );
         assert!(trailers.contains(&format!("Verdict-Metric: image_size {numbers}")), "{numbers} is not in\n{message}");
-        assert!(git(dir, &["branch", "--contains", commit, "--format=%(refname:short)"], None).lines().any(|b| b == "main"));
+        assert!(
+            git(dir, &["branch", "--contains", commit, "--format=%(refname:short)"], None).lines().any(|b| b == "main")
+        );
     }
     let last = &decisions[1];
     if last["verdict"] == "revert" {
@@ -129,7 +135,8 @@ fn an_engine_that_is_not_there_is_named() {
     let mut repo = Repo::empty();
     let bin = tempfile::tempdir().unwrap();
     for tool in ["git", "sh", "tar", "gzip", "sha256sum"] {
-        let path = std::env::split_paths(&std::env::var_os("PATH").unwrap()).map(|dir| dir.join(tool)).find(|p| p.is_file());
+        let path =
+            std::env::split_paths(&std::env::var_os("PATH").unwrap()).map(|dir| dir.join(tool)).find(|p| p.is_file());
         if let Some(path) = path {
             std::os::unix::fs::symlink(path, bin.path().join(tool)).unwrap();
         }

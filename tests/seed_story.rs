@@ -108,7 +108,10 @@ fn the_trailers_agree_with_the_record(repo: &Repo, commit: &str, decided: &Value
         // build_time 872.1 s -> 1230.4 s +41.1% [+38.0%, +44.1%] n=12 regressed
         let words: Vec<&str> = text.split(' ').collect();
         assert_eq!(words[0], row["metric"], "{text}");
-        assert_eq!([words[2], words[3], words[5]], [row["unit"].as_str().unwrap(), "->", row["unit"].as_str().unwrap()]);
+        assert_eq!(
+            [words[2], words[3], words[5]],
+            [row["unit"].as_str().unwrap(), "->", row["unit"].as_str().unwrap()]
+        );
         for (word, side) in [(words[1], "base"), (words[4], "candidate")] {
             let (shown, held) = (word.parse::<f64>().unwrap(), number(row, side));
             assert!((shown - held).abs() <= 1e-3 * held.abs(), "{side} of {text} against {row}");

@@ -36,8 +36,10 @@ const MULTI_STAGE: &str = include_str!("../../demo/options/multi-stage.Imagefile
 const BASE_SYSTEM: usize = 1_500_000;
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Needs git, a POSIX shell, tar and gzip. No file outside the demo's folder is touched; with --engine, \
-    the engine's own image store is used.")]
+#[command(
+    after_help = "Needs git, a POSIX shell, tar and gzip. No file outside the demo's folder is touched; with --engine, \
+    the engine's own image store is used."
+)]
 pub struct Args {
     /// Build real images with this engine instead of the demo's own small builder
     #[arg(long, value_name = "ENGINE")]
@@ -88,7 +90,13 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
 fn missing_tools() -> Vec<&'static str> {
     let works = |words: &[&str]| {
         let (program, rest) = (words[0], &words[1..]);
-        Command::new(program).args(rest).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
+        Command::new(program)
+            .args(rest)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .is_ok()
     };
     let mut missing: Vec<&str> = [["git", "--version"], ["sh", "-c"], ["tar", "--version"], ["gzip", "--version"]]
         .iter()
@@ -134,7 +142,10 @@ impl<'a> Stage<'a> {
     fn play(&self, kit: Option<&engine::Kit>) -> Done {
         let recipe = if kit.is_some() { "Containerfile" } else { "Imagefile" };
         let texts = kit.map_or([BASELINE, PIP_CACHE, MULTI_STAGE], |_| engine::RECIPES);
-        self.say(&format!("A small service in {}. Its image holds a base system, 12 packages and the app:", self.dir.display()))?;
+        self.say(&format!(
+            "A small service in {}. Its image holds a base system, 12 packages and the app:",
+            self.dir.display()
+        ))?;
         self.lay(kit, recipe, texts[0])?;
         self.say("The step that installs the packages leaves their archives in a cache that ends up in the image.")?;
 
@@ -303,7 +314,11 @@ impl<'a> Stage<'a> {
 
         let dir = self.dir.display();
         let word = |outcome: &Outcome| outcome.verdict.as_str();
-        self.say(&format!("\nDone: pip-cache {}, multi-stage {}. The repository is in {dir}", word(first), word(second)))?;
+        self.say(&format!(
+            "\nDone: pip-cache {}, multi-stage {}. The repository is in {dir}",
+            word(first),
+            word(second)
+        ))?;
         let program = self.exe.display();
         self.say(&format!("To go on:\n  cd {dir}\n  git log --all --graph --oneline"))?;
         let call = if on_path() { "git verdict".to_string() } else { program.to_string() };
@@ -368,16 +383,20 @@ impl<'a> Stage<'a> {
         let mut command = self.command(program, words);
         if self.ctx.json {
             let stderr = std::io::stderr().as_fd().try_clone_to_owned();
-            command.stdout(stderr.map_err(|error| Failure::state("standard error is closed").because(error.to_string()))?);
+            command
+                .stdout(stderr.map_err(|error| Failure::state("standard error is closed").because(error.to_string()))?);
         }
-        let status = command.status().map_err(|error| Failure::state(format!("{program} cannot be started")).because(error.to_string()))?;
+        let status = command
+            .status()
+            .map_err(|error| Failure::state(format!("{program} cannot be started")).because(error.to_string()))?;
         ended(text, status)
     }
 
     /// Runs a command out of sight; what it prints.
     fn quietly(&self, program: &str, words: &[&str]) -> Result<String, Failure> {
         let output = self.command(program, words).output();
-        let output = output.map_err(|error| Failure::state(format!("{program} cannot be started")).because(error.to_string()))?;
+        let output = output
+            .map_err(|error| Failure::state(format!("{program} cannot be started")).because(error.to_string()))?;
         ended(&line(program, words), output.status)
             .map_err(|failure| failure.because(String::from_utf8_lossy(&output.stderr).trim().to_string()))?;
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
@@ -471,7 +490,8 @@ fn line(program: &str, words: &[&str]) -> String {
     let mut column = text.len();
     for (index, word) in words.iter().enumerate() {
         let shown = quoted(word);
-        let with_value = words.get(index + 1).filter(|_| word.starts_with("--")).map_or(0, |next| quoted(next).len() + 1);
+        let with_value =
+            words.get(index + 1).filter(|_| word.starts_with("--")).map_or(0, |next| quoted(next).len() + 1);
         if word.starts_with("--") && column + 1 + shown.len() + with_value > 96 {
             text.push_str(" \\\n   ");
             column = 3;

@@ -17,8 +17,7 @@ pub const RECIPES: [&str; 3] = [
 const CONFIG: &str = include_str!("../../../demo/engine/verdict.toml");
 
 /// What the recipes call in the image.
-const APPLETS: [&str; 12] =
-    ["sh", "cat", "cp", "cut", "find", "grep", "gzip", "mkdir", "mv", "rm", "sha256sum", "tar"];
+const APPLETS: [&str; 12] = ["sh", "cat", "cp", "cut", "find", "grep", "gzip", "mkdir", "mv", "rm", "sha256sum", "tar"];
 
 /// A program that builds images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -60,9 +59,9 @@ impl Kit {
             Ok(output) if !output.status.success() => {
                 let text = String::from_utf8_lossy(&output.stderr).trim().to_string();
                 let why = if text.is_empty() { format!("{program} info: {}", output.status) } else { text };
-                return Err(Failure::state(format!("{program} does not answer")).because(why).try_next(format!(
-                    "start it ({program} info must succeed), or {without}"
-                )));
+                return Err(Failure::state(format!("{program} does not answer"))
+                    .because(why)
+                    .try_next(format!("start it ({program} info must succeed), or {without}")));
             }
             Ok(_) => {}
         }
@@ -74,8 +73,9 @@ impl Kit {
                 .because("the images are built from scratch, so that no registry is needed")
                 .try_next(format!("install busybox-static, or {without}")));
         };
-        let bytes = std::fs::read(&busybox)
-            .map_err(|error| Failure::state(format!("{} cannot be read", busybox.display())).because(error.to_string()))?;
+        let bytes = std::fs::read(&busybox).map_err(|error| {
+            Failure::state(format!("{} cannot be read", busybox.display())).because(error.to_string())
+        })?;
         if !is_static_elf(&bytes) {
             return Err(Failure::state(format!("{} is not a static Linux program", busybox.display()))
                 .because("it would not start in an image that holds nothing else")
@@ -87,10 +87,13 @@ impl Kit {
     /// The text of `verdict.toml` for this engine.
     pub fn config(&self) -> String {
         let (build, image) = match self.engine {
-            Engine::Podman => {
-                ("podman build --isolation=chroot --no-cache -t localhost/git-verdict-demo .", "podman:localhost/git-verdict-demo")
+            Engine::Podman => (
+                "podman build --isolation=chroot --no-cache -t localhost/git-verdict-demo .",
+                "podman:localhost/git-verdict-demo",
+            ),
+            Engine::Docker => {
+                ("docker build --no-cache -f Containerfile -t git-verdict-demo .", "docker:git-verdict-demo")
             }
-            Engine::Docker => ("docker build --no-cache -f Containerfile -t git-verdict-demo .", "docker:git-verdict-demo"),
             Engine::Buildah => (
                 "buildah build --isolation chroot --layers --no-cache -t localhost/git-verdict-demo .",
                 "buildah:localhost/git-verdict-demo",

@@ -14,10 +14,11 @@ const NAMES: [&str; 12] =
 
 /// Words that module text is made of.
 const WORDS: [&str; 48] = [
-    "accept", "address", "append", "batch", "buffer", "cache", "chunk", "client", "close", "codec", "collect", "column",
-    "config", "connect", "cursor", "decode", "default", "encode", "entry", "error", "event", "field", "filter", "flush",
-    "header", "index", "insert", "item", "length", "limit", "lookup", "merge", "offset", "option", "packet", "parse",
-    "payload", "query", "record", "result", "retry", "schema", "session", "stream", "table", "token", "update", "value",
+    "accept", "address", "append", "batch", "buffer", "cache", "chunk", "client", "close", "codec", "collect",
+    "column", "config", "connect", "cursor", "decode", "default", "encode", "entry", "error", "event", "field",
+    "filter", "flush", "header", "index", "insert", "item", "length", "limit", "lookup", "merge", "offset", "option",
+    "packet", "parse", "payload", "query", "record", "result", "retry", "schema", "session", "stream", "table",
+    "token", "update", "value",
 ];
 
 /// Bytes of one module.
@@ -47,7 +48,9 @@ pub fn write(folder: &Path) -> std::io::Result<Vec<String>> {
 /// Text files that stand for a base system: about `bytes` of them.
 pub fn base_system(bytes: usize) -> Vec<File> {
     let mut numbers = Numbers(0xba5e);
-    (0..bytes.div_ceil(MODULE)).map(|n| (format!("usr/share/base/part{n:02}.txt"), module(&mut numbers, "base"))).collect()
+    (0..bytes.div_ceil(MODULE))
+        .map(|n| (format!("usr/share/base/part{n:02}.txt"), module(&mut numbers, "base")))
+        .collect()
 }
 
 fn version(index: usize) -> String {
@@ -56,7 +59,8 @@ fn version(index: usize) -> String {
 
 fn files(index: usize, name: &str) -> Vec<File> {
     let mut numbers = Numbers(1 + index as u64);
-    let mut files = vec![(format!("{name}/__init__.py"), format!("__version__ = \"{}\"\n", version(index)).into_bytes())];
+    let mut files =
+        vec![(format!("{name}/__init__.py"), format!("__version__ = \"{}\"\n", version(index)).into_bytes())];
     for number in 0..10 {
         files.push((format!("{name}/module{number}.py"), module(&mut numbers, name)));
     }
