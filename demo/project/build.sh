@@ -30,7 +30,8 @@ fi
 case $(tar --version 2>/dev/null) in
 *GNU*) pack() { tar --format=ustar --owner=0 --group=0 --numeric-owner -cf "$1" -T "$2"; } ;;
 bsdtar*) pack() { tar --format=ustar --uid 0 --gid 0 --numeric-owner -cf "$1" -T "$2"; } ;;
-*) pack() { tar -cf "$1" -T "$2"; } ;;
+# A tar that reads no list of names: they hold no spaces here.
+*) pack() { tar -cf "$1" $(cat "$2"); } ;;
 esac
 
 size() { wc -c <"$1" | tr -d ' '; }
@@ -44,7 +45,7 @@ commit_layer() {
     cd "$ROOT"
     files >"$out/work/after"
     find . ! -type d -newer "$out/work/marker" | sort >"$out/work/changed"
-    comm -23 "$out/work/before" "$out/work/after" >"$out/work/removed"
+    grep -vxF -f "$out/work/after" "$out/work/before" >"$out/work/removed" || :
     while IFS= read -r path; do
         whiteout=$(dirname "$path")/.wh.$(basename "$path")
         mkdir -p "$(dirname "$path")"
