@@ -1,3 +1,5 @@
 //! The program: parse, dispatch, exit code.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    git_verdict::cli::main()
+}

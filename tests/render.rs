@@ -117,6 +117,7 @@ fn story() -> Draft {
         stands_on: Some("pip-cache".into()),
         steps: Vec::new(),
         notes: Vec::new(),
+        plan: None,
     }
 }
 

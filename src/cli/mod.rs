@@ -1,1 +1,155 @@
-//! One file per command: arguments and presentation only.
+//! The command line: one file per command, arguments and presentation only.
+//!
+//! [`main`] parses, builds a [`Ctx`] from the global options, and hands both to the command. What a command prints for people
+//! goes to standard output, notes and progress to standard error; with `--json` standard output carries one object.
+
+mod abandon;
+mod adr;
+mod compare;
+mod completions;
+mod context;
+mod decide;
+mod demo;
+mod doctor;
+mod init;
+mod keep;
+mod land;
+mod log;
+mod measure;
+mod progress;
+mod revert;
+mod show;
+mod start;
+mod status;
+mod weigh;
+
+pub use context::{Ctx, Done};
+
+use crate::error::{Exit, Failure};
+use crate::render::Lang;
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Measure an optimization, decide on it, and leave the numbers in history.
+#[derive(Debug, Parser)]
+#[command(name = "git-verdict", bin_name = "git verdict", version)]
+#[command(after_help = "Exit status: 0 done; 1 the answer is no; 2 bad usage, configuration or input; \
+    3 the state of the repository forbids it; 4 a step or check failed while measuring; 130 interrupted.")]
+pub struct Cli {
+    #[command(flatten)]
+    globals: Globals,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Args)]
+struct Globals {
+    /// Run as if started in DIR
+    #[arg(short = 'C', value_name = "DIR", global = true)]
+    directory: Option<PathBuf>,
+    /// Print one JSON object on standard output
+    #[arg(long, global = true)]
+    json: bool,
+    /// Answer yes to every confirmation
+    #[arg(long, global = true)]
+    yes: bool,
+    /// Print results and errors only
+    #[arg(long, short, global = true)]
+    quiet: bool,
+    /// When to use colour
+    #[arg(long, value_name = "WHEN", default_value = "auto", global = true)]
+    color: Color,
+    /// Language of the texts: en or zh-CN (default: the locale's)
+    #[arg(long, value_name = "LANG", global = true, value_parser = parse_lang)]
+    lang: Option<Lang>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Write a commented verdict.toml for this project
+    Init(init::Args),
+    /// Open an experiment on its branch
+    Start(start::Args),
+    /// Where this experiment is and what comes next
+    Status(status::Args),
+    /// Measure base and candidate, in turn, in worktrees of their own
+    Measure(measure::Args),
+    /// Compare two commits in one line, with no config and no experiment
+    Weigh(weigh::Args),
+    /// Options side by side
+    Compare(compare::Args),
+    /// Show the numbers and the recommendation, and ask what to do
+    Decide(decide::Args),
+    /// Keep an experiment: merge it with its numbers
+    Keep(keep::Args),
+    /// Revert an experiment: a revert commit with its numbers
+    Revert(revert::Args),
+    /// Give an experiment up without a decision
+    Abandon(abandon::Args),
+    /// The decisions, newest first
+    Log(log::Args),
+    /// One experiment or record, whole
+    Show(show::Args),
+    /// Decision files (ADR)
+    Adr(adr::Args),
+    /// Find what is wrong here: a decision cut off half-way, missing tools
+    Doctor(doctor::Args),
+    /// See the whole story in a temporary repository
+    Demo(demo::Args),
+    /// Print a completion script for a shell
+    Completions(completions::Args),
+}
+
+fn parse_lang(text: &str) -> Result<Lang, String> {
+    Lang::parse(text)
+        .ok_or_else(|| format!("no texts in '{}'; there are en and zh-CN", crate::render::text::clean(text)))
+}
+
+/// Runs the program with the arguments of the process.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { Exit::Usage as u8 } else { Exit::Done as u8 });
+        }
+    };
+    let ctx = Ctx::new(&cli.globals);
+    let exit = match dispatch(&ctx, cli.command) {
+        Ok(exit) => exit,
+        Err(failure) => {
+            ctx.fail(&failure);
+            failure.exit
+        }
+    };
+    ExitCode::from(exit as u8)
+}
+
+fn dispatch(ctx: &Ctx, command: Command) -> Result<Exit, Failure> {
+    match command {
+        Command::Init(args) => init::run(ctx, args),
+        Command::Start(args) => start::run(ctx, args),
+        Command::Status(args) => status::run(ctx, args),
+        Command::Measure(args) => measure::run(ctx, args),
+        Command::Weigh(args) => weigh::run(ctx, args),
+        Command::Compare(args) => compare::run(ctx, args),
+        Command::Decide(args) => decide::run(ctx, args),
+        Command::Keep(args) => keep::run(ctx, args),
+        Command::Revert(args) => revert::run(ctx, args),
+        Command::Abandon(args) => abandon::run(ctx, args),
+        Command::Log(args) => log::run(ctx, args),
+        Command::Show(args) => show::run(ctx, args),
+        Command::Adr(args) => adr::run(ctx, args),
+        Command::Doctor(args) => doctor::run(ctx, args),
+        Command::Demo(args) => demo::run(ctx, args),
+        Command::Completions(args) => completions::run(ctx, args, Cli::command()),
+    }
+}

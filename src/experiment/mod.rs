@@ -32,6 +32,20 @@ pub enum State {
     Abandoned,
 }
 
+impl State {
+    /// The word as it stands in text and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            State::Open => "open",
+            State::Measured => "measured",
+            State::Kept => "kept",
+            State::Reverted => "reverted",
+            State::Archived => "archived",
+            State::Abandoned => "abandoned",
+        }
+    }
+}
+
 /// An experiment with all that is known of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Experiment {

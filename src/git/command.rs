@@ -168,6 +168,12 @@ impl Repo {
         }
     }
 
+    /// Removes a branch that still is where it was made.
+    pub fn delete_branch(&self, name: &str, at: &Oid) -> Result<(), GitError> {
+        self.run_git().args(["update-ref", "-d"]).arg(format!("refs/heads/{name}")).arg(at.as_str()).run()?;
+        Ok(())
+    }
+
     /// Commits what is in the index, with this message read as it is.
     pub fn commit_index(&self, message: &str, extra: &[&str]) -> Result<Oid, GitError> {
         self.run_git().args(["commit", "--quiet", "--cleanup=verbatim", "-F", "-"]).args(extra).stdin(message).run()?;

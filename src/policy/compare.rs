@@ -302,7 +302,12 @@ mod tests {
 
     fn count(name: &str, unit: Unit) -> Metric {
         let run = Command::Shell("count".into());
-        metric(name, Source::Command { run, extract: crate::config::Extract::Whole }, unit, 0.05)
+        metric(
+            name,
+            Source::Command { run, extract: crate::config::Extract::Whole, scale: 1.0, timeout: None },
+            unit,
+            0.05,
+        )
     }
 
     fn plan(metrics: Vec<Metric>, sides: usize, max_rounds: Option<usize>) -> Plan {

@@ -1,0 +1,246 @@
+//! What every command shares: the repository, how to print, whether it may ask.
+
+use super::{Color, Globals};
+use crate::config::{Config, ConfigError};
+use crate::error::{Exit, Failure};
+use crate::experiment::{Book, Experiment, ExperimentError};
+use crate::git::refs::Head;
+use crate::git::{Oid, Repo};
+use crate::ledger::Ledger;
+use crate::render::Lang;
+use crate::render::table::Look;
+use crate::render::text::{clean, neutral};
+use console::Term;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+/// What a command ends with when it does not fail.
+pub type Done = Result<Exit, Failure>;
+
+/// The global options, resolved against the process: terminal, locale, colour.
+#[derive(Debug)]
+pub struct Ctx {
+    /// Where to look for the repository.
+    pub dir: PathBuf,
+    /// One JSON object on standard output instead of text.
+    pub json: bool,
+    /// Every confirmation is answered with yes.
+    pub yes: bool,
+    /// Results and errors only.
+    pub quiet: bool,
+    /// The language of the texts.
+    pub lang: Lang,
+    /// Whether standard output may carry colour.
+    pub color: bool,
+    /// Whether the terminal shows more than ASCII.
+    pub unicode: bool,
+}
+
+impl Ctx {
+    pub(super) fn new(globals: &Globals) -> Ctx {
+        let color = match globals.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => std::io::stdout().is_terminal() && console::colors_enabled(),
+        };
+        Ctx {
+            dir: globals.directory.clone().unwrap_or_else(|| PathBuf::from(".")),
+            json: globals.json,
+            yes: globals.yes,
+            quiet: globals.quiet,
+            lang: globals.lang.unwrap_or_else(locale),
+            color,
+            unicode: speaks_unicode(),
+        }
+    }
+
+    /// The repository that the command runs in.
+    pub fn repo(&self) -> Result<Repo, Failure> {
+        if !self.dir.is_dir() {
+            return Err(Failure::usage(format!("{} is not a folder", clean(&self.dir.display().to_string()))));
+        }
+        Ok(Repo::discover(&self.dir)?)
+    }
+
+    /// How tables are to look: 80 columns when the width is not known.
+    pub fn look(&self) -> Look {
+        let width = Term::stdout().size_checked().map_or(80, |(_, columns)| usize::from(columns));
+        Look { width: width.clamp(40, 160), color: self.color, lang: self.lang, unicode: self.unicode }
+    }
+
+    /// Whether there is someone to ask.
+    pub fn can_ask(&self) -> bool {
+        !self.json && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+    }
+
+    /// Prints text for people on standard output; nothing with `--json`.
+    ///
+    /// A reader that went away (`| head`) ends the program quietly.
+    pub fn say(&self, text: impl AsRef<str>) -> Result<(), Failure> {
+        if self.json {
+            return Ok(());
+        }
+        write_line(text.as_ref())
+    }
+
+    /// Prints a note on standard error; nothing with `--quiet`.
+    pub fn note(&self, text: impl AsRef<str>) {
+        if !self.quiet {
+            let _ = writeln!(std::io::stderr(), "{}", text.as_ref());
+        }
+    }
+
+    /// Prints the one JSON object of a command: `schema`, `version`, then the fields of `value`.
+    pub fn emit(&self, schema: &str, value: impl Serialize) -> Result<(), Failure> {
+        if !self.json {
+            return Ok(());
+        }
+        write_line(&envelope(schema, serde_json::to_value(value).unwrap_or(Value::Null)).to_string())
+    }
+
+    /// Prints an error in the one shape that all have.
+    pub(super) fn fail(&self, failure: &Failure) {
+        if failure.exit == Exit::Done {
+            return;
+        }
+        let mut text =
+            format!("{} {}", console::style("error:").red().bold().for_stderr(), neutral_lines(&failure.what));
+        for (label, part) in [("why:", &failure.why), ("try:", &failure.next)] {
+            if let Some(part) = part {
+                let part = neutral_lines(part).replace('\n', "\n       ");
+                text.push_str(&format!("\n  {} {part}", console::style(label).bold().for_stderr()));
+            }
+        }
+        let _ = writeln!(std::io::stderr(), "{text}");
+        if self.json {
+            let error = json!({"error": {
+                "what": failure.what, "why": failure.why, "next": failure.next, "exit": failure.exit as u8,
+            }});
+            let _ = write_line(&envelope("error", error).to_string());
+        }
+    }
+
+    /// The folded ledger.
+    pub fn book(&self, ledger: &Ledger<'_>) -> Result<Book, Failure> {
+        Ok(ledger.book()?)
+    }
+
+    /// The experiment of that name, or the one whose branch HEAD is on.
+    pub fn experiment<'b>(&self, repo: &Repo, book: &'b Book, name: Option<&str>) -> Result<&'b Experiment, Failure> {
+        if let Some(name) = name {
+            return Ok(book.find(name)?);
+        }
+        let here = match repo.head()? {
+            Head::Branch { name, .. } => name,
+            Head::Unborn(name) => return Err(crate::git::GitError::Unborn(name).into()),
+            Head::Detached(_) => "a detached HEAD".to_string(),
+        };
+        if let Some(found) = book.on_branch(&here) {
+            return Ok(found);
+        }
+        let open: Vec<&str> = book.experiments.iter().filter(|e| e.is_open()).map(|e| e.name.as_str()).collect();
+        let failure = Failure::state(format!("no open experiment is on {}", clean(&here)));
+        Err(if open.is_empty() {
+            failure.because("no experiment is open").try_next("git verdict start NAME --hypothesis TEXT")
+        } else {
+            failure.because(format!("open: {}", open.join(", "))).try_next("the same command with its name")
+        })
+    }
+
+    /// The configuration: the work tree's `verdict.toml`, else the one in `commit`.
+    pub fn config(&self, repo: &Repo, commit: Option<&Oid>) -> Result<Config, Failure> {
+        if let Ok(root) = repo.workdir()
+            && let Some(config) = Config::load(root)?
+        {
+            return Ok(config);
+        }
+        if let Some(commit) = commit
+            && let Some(bytes) = repo.file_at(commit, Path::new(crate::config::FILE_NAME))?
+        {
+            let file = format!("{}:{}", commit.short(), crate::config::FILE_NAME);
+            let text = String::from_utf8(bytes).map_err(|_| ConfigError {
+                file: file.clone(),
+                line: 1,
+                column: 1,
+                message: "this file is not UTF-8".into(),
+                help: None,
+            })?;
+            return Ok(Config::parse(&text, &file)?);
+        }
+        Err(Failure::usage(format!("there is no {} here", crate::config::FILE_NAME)).try_next("git verdict init"))
+    }
+
+    /// Asks for one line; without a terminal it fails and names the flag that answers.
+    pub fn ask_line(&self, prompt: &str, flag: &str) -> Result<String, Failure> {
+        if !self.can_ask() {
+            return Err(Failure::usage(format!("{flag} is needed")).because("there is no terminal to ask on"));
+        }
+        dialoguer::Input::with_theme(&dialoguer::theme::ColorfulTheme::default())
+            .with_prompt(prompt)
+            .interact_text()
+            .map_err(asking)
+    }
+}
+
+/// Why a question got no answer: ctrl-C is an interruption, all else a failure of the terminal.
+pub fn asking(error: dialoguer::Error) -> Failure {
+    let dialoguer::Error::IO(error) = error;
+    // dialoguer hides the cursor while it asks; ctrl-C must give it back.
+    let _ = Term::stderr().show_cursor();
+    match error.kind() {
+        std::io::ErrorKind::Interrupted => Failure::new(Exit::Interrupted, "interrupted; nothing was changed"),
+        _ => Failure::usage("the terminal cannot be asked").because(error.to_string()),
+    }
+}
+
+/// Refuses a name that an experiment has already.
+pub fn refuse_taken(book: &Book, name: &str) -> Result<(), ExperimentError> {
+    match book.experiments.iter().any(|e| e.name == name) {
+        true => Err(ExperimentError::Taken(name.to_string())),
+        false => Ok(()),
+    }
+}
+
+fn envelope(schema: &str, value: Value) -> Value {
+    let mut object = Map::new();
+    object.insert("schema".into(), format!("git-verdict/{schema}").into());
+    object.insert("version".into(), 1.into());
+    match value {
+        Value::Object(fields) => object.extend(fields),
+        other => {
+            object.insert("value".into(), other);
+        }
+    }
+    Value::Object(object)
+}
+
+fn write_line(text: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    let end = if text.ends_with('\n') { "" } else { "\n" };
+    write!(out, "{text}{end}").and_then(|()| out.flush()).map_err(|error| match error.kind() {
+        std::io::ErrorKind::BrokenPipe => Failure::new(Exit::Done, ""),
+        _ => Failure::state("standard output cannot be written").because(error.to_string()),
+    })
+}
+
+/// Text of several lines made safe to show, laid out as it is.
+pub fn neutral_lines(text: &str) -> String {
+    text.trim_end().lines().map(neutral).collect::<Vec<_>>().join("\n")
+}
+
+fn locale() -> Lang {
+    locale_variable(["LC_ALL", "LC_MESSAGES", "LANG"]).and_then(|value| Lang::parse(&value)).unwrap_or_default()
+}
+
+/// As the locale says; a terminal that is `dumb` or a plain C locale gets ASCII.
+fn speaks_unicode() -> bool {
+    let utf8 = locale_variable(["LC_ALL", "LC_CTYPE", "LANG"])
+        .is_some_and(|value| value.to_ascii_uppercase().replace('-', "").contains("UTF8"));
+    utf8 && std::env::var("TERM").map_or(true, |term| term != "dumb")
+}
+
+fn locale_variable(names: [&str; 3]) -> Option<String> {
+    names.iter().filter_map(|name| std::env::var(name).ok()).find(|value| !value.is_empty())
+}

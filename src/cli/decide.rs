@@ -1,0 +1,206 @@
+//! `git verdict decide`: shows the numbers, the recommendation and the exact commit, and asks.
+
+use super::context::asking;
+use super::land::{self, Wish};
+use super::measure::{self, How};
+use super::revert::Mode;
+use super::{Ctx, Done, abandon};
+use crate::config::Policy;
+use crate::error::{Exit, Failure};
+use crate::experiment::{Book, Experiment, ExperimentError};
+use crate::git::Repo;
+use crate::ledger::Ledger;
+use crate::ledger::event::{Measured, Verdict};
+use crate::policy::Advice;
+use crate::units::Seconds;
+use crate::units::Unit;
+use dialoguer::theme::ColorfulTheme;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The experiment (default: the one whose branch is checked out)
+    name: Option<String>,
+    /// How a revert lands (default: [policy] revert, or merge)
+    #[arg(long, value_name = "MODE")]
+    mode: Option<Mode>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    Keep,
+    Revert,
+    More,
+    Leave,
+    Abandon,
+}
+
+pub fn run(ctx: &Ctx, args: Args) -> Done {
+    let repo = ctx.repo()?;
+    let ledger = Ledger::open(&repo);
+    let policy = land::policy(ctx, &repo)?;
+    let mut name = args.name;
+    loop {
+        let book = ctx.book(&ledger)?;
+        let experiment = ctx.experiment(&repo, &book, name.as_deref())?;
+        name = Some(experiment.name.clone());
+        if !experiment.is_open() {
+            let state = experiment.state.as_str();
+            return Err(ExperimentError::Finished { name: experiment.name.clone(), state }.into());
+        }
+        if !ctx.can_ask() {
+            return Err(Failure::usage("a decision is needed").because("there is no terminal to ask on").try_next(
+                format!(
+                    "git verdict keep {0} --because TEXT, or git verdict revert {0} --because TEXT",
+                    experiment.name
+                ),
+            ));
+        }
+        let Some((_, measured)) = experiment.latest() else {
+            if !land::confirm(ctx, &format!("{} has not been measured. Measure it now?", experiment.name))? {
+                return Ok(Exit::Done);
+            }
+            measure::measure(ctx, &repo, &ledger, &book, experiment, &How::default(), None)?;
+            continue;
+        };
+        ctx.say(format!("{}: {}\n", experiment.name, crate::render::text::clean(&experiment.opened.hypothesis)))?;
+        measure::show(ctx, measured)?;
+        let table =
+            Table { ctx, repo: &repo, ledger: &ledger, book: &book, experiment, policy: &policy, mode: args.mode };
+        table.preview_recommended(measured)?;
+        match table.choose(measured)? {
+            Answer::Leave => return Ok(Exit::Done),
+            Answer::More => {
+                measure::measure(ctx, &repo, &ledger, &book, experiment, &How::default(), None)?;
+            }
+            Answer::Abandon => {
+                let because = ctx.ask_line("Why is it given up?", "--because TEXT")?;
+                abandon::abandon(&ledger, experiment, &because)?;
+                abandon::said(ctx, experiment)?;
+                return Ok(Exit::Done);
+            }
+            answer => {
+                let verdict = if answer == Answer::Keep { Verdict::Keep } else { Verdict::Revert };
+                if let Some(exit) = table.land(verdict, measured)? {
+                    return Ok(exit);
+                }
+            }
+        }
+    }
+}
+
+/// All that one round of asking looks at.
+struct Table<'a> {
+    ctx: &'a Ctx,
+    repo: &'a Repo,
+    ledger: &'a Ledger<'a>,
+    book: &'a Book,
+    experiment: &'a Experiment,
+    policy: &'a Policy,
+    mode: Option<Mode>,
+}
+
+impl Table<'_> {
+    fn wish(&self, verdict: Verdict, because: String) -> Wish {
+        Wish { verdict, because, mode: self.mode.map(Into::into), force: false }
+    }
+
+    /// The exact commit of the recommendation, with its first reason standing in for the user's.
+    fn preview_recommended(&self, measured: &Measured) -> Result<(), Failure> {
+        let verdict = match measured.recommendation.advice {
+            Advice::Keep => Verdict::Keep,
+            Advice::Revert => Verdict::Revert,
+            Advice::TradeOff | Advice::MeasureMore => return Ok(()),
+        };
+        let wish = self.wish(verdict, default_reason(measured));
+        match land::draft(self.ctx, self.repo, self.ledger, self.book, self.experiment, self.policy, &wish) {
+            Ok((draft, texts)) => {
+                self.ctx.say(format!("\nif you {}:", verdict.as_str()))?;
+                land::preview(self.ctx, self.repo, &draft, &texts)
+            }
+            // What forbids landing now is said before the question, which can still be answered with anything else.
+            Err(failure) => {
+                self.ctx.say(format!("\nit cannot land now: {}", crate::render::text::clean(&failure.what)))
+            }
+        }
+    }
+
+    fn choose(&self, measured: &Measured) -> Result<Answer, Failure> {
+        let answers = [
+            (Answer::Keep, "keep: merge it with its numbers".to_string()),
+            (Answer::Revert, "revert: take it back with its numbers".to_string()),
+            (Answer::More, format!("measure more ({})", cost(measured))),
+            (Answer::Leave, "leave open: decide later".to_string()),
+            (Answer::Abandon, "abandon: give it up without a decision".to_string()),
+        ];
+        let wanted = match measured.recommendation.advice {
+            Advice::Keep => Answer::Keep,
+            Advice::Revert => Answer::Revert,
+            Advice::MeasureMore => Answer::More,
+            Advice::TradeOff => Answer::Leave,
+        };
+        let default = answers.iter().position(|(answer, _)| *answer == wanted).unwrap_or(0);
+        let chosen = dialoguer::Select::with_theme(&ColorfulTheme::default())
+            .with_prompt("What is your verdict?")
+            .items(answers.iter().map(|(_, text)| text))
+            .default(default)
+            .interact_opt()
+            .map_err(asking)?;
+        Ok(chosen.map_or(Answer::Leave, |index| answers[index].0))
+    }
+
+    /// Asks for the reason, shows the exact commits, and lands them once that is confirmed; none when it is not.
+    fn land(&self, verdict: Verdict, measured: &Measured) -> Result<Option<Exit>, Failure> {
+        let because: String = dialoguer::Input::with_theme(&ColorfulTheme::default())
+            .with_prompt("Why? ('e' opens your editor)")
+            .with_initial_text(default_reason(measured))
+            .interact_text()
+            .map_err(asking)?;
+        let because = match because.trim() {
+            "e" | "E" => dialoguer::Editor::new()
+                .extension(".md")
+                .edit(&default_reason(measured))
+                .map_err(asking)?
+                .unwrap_or_default(),
+            text => text.to_string(),
+        };
+        if because.trim().is_empty() {
+            self.ctx.say("no reason was given; nothing was done")?;
+            return Ok(None);
+        }
+        let mut wish = self.wish(verdict, because);
+        let drafted = land::draft(self.ctx, self.repo, self.ledger, self.book, self.experiment, self.policy, &wish);
+        let (draft, texts) = match drafted {
+            Ok(drafted) => drafted,
+            Err(failure) => {
+                self.ctx.fail(&failure);
+                if !land::confirm_or_no(self.ctx, "Do it all the same (--force)?")? {
+                    return Ok(None);
+                }
+                wish.force = true;
+                land::draft(self.ctx, self.repo, self.ledger, self.book, self.experiment, self.policy, &wish)?
+            }
+        };
+        land::preview(self.ctx, self.repo, &draft, &texts)?;
+        if !land::confirm(self.ctx, "Land this?")? {
+            return Ok(None);
+        }
+        land::land(self.ctx, self.repo, self.ledger, draft, texts).map(Some)
+    }
+}
+
+fn default_reason(measured: &Measured) -> String {
+    measured.recommendation.reasons.first().cloned().unwrap_or_default()
+}
+
+/// What another round of measuring would take, from the samples at hand.
+fn cost(measured: &Measured) -> String {
+    let times: Vec<f64> = measured.samples.iter().map(|s| s.at).collect();
+    let rounds = measured.samples.iter().map(|s| s.round + 1).max().unwrap_or(0);
+    match (times.first(), times.last()) {
+        (Some(first), Some(last)) if rounds > 1 => {
+            let each = Seconds((last - first) / (rounds as f64 - 0.5));
+            format!("about {} a pair, {rounds} taken", Unit::Seconds.show(each.0))
+        }
+        _ => format!("{rounds} pairs taken"),
+    }
+}

@@ -1,0 +1,121 @@
+//! `git verdict doctor`: finds what is wrong here, a decision that was cut off above all.
+
+use super::{Ctx, Done, land};
+use crate::config::Config;
+use crate::decision::{self, Pending};
+use crate::error::{Exit, Failure};
+use crate::git::command::Git;
+use crate::ledger::Ledger;
+use crate::render::text::clean;
+use serde_json::{Value, json};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Finish a decision that was cut off
+    #[arg(long, conflicts_with = "undo")]
+    resume: bool,
+    /// Take back a decision that was cut off: all is as it was before it
+    #[arg(long)]
+    undo: bool,
+}
+
+/// One thing that was looked at.
+struct Finding {
+    what: &'static str,
+    fine: bool,
+    answer: String,
+}
+
+pub fn run(ctx: &Ctx, args: Args) -> Done {
+    let repo = ctx.repo()?;
+    let ledger = Ledger::open(&repo);
+    let pending = decision::pending(&repo)?;
+    if args.resume || args.undo {
+        let Some(pending) = pending else {
+            return Err(Failure::state("no decision was cut off here").try_next("git verdict status"));
+        };
+        return mend(ctx, &repo, &ledger, &pending, args.resume);
+    }
+    let mut findings = look(&repo, &ledger);
+    findings.push(match &pending {
+        None => Finding { what: "decisions", fine: true, answer: "none was cut off".into() },
+        Some(pending) => Finding { what: "decisions", fine: false, answer: cut_off(pending) },
+    });
+    for finding in &findings {
+        let mark = if finding.fine { "ok  " } else { "BAD " };
+        ctx.say(format!("{mark} {:<12} {}", finding.what, clean(&finding.answer)))?;
+    }
+    let values: Vec<Value> =
+        findings.iter().map(|f| json!({"what": f.what, "fine": f.fine, "answer": f.answer})).collect();
+    ctx.emit("doctor", json!({"findings": values, "pending": pending}))?;
+    if let Some(pending) = &pending
+        && ctx.can_ask()
+    {
+        return ask(ctx, &repo, &ledger, pending);
+    }
+    if pending.is_some() {
+        ctx.say("next: git verdict doctor --resume finishes it, git verdict doctor --undo takes it back")?;
+    }
+    Ok(if findings.iter().all(|f| f.fine) { Exit::Done } else { Exit::No })
+}
+
+fn cut_off(pending: &Pending) -> String {
+    let left = pending.left.first().map_or("nothing", String::as_str);
+    format!(
+        "{} {} was cut off after {} of {} steps; next would be: {left}",
+        pending.verdict.as_str(),
+        pending.name,
+        pending.done.len(),
+        pending.done.len() + pending.left.len()
+    )
+}
+
+fn ask(ctx: &Ctx, repo: &crate::git::Repo, ledger: &Ledger<'_>, pending: &Pending) -> Done {
+    let chosen = dialoguer::Select::with_theme(&dialoguer::theme::ColorfulTheme::default())
+        .with_prompt("What is to become of it?")
+        .items(["finish it", "take it back: all is as it was before", "leave it"])
+        .default(0)
+        .interact_opt()
+        .map_err(super::context::asking)?;
+    match chosen {
+        Some(0) => mend(ctx, repo, ledger, pending, true),
+        Some(1) => mend(ctx, repo, ledger, pending, false),
+        _ => Ok(Exit::No),
+    }
+}
+
+fn mend(ctx: &Ctx, repo: &crate::git::Repo, ledger: &Ledger<'_>, pending: &Pending, resume: bool) -> Done {
+    if resume {
+        let landed = decision::resume(repo, ledger)?;
+        land::said(ctx, &landed.event)?;
+    } else {
+        decision::undo(repo, ledger)?;
+        ctx.say(format!("{} {} was taken back; all is as it was before it", pending.verdict.as_str(), pending.name))?;
+        ctx.emit("undone", json!({"experiment": pending.name, "record": pending.record}))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn look(repo: &crate::git::Repo, ledger: &Ledger<'_>) -> Vec<Finding> {
+    let git = match Git::at(repo.git_dir()).arg("--version").run() {
+        Ok(version) => Finding { what: "git", fine: true, answer: version },
+        Err(error) => Finding { what: "git", fine: false, answer: error.to_string() },
+    };
+    let person = match repo.person() {
+        Ok(person) => Finding { what: "identity", fine: true, answer: format!("{} <{}>", person.name, person.email) },
+        Err(error) => Finding { what: "identity", fine: false, answer: error.to_string() },
+    };
+    let records = match ledger.events() {
+        Ok(events) => Finding { what: "ledger", fine: true, answer: format!("{} records", events.len()) },
+        Err(error) => Finding { what: "ledger", fine: false, answer: error.to_string() },
+    };
+    let config = match repo.workdir().ok().map(Config::load) {
+        None => Finding { what: "config", fine: true, answer: "a bare repository has none in its work tree".into() },
+        Some(Ok(Some(config))) => {
+            Finding { what: "config", fine: true, answer: format!("{} metrics", config.metrics.len()) }
+        }
+        Some(Ok(None)) => Finding { what: "config", fine: true, answer: "none yet (git verdict init)".into() },
+        Some(Err(error)) => Finding { what: "config", fine: false, answer: error.to_string() },
+    };
+    vec![git, person, records, config]
+}

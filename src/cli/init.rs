@@ -1,0 +1,83 @@
+//! `git verdict init`: detects the project and writes a commented `verdict.toml`.
+
+use super::{Ctx, Done, context::asking};
+use crate::config::preset::{self, Preset};
+use crate::config::{Config, FILE_NAME};
+use crate::error::{Exit, Failure};
+use serde_json::json;
+use std::io::Write;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The kind of project: docker, cargo, npm or python (default: what is found)
+    #[arg(long, value_name = "PRESET")]
+    preset: Option<Preset>,
+    /// Print the file instead of writing it
+    #[arg(long)]
+    dry_run: bool,
+}
+
+pub fn run(ctx: &Ctx, args: Args) -> Done {
+    let repo = ctx.repo()?;
+    let root = repo.workdir()?;
+    let path = root.join(FILE_NAME);
+    if path.symlink_metadata().is_ok() && !args.dry_run {
+        return Err(Failure::state(format!("there is a {FILE_NAME} already"))
+            .because("it is never overwritten")
+            .try_next("git verdict init --dry-run, to see what would be written"));
+    }
+    let preset = match args.preset {
+        Some(preset) => preset,
+        None => choose(ctx, &preset::detect(root))?,
+    };
+    let text = preset::render(preset, root)?;
+    let config = Config::parse(&text, FILE_NAME)?;
+    if args.dry_run {
+        ctx.say(&text)?;
+    } else {
+        let written = std::fs::OpenOptions::new().write(true).create_new(true).open(&path);
+        written
+            .and_then(|mut file| file.write_all(text.as_bytes()))
+            .map_err(|error| Failure::state(format!("{FILE_NAME} could not be written")).because(error.to_string()))?;
+        ctx.say(format!("wrote {FILE_NAME} for a {preset} project"))?;
+        for metric in &config.metrics {
+            ctx.say(format!("  metric {}", metric.name))?;
+        }
+        ctx.say("next: read it, commit it, then git verdict start NAME --hypothesis TEXT")?;
+    }
+    ctx.emit(
+        "init",
+        json!({
+            "preset": preset.to_string(),
+            "file": FILE_NAME,
+            "written": !args.dry_run,
+            "metrics": config.metrics.iter().map(|m| &m.name).collect::<Vec<_>>(),
+            "text": text,
+        }),
+    )?;
+    Ok(Exit::Done)
+}
+
+fn choose(ctx: &Ctx, found: &[Preset]) -> Result<Preset, Failure> {
+    match found {
+        [] => Err(Failure::usage(
+            "no Dockerfile, Containerfile, Cargo.toml, package.json or pyproject.toml was found here",
+        )
+        .try_next("git verdict init --preset docker|cargo|npm|python")),
+        [only] => Ok(*only),
+        [first, ..] if ctx.yes || !ctx.can_ask() => {
+            let others: Vec<String> = found[1..].iter().map(Preset::to_string).collect();
+            ctx.note(format!("this is also a {} project: --preset chooses", others.join(" and ")));
+            Ok(*first)
+        }
+        several => {
+            let chosen = dialoguer::Select::with_theme(&dialoguer::theme::ColorfulTheme::default())
+                .with_prompt("What is to be optimized?")
+                .items(several.iter().map(Preset::to_string))
+                .default(0)
+                .interact()
+                .map_err(asking)?;
+            Ok(several[chosen])
+        }
+    }
+}

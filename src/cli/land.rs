@@ -1,0 +1,226 @@
+//! What `keep`, `revert` and `decide` share: draft, texts, preview, landing.
+
+use super::context::{asking, neutral_lines};
+use super::{Ctx, Done};
+use crate::config::{Policy, RevertMode};
+use crate::decision::{self, Draft, Request, Texts};
+use crate::error::{Exit, Failure};
+use crate::experiment::{Book, Experiment};
+use crate::git::Repo;
+use crate::ledger::event::Verdict;
+use crate::ledger::{Event, Fact, Ledger};
+use crate::render::template::{OVERRIDES, Renderer};
+use crate::render::text::clean;
+use serde_json::json;
+use std::path::Path;
+
+/// The folder of decision files unless the policy names another.
+pub const ADR_FOLDER: &str = "docs/adr";
+
+/// What was asked for on the command line.
+#[derive(Debug, Clone)]
+pub struct Wish {
+    /// Keep or revert.
+    pub verdict: Verdict,
+    /// Why.
+    pub because: String,
+    /// How a revert lands.
+    pub mode: Option<RevertMode>,
+    /// Go on against what is missing.
+    pub force: bool,
+}
+
+/// Flags that `keep` and `revert` have in common.
+#[derive(Debug, clap::Args)]
+pub struct Flags {
+    /// The experiment (default: the one whose branch is checked out)
+    name: Option<String>,
+    /// Why, in your words
+    #[arg(long, value_name = "TEXT")]
+    because: Option<String>,
+    /// Go on without numbers, with stale ones, or against a failed check or a broken limit
+    #[arg(long)]
+    force: bool,
+    /// Show what would be done, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Runs `keep` or `revert`.
+pub fn run(ctx: &Ctx, flags: Flags, verdict: Verdict, mode: Option<RevertMode>) -> Done {
+    let repo = ctx.repo()?;
+    let ledger = Ledger::open(&repo);
+    let book = ctx.book(&ledger)?;
+    let experiment = ctx.experiment(&repo, &book, flags.name.as_deref())?;
+    let because = match flags.because {
+        Some(text) if text.trim().is_empty() => {
+            return Err(Failure::usage("the reason is empty").try_next("--because 'why'"));
+        }
+        Some(text) => text,
+        None => ctx.ask_line("Why?", "--because TEXT")?,
+    };
+    let wish = Wish { verdict, because, mode, force: flags.force };
+    let policy = policy(ctx, &repo)?;
+    let (draft, texts) = draft(ctx, &repo, &ledger, &book, experiment, &policy, &wish)?;
+    if flags.dry_run {
+        preview(ctx, &repo, &draft, &texts)?;
+        ctx.say("nothing was done (--dry-run)")?;
+        ctx.emit("dry-run", json!({
+                "event": draft.event, "steps": decision::preview(&repo, &draft, &texts), "notes": draft.notes, "texts": texts,
+            }))?;
+        return Ok(Exit::Done);
+    }
+    for note in &draft.notes {
+        ctx.note(format!("note: {}", clean(note)));
+    }
+    land(ctx, &repo, &ledger, draft, texts)
+}
+
+/// The policy in force; the default one where there is no configuration.
+pub fn policy(ctx: &Ctx, repo: &Repo) -> Result<Policy, Failure> {
+    let head = repo.resolve("HEAD")?;
+    match ctx.config(repo, Some(&head)) {
+        Ok(config) => Ok(config.policy),
+        Err(failure) if failure.next.as_deref() == Some("git verdict init") => Ok(Policy::default()),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// Preflights a decision and renders its texts; touches nothing.
+pub fn draft(
+    ctx: &Ctx,
+    repo: &Repo,
+    ledger: &Ledger<'_>,
+    book: &Book,
+    experiment: &Experiment,
+    policy: &Policy,
+    wish: &Wish,
+) -> Result<(Draft, Texts), Failure> {
+    let request = Request {
+        experiment,
+        book,
+        verdict: wish.verdict,
+        because: wish.because.trim().to_string(),
+        mode: wish.mode,
+        force: wish.force,
+        policy,
+    };
+    let draft = decision::prepare(repo, ledger, &request)?;
+    let texts = texts(ctx, repo, experiment, policy, &draft)?;
+    Ok((draft, texts))
+}
+
+fn texts(ctx: &Ctx, repo: &Repo, experiment: &Experiment, policy: &Policy, draft: &Draft) -> Result<Texts, Failure> {
+    let Fact::Decided(decided) = &draft.event.fact else {
+        return Err(Failure::state("the draft is no decision"));
+    };
+    let mode = decided.mode.unwrap_or_default();
+    let archive = decided.verdict == Verdict::Revert && mode == RevertMode::Archive;
+    let merges = decided.verdict == Verdict::Keep || mode == RevertMode::Merge;
+    let reverts = decided.verdict == Verdict::Revert && !archive;
+    let renderer = renderer(ctx, repo)?;
+    let measured = experiment.measured.iter().find(|(id, _)| Some(*id) == decided.measured).map(|(_, m)| m);
+    let adr = if archive {
+        let folder = policy.adr.as_deref().unwrap_or(ADR_FOLDER);
+        let (path, text) = renderer.adr_of_draft(repo.workdir()?, Path::new(folder), experiment, draft)?;
+        let message = renderer.adr_commit(draft, measured, &path)?;
+        Some((path, text, message))
+    } else {
+        None
+    };
+    let keep_type = policy.keep_type.as_deref().unwrap_or("perf");
+    Ok(Texts {
+        revert: reverts.then(|| renderer.revert(draft, measured)).transpose()?,
+        merge: merges.then(|| renderer.merge(draft, keep_type, measured)).transpose()?,
+        adr,
+    })
+}
+
+/// The texts of this repository: its overrides before the built-in ones.
+pub fn renderer(ctx: &Ctx, repo: &Repo) -> Result<Renderer, Failure> {
+    let overrides = repo.workdir().ok().map(|root| root.join(OVERRIDES)).filter(|folder| folder.exists());
+    Ok(Renderer::with_overrides(ctx.lang, overrides.as_deref())?)
+}
+
+/// Shows exactly what will land.
+pub fn preview(ctx: &Ctx, repo: &Repo, draft: &Draft, texts: &Texts) -> Result<(), Failure> {
+    for note in &draft.notes {
+        ctx.say(format!("note: {}", clean(note)))?;
+    }
+    ctx.say("what will be done:")?;
+    for (number, step) in decision::preview(repo, draft, texts).iter().enumerate() {
+        ctx.say(format!("  {}. {}", number + 1, clean(step)))?;
+    }
+    let adr = texts.adr.as_ref().map(|(_, _, message)| message);
+    for (title, text) in [
+        ("revert commit", texts.revert.as_ref()),
+        ("merge commit", texts.merge.as_ref()),
+        ("commit of the decision file", adr),
+    ] {
+        if let Some(text) = text {
+            ctx.say(format!("\n--- message of the {title} ---\n{}\n---", neutral_lines(text)))?;
+        }
+    }
+    if let Some((path, text, _)) = &texts.adr {
+        ctx.say(format!("\n--- {} ---\n{}\n---", clean(&path.display().to_string()), neutral_lines(text)))?;
+    }
+    Ok(())
+}
+
+/// Lands a draft and says what came of it.
+pub fn land(ctx: &Ctx, repo: &Repo, ledger: &Ledger<'_>, draft: Draft, texts: Texts) -> Done {
+    let landed = decision::land(repo, ledger, draft, texts)?;
+    said(ctx, &landed.event)?;
+    Ok(Exit::Done)
+}
+
+/// A mode as the command line spells it.
+pub fn mode_name(mode: RevertMode) -> &'static str {
+    match mode {
+        RevertMode::Merge => "merge",
+        RevertMode::InPlace => "in-place",
+        RevertMode::Archive => "archive",
+    }
+}
+
+/// Says what landed.
+pub fn said(ctx: &Ctx, event: &Event) -> Result<(), Failure> {
+    let Fact::Decided(decided) = &event.fact else { return Ok(()) };
+    let what = match (decided.verdict, decided.mode) {
+        (Verdict::Keep, _) => "kept",
+        (Verdict::Revert, Some(RevertMode::Archive)) => "archived",
+        (Verdict::Revert, _) => "reverted",
+    };
+    ctx.say(format!("{what} {}", event.name))?;
+    if let Some(id) = &decided.revert_commit {
+        ctx.say(format!("  revert commit {}", id.short()))?;
+    }
+    if let Some(id) = &decided.landed {
+        ctx.say(format!("  on {} as {}", clean(&decided.onto), id.short()))?;
+    }
+    ctx.say(format!("  record {}", event.id))?;
+    ctx.emit("decision", json!({"event": event}))
+}
+
+/// Asks for yes or no; `--yes` answers it, and without a terminal it fails.
+pub fn confirm(ctx: &Ctx, prompt: &str) -> Result<bool, Failure> {
+    if ctx.yes { Ok(true) } else { question(ctx, prompt, true) }
+}
+
+/// Asks for yes or no about something risky: no is the default, and `--yes` does not answer it.
+pub fn confirm_or_no(ctx: &Ctx, prompt: &str) -> Result<bool, Failure> {
+    question(ctx, prompt, false)
+}
+
+fn question(ctx: &Ctx, prompt: &str, default: bool) -> Result<bool, Failure> {
+    if !ctx.can_ask() {
+        return Err(Failure::usage("a confirmation is needed")
+            .because("there is no terminal to ask on")
+            .try_next("--yes"));
+    }
+    dialoguer::Confirm::with_theme(&dialoguer::theme::ColorfulTheme::default())
+        .with_prompt(prompt)
+        .default(default)
+        .interact()
+        .map_err(asking)
+}

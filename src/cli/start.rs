@@ -1,0 +1,233 @@
+//! `git verdict start`: opens an experiment on its branch.
+
+use super::context::refuse_taken;
+use super::{Ctx, Done};
+use crate::config::Config;
+use crate::error::{Exit, Failure};
+use crate::experiment::{BRANCH_PREFIX, Book, Experiment, Start, State, check_name};
+use crate::git::refs::Head;
+use crate::git::{GitError, Oid, Repo};
+use crate::ledger::event::{Identity, Opened};
+use crate::ledger::{Fact, Ledger};
+use crate::render::text::clean;
+use serde_json::json;
+use ulid::Ulid;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Its name: lower-case letters, digits, '.', '_' and '-'
+    name: String,
+    /// What is expected, and why
+    #[arg(long, value_name = "TEXT")]
+    hypothesis: Option<String>,
+    /// What is tried, for subjects and headings (default: the name in words)
+    #[arg(long, value_name = "TEXT")]
+    title: Option<String>,
+    /// Where it starts: a commit or branch, or the experiment that it stands on
+    #[arg(long, value_name = "REF|EXPERIMENT")]
+    on: Option<String>,
+    /// Take commits that exist already: A..B, or one commit
+    #[arg(long, value_name = "RANGE")]
+    adopt: Option<String>,
+}
+
+/// All that is settled before anything is touched.
+struct Opening {
+    start: Start,
+    /// Where the branch is made.
+    tip: Oid,
+    adopted: Option<Oid>,
+    switch: bool,
+}
+
+pub fn run(ctx: &Ctx, args: Args) -> Done {
+    let repo = ctx.repo()?;
+    repo.workdir()?;
+    check_name(&args.name)?;
+    let (head, _) = match repo.head()? {
+        Head::Branch { name, commit } => (name, commit),
+        Head::Unborn(name) => return Err(GitError::Unborn(name).into()),
+        Head::Detached(commit) if args.on.is_some() || args.adopt.is_some() => (String::new(), commit),
+        Head::Detached(commit) => return Err(GitError::Detached(commit.short().to_string()).into()),
+    };
+    let ledger = Ledger::open(&repo);
+    let book = ctx.book(&ledger)?;
+    refuse_taken(&book, &args.name)?;
+    let branch = format!("{BRANCH_PREFIX}{}", args.name);
+    if repo.branch(&branch)?.is_some() {
+        return Err(Failure::state(format!("there is a branch '{branch}' already"))
+            .because("an experiment's branch is made when it is opened")
+            .try_next("another name, or git branch -m to give that branch another one"));
+    }
+    let policy = Config::load(repo.workdir()?)?.map(|config| config.policy).unwrap_or_default();
+    let opening = settle(&repo, &book, &args, &head, policy.base.as_deref())?;
+    if opening.switch {
+        refuse_dirty(&repo, &opening.tip)?;
+    }
+    let hypothesis = match args.hypothesis {
+        Some(text) if text.trim().is_empty() => {
+            return Err(Failure::usage("the hypothesis is empty").try_next("--hypothesis 'what you expect, and why'"));
+        }
+        Some(text) => text,
+        None => ctx.ask_line("Hypothesis: what do you expect, and why?", "--hypothesis TEXT")?,
+    };
+    let title = args.title.unwrap_or_else(|| args.name.replace(['-', '_'], " "));
+    let base = identity(&repo, &opening.start.base, None)?;
+    let opened = Opened {
+        title,
+        hypothesis: hypothesis.trim().to_string(),
+        base,
+        onto: opening.start.onto.clone(),
+        branch: branch.clone(),
+        stands_on: opening.start.stands_on,
+        adopted: opening.adopted.clone(),
+    };
+    let event = ledger.draft(Ulid::new(), &args.name, Fact::Opened(opened.clone()))?;
+    repo.create_branch(&branch, &opening.tip)?;
+    if opening.switch
+        && let Err(error) = repo.switch(&branch)
+    {
+        repo.delete_branch(&branch, &opening.tip)?;
+        return Err(error.into());
+    }
+    if let Err(error) = ledger.append(&event) {
+        if opening.switch && !head.is_empty() {
+            repo.switch(&head)?;
+        }
+        repo.delete_branch(&branch, &opening.tip)?;
+        return Err(error.into());
+    }
+    report(ctx, &repo, &book, &args.name, &opened, &opening)?;
+    ctx.emit(
+        "start",
+        json!({
+            "experiment": args.name, "id": event.experiment, "record": event.id, "branch": branch,
+            "base": opened.base.commit, "onto": opened.onto, "stands_on": opened.stands_on, "adopted": opened.adopted,
+        }),
+    )?;
+    Ok(Exit::Done)
+}
+
+fn report(ctx: &Ctx, repo: &Repo, book: &Book, name: &str, opened: &Opened, opening: &Opening) -> Result<(), Failure> {
+    let stands = opened.stands_on.and_then(|id| book.by_id(id));
+    let on = stands.map(|e| format!(", on top of {}", e.name)).unwrap_or_default();
+    ctx.say(format!("opened {name} at {}{on}, to land on {}", opened.base.commit.short(), clean(&opened.onto)))?;
+    match &opening.adopted {
+        Some(_) => {
+            let count = repo.range(&opened.base.commit, &opening.tip)?.len();
+            ctx.say(format!("adopted {count} commit{}; next: git verdict measure {name}", plural(count)))
+        }
+        None => {
+            ctx.say(format!("on branch {}; next: commit the change, then git verdict measure", clean(&opened.branch)))
+        }
+    }
+}
+
+fn settle(repo: &Repo, book: &Book, args: &Args, head: &str, base_branch: Option<&str>) -> Result<Opening, Failure> {
+    if let Some(range) = &args.adopt {
+        let stands_on = args.on.as_deref().map(|on| book.find(on).map(|e| e.id)).transpose()?;
+        return adopt(repo, range, landing_branch(repo, head, base_branch)?, stands_on);
+    }
+    let plain = |base: Oid, onto: String, stands_on| Opening {
+        tip: base.clone(),
+        start: Start { base, onto, stands_on },
+        adopted: None,
+        switch: true,
+    };
+    let Some(on) = &args.on else {
+        if let Some(open) = book.on_branch(head) {
+            return Err(Failure::state(format!("HEAD is on the branch of experiment '{}'", open.name))
+                .because("a new experiment either stands on it or starts beside it")
+                .try_next(format!(
+                    "--on {} to stack, --on {} to start beside it",
+                    open.name,
+                    clean(&open.opened.onto)
+                )));
+        }
+        let onto = landing_branch(repo, head, base_branch)?;
+        let base = repo.branch(&onto)?.ok_or_else(|| GitError::UnknownRef(onto.clone()))?;
+        return Ok(plain(base, onto, None));
+    };
+    if let Ok(parent) = book.find(on) {
+        let (base, onto) = stacked(repo, parent)?;
+        return Ok(plain(base, onto, Some(parent.id)));
+    }
+    let base = repo.resolve(on)?;
+    let onto = match repo.branch(on)? {
+        Some(_) => on.clone(),
+        None => landing_branch(repo, head, base_branch)?,
+    };
+    Ok(plain(base, onto, None))
+}
+
+/// Where an experiment that stands on another one starts: on its branch while it is open, where it landed once it is kept.
+fn stacked(repo: &Repo, parent: &Experiment) -> Result<(Oid, String), Failure> {
+    let onto = parent.opened.onto.clone();
+    let branch = match parent.state {
+        State::Open | State::Measured => parent.branch(),
+        State::Kept => &onto,
+        State::Reverted | State::Archived | State::Abandoned => {
+            return Err(Failure::state(format!("experiment '{}' did not stay", parent.name))
+                .because("what stands on it would bring it back")
+                .try_next(format!("--on {}", clean(&onto))));
+        }
+    };
+    let base = repo.branch(branch)?.ok_or_else(|| GitError::UnknownRef(branch.to_string()))?;
+    Ok((base, onto))
+}
+
+fn adopt(repo: &Repo, range: &str, onto: String, stands_on: Option<Ulid>) -> Result<Opening, Failure> {
+    let (base, tip) = repo.parse_range(range)?;
+    if !repo.is_ancestor(&base, &tip)? {
+        return Err(Failure::usage(format!("'{}' is no range to adopt", clean(range)))
+            .because(format!("{} is not an ancestor of {}", base.short(), tip.short()))
+            .try_next(format!("git merge-base {} {}", base.short(), tip.short())));
+    }
+    if repo.range(&base, &tip)?.is_empty() {
+        return Err(Failure::usage(format!("the range '{}' is empty", clean(range)))
+            .try_next("git log --oneline, and a range such as HEAD~2..HEAD"));
+    }
+    let start = Start { base, onto, stands_on };
+    Ok(Opening { start, adopted: Some(tip.clone()), tip, switch: false })
+}
+
+/// The branch that the experiment lands on: the policy's base, else the branch that HEAD is on.
+fn landing_branch(repo: &Repo, head: &str, base_branch: Option<&str>) -> Result<String, Failure> {
+    let name = base_branch.unwrap_or(head);
+    if name.is_empty() {
+        return Err(Failure::state("there is no branch to land on")
+            .because("HEAD is detached and [policy] base is not set")
+            .try_next("git switch BRANCH"));
+    }
+    if repo.branch(name)?.is_none() {
+        return Err(Failure::usage(format!("[policy] base is '{}', and there is no such branch", clean(name)))
+            .try_next("git branch --list"));
+    }
+    Ok(name.to_string())
+}
+
+/// Uncommitted changes follow to the new branch only when it starts at HEAD.
+fn refuse_dirty(repo: &Repo, base: &Oid) -> Result<(), Failure> {
+    let at_head = repo.resolve("HEAD")? == *base;
+    let dirty = repo.uncommitted()?;
+    match dirty.tracked.iter().chain(&dirty.conflicted).next() {
+        Some(path) if !at_head || !dirty.conflicted.is_empty() => Err(Failure::state(format!(
+            "there are uncommitted changes, {} among them",
+            clean(&path.display().to_string())
+        ))
+        .because(format!("the experiment starts at {}, which is not HEAD", base.short()))
+        .try_next("git commit, then the same command again")),
+        _ => Ok(()),
+    }
+}
+
+/// A commit by id, tree and patch-id against `base`.
+pub fn identity(repo: &Repo, commit: &Oid, base: Option<&Oid>) -> Result<Identity, GitError> {
+    let patch = base.map(|base| repo.patch_id(base, commit)).transpose()?.flatten();
+    Ok(Identity { commit: commit.clone(), tree: repo.commit(commit)?.tree, patch })
+}
+
+/// `s` for any number but one.
+pub fn plural(count: usize) -> &'static str {
+    if count == 1 { "" } else { "s" }
+}

@@ -1,0 +1,103 @@
+//! `git verdict status`: where this experiment is and what comes next.
+
+use super::{Ctx, Done};
+use crate::decision;
+use crate::error::{Exit, Failure};
+use crate::experiment::{Book, Experiment, State};
+use crate::git::Repo;
+use crate::git::refs::Head;
+use crate::ledger::Ledger;
+use crate::policy::Advice;
+use crate::render::text::clean;
+use serde_json::{Value, json};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+pub fn run(ctx: &Ctx, _args: Args) -> Done {
+    let repo = ctx.repo()?;
+    let ledger = Ledger::open(&repo);
+    let head = repo.head()?;
+    let book = ctx.book(&ledger)?;
+    let pending = decision::pending(&repo)?;
+    if let Some(pending) = &pending {
+        ctx.say(format!("a decision was cut off: {} {}", pending.verdict.as_str(), pending.name))?;
+        ctx.say("next: git verdict doctor")?;
+    }
+    let branch = match &head {
+        Head::Branch { name, .. } | Head::Unborn(name) => Some(name.as_str()),
+        Head::Detached(_) => None,
+    };
+    let here = branch.and_then(|name| book.on_branch(name));
+    let mut experiments = Vec::new();
+    if let Some(experiment) = here {
+        experiments.push(this(ctx, &repo, &book, experiment, pending.is_some())?);
+    } else {
+        let place = branch.map_or("HEAD is detached".to_string(), |name| format!("on branch {}", clean(name)));
+        ctx.say(format!("{place}; no experiment is here"))?;
+    }
+    let here = here.map(|e| e.id);
+    let others: Vec<&Experiment> = book.experiments.iter().filter(|e| e.is_open() && Some(e.id) != here).collect();
+    if !others.is_empty() {
+        ctx.say("open elsewhere:")?;
+    }
+    for other in &others {
+        ctx.say(format!("  {} ({}, on {})", other.name, other.state.as_str(), clean(other.branch())))?;
+        experiments.push(json!({"here": false, "experiment": super::log::value(other)}));
+    }
+    if here.is_none() && others.is_empty() && pending.is_none() {
+        let next = if book.experiments.is_empty() && !repo.workdir()?.join(crate::config::FILE_NAME).exists() {
+            "git verdict init, then git verdict start NAME --hypothesis TEXT"
+        } else {
+            "git verdict start NAME --hypothesis TEXT"
+        };
+        ctx.say(format!("next: {next}"))?;
+    }
+    ctx.emit("status", json!({"branch": branch, "experiments": experiments, "pending": pending}))?;
+    Ok(Exit::Done)
+}
+
+fn this(ctx: &Ctx, repo: &Repo, book: &Book, experiment: &Experiment, pending: bool) -> Result<Value, Failure> {
+    let tip = super::measure::tip(repo, experiment)?;
+    let base = super::measure::base_of(repo, book, experiment, &tip)?;
+    let commits = repo.range(&base, &tip)?.len();
+    let stale = match experiment.latest() {
+        Some((_, measured)) => repo.commit(&tip)?.tree != measured.candidate.tree,
+        None => false,
+    };
+    let dirty = repo.uncommitted()?;
+    let changed = dirty.tracked.len() + dirty.conflicted.len();
+    ctx.say(format!("{} ({}): {}", experiment.name, experiment.state.as_str(), clean(&experiment.opened.title)))?;
+    ctx.say(format!("  hypothesis  {}", clean(&experiment.opened.hypothesis)))?;
+    ctx.say(format!(
+        "  branch      {}, {commits} commit{} on {}",
+        clean(experiment.branch()),
+        super::start::plural(commits),
+        base.short()
+    ))?;
+    if let Some((_, measured)) = experiment.latest() {
+        ctx.say(format!("  measured    {}", super::log::summary(&measured.comparison)))?;
+        ctx.say(format!("  advice      {}", measured.recommendation.advice.as_str()))?;
+    }
+    let next = match (experiment.latest(), experiment.state) {
+        _ if pending => "git verdict doctor".to_string(),
+        _ if commits == 0 => "commit the change, then git verdict measure".to_string(),
+        (Some(_), _) if stale => "git verdict measure (the branch moved on since it was measured)".to_string(),
+        (Some((_, m)), State::Measured) if m.recommendation.advice == Advice::MeasureMore => {
+            "git verdict measure, or git verdict decide".to_string()
+        }
+        (Some(_), _) => "git verdict decide".to_string(),
+        (None, _) => "git verdict measure".to_string(),
+    };
+    if changed > 0 {
+        ctx.say(format!(
+            "  uncommitted {changed} file{}: not measured until committed",
+            super::start::plural(changed)
+        ))?;
+    }
+    ctx.say(format!("next: {next}"))?;
+    Ok(json!({
+        "here": true, "experiment": super::log::value(experiment), "base": base, "tip": tip, "commits": commits,
+        "stale": stale, "uncommitted": changed, "next": next,
+    }))
+}

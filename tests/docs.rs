@@ -1,0 +1,132 @@
+//! The examples in README.md and docs/ are run: every `console` block, in order, in one empty folder per page.
+//!
+//! `$ ` begins a command, `> ` continues it; the lines after it are what it must print (both streams). `[..]` stands for
+//! anything within a line, a line `...` for any number of lines, and a last line `? N` for exit status N.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+#[derive(Debug, Default)]
+struct Example {
+    line: usize,
+    command: String,
+    expected: Vec<String>,
+    status: i32,
+}
+
+fn examples(text: &str) -> Vec<Example> {
+    let mut found: Vec<Example> = Vec::new();
+    let mut inside = false;
+    for (number, line) in text.lines().enumerate() {
+        if line.starts_with("```") {
+            inside = line == "```console";
+            continue;
+        }
+        if !inside {
+            continue;
+        }
+        if let Some(command) = line.strip_prefix("$ ") {
+            found.push(Example { line: number + 1, command: command.into(), ..Example::default() });
+        } else if let Some(last) = found.last_mut() {
+            let more = line.strip_prefix("> ").or((line == ">").then_some(""));
+            match (more, line.strip_prefix("? ")) {
+                (Some(more), _) if last.expected.is_empty() => {
+                    last.command.push('\n');
+                    last.command.push_str(more);
+                }
+                (_, Some(status)) => last.status = status.parse().expect("`? N` needs a number"),
+                _ => last.expected.push(line.trim_end().into()),
+            }
+        }
+    }
+    found
+}
+
+fn line_matches(pattern: &str, line: &str) -> bool {
+    let mut parts = pattern.split("[..]");
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = line.strip_prefix(first) else { return false };
+    let mut parts: Vec<&str> = parts.collect();
+    let Some(last) = parts.pop() else { return rest.is_empty() };
+    for part in parts {
+        match rest.find(part) {
+            Some(at) => rest = &rest[at + part.len()..],
+            None => return false,
+        }
+    }
+    rest.ends_with(last)
+}
+
+fn matches(expected: &[String], printed: &[&str]) -> bool {
+    match expected.split_first() {
+        None => printed.is_empty(),
+        Some((first, rest)) if first == "..." => (0..=printed.len()).any(|skip| matches(rest, &printed[skip..])),
+        Some((first, rest)) => {
+            printed.split_first().is_some_and(|(line, more)| line_matches(first, line) && matches(rest, more))
+        }
+    }
+}
+
+fn run_page(page: &Path) -> usize {
+    let text = std::fs::read_to_string(page).unwrap();
+    let examples = examples(&text);
+    let folder = tempfile::tempdir().unwrap();
+    let home = folder.path().join("home");
+    std::fs::create_dir(&home).unwrap();
+    std::fs::write(
+        home.join(".gitconfig"),
+        "[user]\n\tname = Ada\n\temail = ada@example.org\n[init]\n\tdefaultBranch = main\n[advice]\n\tdetachedHead = false\n",
+    )
+    .unwrap();
+    let bin = Path::new(env!("CARGO_BIN_EXE_git-verdict")).parent().unwrap();
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    let remember = folder.path().join("cwd");
+    let mut here: PathBuf = folder.path().join("work");
+    std::fs::create_dir(&here).unwrap();
+    for example in &examples {
+        let script = format!("{}\nstatus=$?\npwd > '{}'\nexit $status", example.command, remember.display());
+        let output = Command::new("sh")
+            .args(["-c", &format!("exec 2>&1\n{script}")])
+            .current_dir(&here)
+            .env_clear()
+            .envs([("PATH", path.as_str()), ("LC_ALL", "C.UTF-8"), ("TERM", "dumb"), ("GIT_CONFIG_NOSYSTEM", "1")])
+            .env("HOME", &home)
+            .output()
+            .unwrap();
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        let lines: Vec<&str> = printed.lines().map(str::trim_end).collect();
+        let place = format!("{}:{}: $ {}", page.display(), example.line, example.command);
+        assert_eq!(output.status.code(), Some(example.status), "{place}\nprinted:\n{printed}");
+        assert!(
+            matches(&example.expected, &lines),
+            "{place}\nexpected:\n{}\nprinted:\n{printed}",
+            example.expected.join("\n")
+        );
+        here = PathBuf::from(std::fs::read_to_string(&remember).unwrap().trim_end());
+    }
+    examples.len()
+}
+
+#[test]
+fn every_console_example_of_the_docs_prints_what_the_page_shows() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut pages: Vec<PathBuf> = std::fs::read_dir(root.join("docs"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|e| e == "md"))
+        .collect();
+    pages.push(root.join("README.md"));
+    pages.sort();
+    let run: usize = pages.iter().filter(|page| page.exists()).map(|page| run_page(page)).sum();
+    assert!(run >= 10, "only {run} examples were found");
+}
+
+#[test]
+fn the_pattern_of_a_line_matches_as_a_whole() {
+    assert!(line_matches("kept [..] on main", "kept x as y on main"));
+    assert!(line_matches("same", "same"));
+    assert!(!line_matches("same", "same and more"));
+    assert!(!line_matches("a[..]z", "b to z"));
+    assert!(matches(&["a".into(), "...".into(), "d".into()], &["a", "b", "c", "d"]));
+    assert!(!matches(&["a".into()], &["a", "b"]));
+}
