@@ -662,6 +662,13 @@ fn in_a_child_process() {
                 }
             }))
         }
+        "afterwards" => {
+            let plan = story.plan(config(vec![step("build", ":")], vec![wall("build")]));
+            measure(&story, &plan, 1).0.unwrap();
+            std::fs::write(parent.join("idle"), "").unwrap();
+            std::thread::sleep(Duration::from_secs(300));
+            "still here".into()
+        }
         "submodule" => {
             let mut plan = story.plan(config(vec![], vec![path("sub/code")]));
             plan.sides[1] = plan.sides[0].clone();
@@ -719,6 +726,16 @@ fn stopping_can_be_asked_for_by_the_program_too() {
     assert_eq!(story.told(), "interrupted after 1 complete round");
     assert_eq!(story.lines(), 1 + 3);
     story.assert_clean();
+}
+
+#[test]
+fn a_signal_after_measuring_ends_the_program_as_ever() {
+    use std::os::unix::process::ExitStatusExt;
+    let story = Story::new();
+    let running = child(&story, "afterwards").spawn().unwrap();
+    wait_until("the end of measuring", || story.outside("idle").exists());
+    Std::new("kill").args(["-s", "INT", &running.id().to_string()]).status().unwrap();
+    assert_eq!(running.wait_with_output().unwrap().status.signal(), Some(2));
 }
 
 #[test]

@@ -302,17 +302,16 @@ impl Engine<'_> {
         let problem =
             |problem: String| MeasureError::Metric { side: name.clone(), metric: metric.name.clone(), problem };
         let of_step = |step: &str| ran.get(step).ok_or_else(|| problem(format!("there is no step '{step}'")));
-        if let Source::Step { step, measure } = &metric.source {
-            return Ok(resource(of_step(step)?, *measure));
-        }
         let what = format!("metric {}", metric.name);
-        self.begin(side, &what, Some(round));
+        if !matches!(metric.source, Source::Step { .. }) {
+            self.begin(side, &what, Some(round));
+        }
         let dir = self.tree(side)?;
         let env = self.variables(side, Some(round), &dir);
         let logs = self.log(side, "", "");
         let place = Place { root: &dir, env: &env, logs: &logs };
         let value = match &metric.source {
-            Source::Step { .. } => unreachable!("returned above"),
+            Source::Step { step, measure } => Ok(resource(of_step(step)?, *measure)),
             Source::BuildStep { pattern, step } => {
                 let end = of_step(step)?.wall.as_secs_f64();
                 let text = runner::read_output(&self.log(side, &format!("step {step}"), ".log"))?;
