@@ -12,7 +12,7 @@ use crate::error::{Exit, Failure};
 use crate::ledger::event::{Decided, Measured, Verdict};
 use crate::ledger::{Event, Fact};
 use crate::policy::{Advice, MetricComparison};
-use crate::render::Lang;
+use crate::render::{Lang, number};
 use crate::stats::Word;
 use engine::Engine;
 use serde_json::{Value, json};
@@ -59,9 +59,8 @@ struct Play {
     recipe: &'static str,
     /// How the story ends.
     story: Verdict,
-    /// What the verdict adds to the numbers.
-    kept_for: &'static str,
-    reverted_for: &'static str,
+    /// What it costs whoever maintains the build, for the reason.
+    price: &'static str,
 }
 
 /// How an option was decided.
@@ -147,6 +146,9 @@ impl<'a> Stage<'a> {
             self.dir.display()
         ))?;
         self.lay(kit, recipe, texts[0])?;
+        if kit.is_none() {
+            self.show("sh", &["build.sh"], "sh build.sh")?;
+        }
         self.say("The step that installs the packages leaves their archives in a cache that ends up in the image.")?;
 
         let pip_cache = Play {
@@ -156,8 +158,7 @@ impl<'a> Stage<'a> {
             subject: "perf: purge the package cache in the step that fills it",
             recipe: texts[1],
             story: Verdict::Keep,
-            kept_for: "for one changed line",
-            reverted_for: "so the cache may stay",
+            price: "one changed line",
         };
         self.say("\nOption 1: one line.")?;
         let first = self.option(&pip_cache, recipe, None)?;
@@ -169,8 +170,7 @@ impl<'a> Stage<'a> {
             subject: "perf: build the image in two stages",
             recipe: texts[2],
             story: Verdict::Revert,
-            kept_for: "worth a second stage",
-            reverted_for: "not worth a second stage to maintain",
+            price: "a second stage to maintain",
         };
         let ground = (first.verdict == Verdict::Keep).then_some(pip_cache.name);
         self.say(match ground {
@@ -181,7 +181,7 @@ impl<'a> Stage<'a> {
 
         self.say("\nThe decision as a file, for those who read no git log:")?;
         self.verdict(&["adr", "new", multi_stage.name, "--commit"])?;
-        self.finish(&first, &second, &multi_stage)
+        self.finish(kit, &first, &second, &multi_stage)
     }
 
     /// Writes the project and makes it a repository that no configuration of the user reaches into.
@@ -277,7 +277,7 @@ impl<'a> Stage<'a> {
                 play.story.as_str()
             ))?;
         }
-        let because = reason(&measured, verdict, play, ground);
+        let because = reason(&measured, verdict, play);
         match verdict {
             Verdict::Keep => self.verdict(&["keep", play.name, "--because", &because])?,
             Verdict::Revert => self.verdict(&["revert", play.name, "--mode", "merge", "--because", &because])?,
@@ -292,7 +292,7 @@ impl<'a> Stage<'a> {
     }
 
     /// Shows what is in history now, and where to go on.
-    fn finish(&self, first: &Outcome, second: &Outcome, last: &Play) -> Done {
+    fn finish(&self, kit: Option<&engine::Kit>, first: &Outcome, second: &Outcome, last: &Play) -> Done {
         self.say("\nWhat the team's history says now:")?;
         self.git(&["log", "--graph", "--oneline"])?;
         self.verdict(&["log"])?;
@@ -313,17 +313,18 @@ impl<'a> Stage<'a> {
         self.show("cat", &[&adr], &format!("cat {adr}"))?;
 
         let dir = self.dir.display();
-        let word = |outcome: &Outcome| outcome.verdict.as_str();
-        self.say(&format!(
-            "\nDone: pip-cache {}, multi-stage {}. The repository is in {dir}",
-            word(first),
-            word(second)
-        ))?;
-        let program = self.exe.display();
-        self.say(&format!("To go on:\n  cd {dir}\n  git log --all --graph --oneline"))?;
-        let call = if on_path() { "git verdict".to_string() } else { program.to_string() };
-        self.say(&format!("  {call} show pip-cache\n  {call} compare pip-cache multi-stage"))?;
-        self.say(&format!("  {call} weigh HEAD~1 HEAD --time 'sh build.sh'\n  rm -rf {dir}"))?;
+        let word = |outcome: &Outcome| match outcome.verdict {
+            Verdict::Keep => "kept",
+            Verdict::Revert => "reverted",
+        };
+        self.say(&format!("\nDone: pip-cache {}, multi-stage {}. The repository is in {dir}", word(first), word(second)))?;
+        let call = if on_path() { "git verdict".to_string() } else { self.exe.display().to_string() };
+        let (base, candidate) = (first.decided.base.commit.short(), first.decided.candidate.commit.short());
+        self.say(&format!("To go on:\n  cd {dir}\n  {call} show pip-cache\n  {call} compare pip-cache multi-stage"))?;
+        if kit.is_none() {
+            self.say(&format!("  {call} weigh {base} {candidate} --time 'sh build.sh' --size out/image"))?;
+        }
+        self.say(&format!("  rm -rf {dir}"))?;
         self.ctx.emit(
             "demo",
             json!({
@@ -513,27 +514,22 @@ fn quoted(word: &str) -> String {
 }
 
 /// The reason of a decision, in the numbers that were measured.
-fn reason(measured: &Measured, verdict: Verdict, play: &Play, ground: Option<&str>) -> String {
+fn reason(measured: &Measured, verdict: Verdict, play: &Play) -> String {
     let moved = |row: &MetricComparison| {
-        let way = if row.absolute() < 0.0 { "falls" } else { "rises" };
-        let relative = row.relative.map_or(String::new(), |change| format!(" ({:+.1}%)", change * 100.0));
-        format!("{} {way} by {}{relative}", row.metric, row.unit.show(row.absolute().abs()))
+        let change = number::pair(&row.unit, row.base, row.candidate).size;
+        format!("{change} {} {}", if row.absolute() < 0.0 { "less" } else { "more" }, row.metric)
     };
     let of = |word: Word| measured.comparison.iter().filter(|row| row.word == word).map(moved).collect::<Vec<_>>();
-    let (better, worse) = (of(Word::Improved).join(" and "), of(Word::Regressed).join(" and "));
-    let against = ground.map_or(String::new(), |name| format!(" compared to {name}"));
-    let numbers = match (better.is_empty(), worse.is_empty()) {
-        (true, true) => "nothing that matters has changed".to_string(),
-        (false, true) => better,
-        (true, false) => format!("{worse} and nothing improves"),
-        (false, false) if verdict == Verdict::Keep => format!("{better}, which is worth that {worse}"),
-        (false, false) => format!("{worse} while {better}"),
-    };
-    let end = match verdict {
-        Verdict::Keep => play.kept_for,
-        Verdict::Revert => play.reverted_for,
-    };
-    format!("{numbers}{against}, {end}")
+    let (gains, losses) = (of(Word::Improved).join(" and "), of(Word::Regressed).join(" and "));
+    let price = play.price;
+    match (verdict, gains.is_empty(), losses.is_empty()) {
+        (Verdict::Keep, _, true) => format!("{gains} for {price}"),
+        (Verdict::Keep, ..) => format!("{gains} is worth {losses} and {price}"),
+        (Verdict::Revert, false, false) => format!("{gains} is not worth {losses} and {price}"),
+        (Verdict::Revert, true, false) => format!("{losses}, and nothing gained for {price}"),
+        (Verdict::Revert, false, true) => format!("{gains} is not enough for {price}"),
+        (Verdict::Revert, true, true) => format!("nothing that matters has changed for {price}"),
+    }
 }
 
 #[cfg(test)]
