@@ -34,6 +34,9 @@ enum Manager {
 /// A dependency as a manifest names it.
 type Dependency = (Manager, String);
 
+/// Reads a manifest's text; none when it cannot be read.
+type Reader = fn(&str) -> Option<Vec<Dependency>>;
+
 /// Weighs the difference between two commits.
 pub fn weigh(repo: &Repo, base: &Oid, candidate: &Oid) -> Result<Complexity, GitError> {
     let changed = repo.changed_files(base, candidate)?;
@@ -68,12 +71,12 @@ pub fn weigh(repo: &Repo, base: &Oid, candidate: &Oid) -> Result<Complexity, Git
 }
 
 /// How a manifest is read, by its name; none for any other file.
-fn reader(path: &Path) -> Option<fn(&str) -> Option<Vec<Dependency>>> {
+fn reader(path: &Path) -> Option<Reader> {
     let name = path.file_name()?.to_str()?;
     let lower = name.to_lowercase();
     let docker =
         |word: &str| lower == word || lower.starts_with(&format!("{word}.")) || lower.ends_with(&format!(".{word}"));
-    Some(match name {
+    let read: Reader = match name {
         "pyproject.toml" => pyproject,
         "setup.cfg" => setup_cfg,
         "package.json" => package_json,
@@ -83,7 +86,8 @@ fn reader(path: &Path) -> Option<fn(&str) -> Option<Vec<Dependency>>> {
         _ if lower.starts_with("requirements") && (lower.ends_with(".txt") || lower.ends_with(".in")) => requirements,
         _ if docker("dockerfile") || docker("containerfile") => dockerfile,
         _ => return None,
-    })
+    };
+    Some(read)
 }
 
 /// A Python requirement's name as PEP 503 normalises it: `Flask_SQLAlchemy[x]>=2` is `flask-sqlalchemy`.
