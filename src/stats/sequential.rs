@@ -30,7 +30,10 @@ const RANKS_FROM: usize = 8;
 const FUTILE_FROM: usize = 12;
 
 /// Rounds beyond which no need is foretold.
-const FORETOLD: usize = 100_000;
+const FORETOLD: f64 = 100_000.0;
+
+/// Degrees of freedom below which a need is not told apart.
+const FEWEST_FREEDOM: usize = 7;
 
 /// After how many pairs to look, and how much error each look may spend.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,7 +120,7 @@ pub struct Look {
     pub margin: [f64; 2],
     /// The answer, if the interval gives one.
     pub word: Option<Word>,
-    alpha: f64,
+    critical: Critical,
 }
 
 impl Look {
@@ -169,41 +172,51 @@ impl Look {
     /// The standard deviation of one pair that the width of the interval stands for.
     fn spread(&self) -> Option<f64> {
         let [low, high] = self.interval?;
-        let quantile = student::t_quantile(1.0 - self.alpha / 2.0, self.pairs.saturating_sub(1).max(1));
-        Some((high - low) / 2.0 * (self.pairs as f64).sqrt() / quantile)
+        Some((high - low) / 2.0 * (self.pairs as f64).sqrt() / self.critical.student)
     }
 
     fn needed_if(&self, estimate: f64) -> Option<usize> {
         let spread = self.spread()?;
         let [low, high] = self.margin;
         let distance = (estimate - low).abs().min((estimate - high).abs());
-        let enough =
-            |n: usize| student::t_quantile(1.0 - self.alpha / 2.0, n - 1) * spread / (n as f64).sqrt() <= distance;
-        if !enough(FORETOLD) {
-            return None;
+        let pairs_for = |quantile: f64| (quantile * spread / distance).powi(2).ceil();
+        // Fewer pairs have a larger quantile: a few rounds settle it.
+        let mut need = pairs_for(self.critical.normal);
+        for _ in 0..8 {
+            if need.is_nan() || need > FORETOLD {
+                return None;
+            }
+            let freedom = (need as usize).saturating_sub(1).max(FEWEST_FREEDOM);
+            need = pairs_for(student::t_from_normal(self.critical.normal, freedom));
         }
-        let (mut few, mut many) = (1, FORETOLD);
-        while many - few > 1 {
-            let middle = few + (many - few) / 2;
-            if enough(middle) { many = middle } else { few = middle }
-        }
-        Some(many)
+        (need <= FORETOLD).then_some((need as usize).max(2))
     }
 }
 
-/// Critical values of the signed-rank test that have been worked out, so that many metrics and many looks share them.
+/// Critical values that have been worked out, so that many metrics and many looks share them.
 #[derive(Debug, Clone, Default)]
 pub struct Criticals {
-    known: HashMap<(usize, u64), Option<usize>>,
+    known: HashMap<(usize, u64), Critical>,
+}
+
+/// The critical values of one number of pairs at one level.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Critical {
+    /// Of the signed-rank sum; none when Student's interval is to be used.
+    ranks: Option<usize>,
+    /// The quantile of Student's t.
+    student: f64,
+    /// The quantile of the normal distribution.
+    normal: f64,
 }
 
 impl Criticals {
-    /// The critical value that `pairs` pairs have for `alpha`; none when Student's interval is to be used.
-    fn of(&mut self, pairs: usize, alpha: f64) -> Option<usize> {
-        if pairs < RANKS_FROM {
-            return None;
-        }
-        *self.known.entry((pairs, alpha.to_bits())).or_insert_with(|| wilcoxon::critical(pairs, alpha))
+    fn of(&mut self, pairs: usize, alpha: f64) -> Critical {
+        *self.known.entry((pairs, alpha.to_bits())).or_insert_with(|| Critical {
+            ranks: (pairs >= RANKS_FROM).then(|| wilcoxon::critical(pairs, alpha)).flatten(),
+            student: student::t_quantile(1.0 - alpha / 2.0, pairs.saturating_sub(1).max(1)),
+            normal: student::normal_quantile(1.0 - alpha / 2.0),
+        })
     }
 }
 
@@ -234,17 +247,17 @@ pub fn look(
     let margin = margin(matters, base, scale);
     let critical = criticals.of(pairs.len(), alpha);
     // So few pairs that their ranks cannot reach the level leave Student's interval.
-    let (estimate, interval) = if critical.is_some() {
-        wilcoxon::interval(&changes, critical)
+    let (estimate, interval) = if critical.ranks.is_some() {
+        wilcoxon::interval(&changes, critical.ranks)
     } else {
         let level = if scale == Scale::LogRatio { base.min(candidate) } else { 1.0 };
-        match student::interval(&changes, alpha, least_spread(&first, &second) / level) {
+        match student::interval(&changes, critical.student, least_spread(&first, &second) / level) {
             Some((mean, half)) => (mean, Some([mean - half, mean + half])),
             None => (changes[0], None),
         }
     };
     let word = interval.and_then(|interval| answer(interval, margin, better));
-    Ok(Look { pairs: pairs.len(), base, candidate, scale, estimate, interval, margin, word, alpha })
+    Ok(Look { pairs: pairs.len(), base, candidate, scale, estimate, interval, margin, word, critical })
 }
 
 /// The band of changes that do not matter, on the scale of the changes.

@@ -51,14 +51,7 @@ pub fn t_cdf(t: f64, freedom: usize) -> f64 {
 /// The `p` quantile of Student's t with `freedom` degrees of freedom, `p` above 0 and below 1.
 pub fn t_quantile(p: f64, freedom: usize) -> f64 {
     if freedom > MANY {
-        let z = normal_quantile(p);
-        let v = freedom as f64;
-        let (z3, z5, z7, z9) = (z.powi(3), z.powi(5), z.powi(7), z.powi(9));
-        return z
-            + (z3 + z) / (4.0 * v)
-            + (5.0 * z5 + 16.0 * z3 + 3.0 * z) / (96.0 * v.powi(2))
-            + (3.0 * z7 + 19.0 * z5 + 17.0 * z3 - 15.0 * z) / (384.0 * v.powi(3))
-            + (79.0 * z9 + 776.0 * z7 + 1482.0 * z5 - 1920.0 * z3 - 945.0 * z) / (92160.0 * v.powi(4));
+        return t_from_normal(normal_quantile(p), freedom);
     }
     if freedom == 1 {
         return (PI * (p - 0.5)).tan();
@@ -66,10 +59,21 @@ pub fn t_quantile(p: f64, freedom: usize) -> f64 {
     invert(p, |t| t_cdf(t, freedom), 1e6)
 }
 
-/// The mean of `values` and half the width of its `1 - alpha` interval; none below two values.
+/// The t quantile of `freedom` degrees of freedom that belongs to the normal quantile `z`: the expansion 26.7.5. Its
+/// error is below 1e-9 above two hundred degrees of freedom, and below 2 % from seven on for the levels used here.
+pub fn t_from_normal(z: f64, freedom: usize) -> f64 {
+    let v = freedom as f64;
+    let (z3, z5, z7, z9) = (z.powi(3), z.powi(5), z.powi(7), z.powi(9));
+    z + (z3 + z) / (4.0 * v)
+        + (5.0 * z5 + 16.0 * z3 + 3.0 * z) / (96.0 * v.powi(2))
+        + (3.0 * z7 + 19.0 * z5 + 17.0 * z3 - 15.0 * z) / (384.0 * v.powi(3))
+        + (79.0 * z9 + 776.0 * z7 + 1482.0 * z5 - 1920.0 * z3 - 945.0 * z) / (92160.0 * v.powi(4))
+}
+
+/// The mean of `values` and half the width of its interval, `quantile` standard errors; none below two values.
 ///
 /// `least` is the smallest standard deviation that is believed (see [`super::sequential`] on coarse readings).
-pub fn interval(values: &[f64], alpha: f64, least: f64) -> Option<(f64, f64)> {
+pub fn interval(values: &[f64], quantile: f64, least: f64) -> Option<(f64, f64)> {
     let n = values.len();
     if n < 2 {
         return None;
@@ -77,7 +81,7 @@ pub fn interval(values: &[f64], alpha: f64, least: f64) -> Option<(f64, f64)> {
     let mean = values.iter().sum::<f64>() / n as f64;
     let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1) as f64;
     let error = variance.sqrt().max(least) / (n as f64).sqrt();
-    Some((mean, t_quantile(1.0 - alpha / 2.0, n - 1) * error))
+    Some((mean, quantile * error))
 }
 
 /// Solves `cdf(x) = p` for a symmetric distribution by bisection in `[-bound, bound]`.
@@ -167,15 +171,28 @@ mod tests {
     #[test]
     fn the_interval_of_a_mean_agrees_with_scipy() {
         // scipy 1.17.1, scipy.stats.t.interval(0.98, 4, loc=mean, scale=sem)
-        let (mean, half) = interval(&[-0.02, 0.05, 0.11, 0.03, 0.07], 0.02, 0.0).expect("five values");
+        let (mean, half) = interval(&[-0.02, 0.05, 0.11, 0.03, 0.07], t_quantile(0.99, 4), 0.0).expect("five values");
         assert!(close(mean, 0.048, 1e-12));
         assert!(close(mean - half, -0.03271171683172047, 1e-10));
         assert!(close(mean + half, 0.12871171683172047, 1e-10));
     }
 
     #[test]
+    fn the_expansion_is_close_already_for_few_degrees_of_freedom() {
+        for freedom in 7..=MANY {
+            for alpha in [0.0157, 0.0085, 0.004, 0.00085] {
+                let (exact, near) = (
+                    t_quantile(1.0 - alpha / 2.0, freedom),
+                    t_from_normal(normal_quantile(1.0 - alpha / 2.0), freedom),
+                );
+                assert!(close(near, exact, 0.02), "{near} and {exact} at {freedom}, {alpha}");
+            }
+        }
+    }
+
+    #[test]
     fn one_value_has_no_interval() {
-        assert_eq!(interval(&[1.0], 0.05, 0.0), None);
-        assert_eq!(interval(&[], 0.05, 0.0), None);
+        assert_eq!(interval(&[1.0], 2.0, 0.0), None);
+        assert_eq!(interval(&[], 2.0, 0.0), None);
     }
 }
