@@ -124,7 +124,8 @@ fn path(path: &str) -> Metric {
 }
 
 fn printed(run: &str) -> Metric {
-    let source = Source::Command { run: Command::Shell(run.into()), extract: Extract::Whole, scale: 1.0, timeout: None };
+    let source =
+        Source::Command { run: Command::Shell(run.into()), extract: Extract::Whole, scale: 1.0, timeout: None };
     metric("printed", source, Unit::Seconds)
 }
 

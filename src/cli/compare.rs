@@ -48,10 +48,8 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
         })
         .collect();
     let judged = judge(&options);
-    ctx.say(table::table(&columns(&options), &rows(&chosen, &options, &judged), ctx.look()))?;
-    ctx.say(
-        "each metric: the change it brought itself; 'in all' adds what it stands on; '*' marks what no other beats",
-    )?;
+    ctx.say(table::table(&columns(), &rows(&chosen, &options, &judged), ctx.look()))?;
+    ctx.say("'in all' adds what an option stands on; '*' marks what no other beats")?;
     ctx.emit(
         "compare",
         json!({"options": chosen.iter().zip(&judged).map(|(e, j)| json!({
@@ -63,45 +61,42 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
     Ok(Exit::Done)
 }
 
-fn metrics(options: &[Candidate<'_>]) -> Vec<(String, Unit)> {
-    let mut found: Vec<(String, Unit)> = Vec::new();
-    for row in options.iter().flat_map(|o| o.rows) {
-        if !found.iter().any(|(name, _)| *name == row.metric) {
-            found.push((row.metric.clone(), row.unit.clone()));
-        }
-    }
-    found
+const HEADINGS: [&str; 3] = ["option", "state", "metric"];
+
+fn columns() -> Vec<Column> {
+    let words = HEADINGS.map(Column::word);
+    words
+        .into_iter()
+        .chain(["itself", "in all", "lines"].map(Column::number))
+        .chain([Column::word("beaten by")])
+        .collect()
 }
 
-fn columns(options: &[Candidate<'_>]) -> Vec<Column> {
-    let mut columns = vec![Column::word("option"), Column::word("state")];
-    for (name, _) in metrics(options) {
-        columns.push(Column::number(name));
-        columns.push(Column::number("in all"));
-    }
-    columns.push(Column::number("lines"));
-    columns.push(Column::word("beaten by"));
-    columns
-}
-
+/// A line for each metric; what belongs to the whole option stands on its first one.
 fn rows(chosen: &[&Experiment], options: &[Candidate<'_>], judged: &[Judged]) -> Vec<Vec<Cell>> {
-    let metrics = metrics(options);
-    let each = chosen.iter().zip(options).zip(judged);
-    each.map(|((experiment, option), judged)| {
+    let mut lines = Vec::new();
+    for ((experiment, option), judged) in chosen.iter().zip(options).zip(judged) {
         let mark = if judged.beaten_by.is_none() { " *" } else { "" };
-        let on = option.stands_on.map(|on| format!(" (on {})", clean(on))).unwrap_or_default();
-        let mut row = vec![format!("{}{on}{mark}", clean(option.name)).into(), experiment.state.as_str().into()];
-        for (name, unit) in &metrics {
-            let own = option.rows.iter().find(|r| r.metric == *name);
-            row.push(own.map_or("-".into(), |r| change(unit, r.base, r.candidate).into()));
-            let total = judged.totals.iter().find(|t| t.metric == *name);
-            row.push(total.map_or("-".into(), |t| change(unit, t.base, t.candidate).into()));
+        let mut names = vec![format!("{}{mark}", clean(option.name))];
+        names.extend(option.stands_on.map(|on| format!("on {}", clean(on))));
+        for index in 0..option.rows.len().max(names.len()) {
+            let first = index == 0;
+            let mut line: Vec<Cell> = vec![names.get(index).cloned().unwrap_or_default().into()];
+            line.push(if first { experiment.state.as_str().into() } else { Cell::default() });
+            match (option.rows.get(index), judged.totals.get(index)) {
+                (Some(row), Some(total)) => line.extend([
+                    row.metric.as_str().into(),
+                    change(&row.unit, row.base, row.candidate).into(),
+                    change(&row.unit, total.base, total.candidate).into(),
+                ]),
+                _ => line.extend([Cell::default(), Cell::default(), Cell::default()]),
+            }
+            line.push(if first { judged.lines.to_string().into() } else { Cell::default() });
+            line.push(judged.beaten_by.clone().filter(|_| first).unwrap_or_default().into());
+            lines.push(line);
         }
-        row.push(judged.lines.to_string().into());
-        row.push(judged.beaten_by.clone().unwrap_or_default().into());
-        row
-    })
-    .collect()
+    }
+    lines
 }
 
 fn change(unit: &Unit, base: f64, candidate: f64) -> String {

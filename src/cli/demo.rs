@@ -317,7 +317,11 @@ impl<'a> Stage<'a> {
             Verdict::Keep => "kept",
             Verdict::Revert => "reverted",
         };
-        self.say(&format!("\nDone: pip-cache {}, multi-stage {}. The repository is in {dir}", word(first), word(second)))?;
+        self.say(&format!(
+            "\nDone: pip-cache {}, multi-stage {}. The repository is in {dir}",
+            word(first),
+            word(second)
+        ))?;
         let call = if on_path() { "git verdict".to_string() } else { self.exe.display().to_string() };
         let (base, candidate) = (first.decided.base.commit.short(), first.decided.candidate.commit.short());
         self.say(&format!("To go on:\n  cd {dir}\n  {call} show pip-cache\n  {call} compare pip-cache multi-stage"))?;

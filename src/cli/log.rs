@@ -1,12 +1,12 @@
 //! `git verdict log`: the decisions, newest first.
 
 use super::{Ctx, Done};
-use crate::error::Exit;
-use crate::experiment::Experiment;
+use crate::error::{Exit, Failure};
+use crate::experiment::{Experiment, State};
 use crate::ledger::Ledger;
 use crate::policy::MetricComparison;
-use crate::render::table::{self, Cell, Column};
-use crate::render::text::clean;
+use crate::render::table::Tone;
+use crate::render::text::{Align, clean, cut_at_word, pad};
 use chrono::{DateTime, FixedOffset};
 use serde_json::{Value, json};
 
@@ -34,15 +34,9 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
             _ => format!("no decisions yet; open experiments: {open} (git verdict log --all)"),
         })?;
     } else {
-        let rows: Vec<Vec<Cell>> = shown.iter().map(|e| row(e)).collect();
-        let columns = [
-            Column::word("when"),
-            Column::word("state"),
-            Column::word("experiment"),
-            Column::text("what it did"),
-            Column::text("why"),
-        ];
-        ctx.say(table::table(&columns, &rows, ctx.look()))?;
+        for experiment in &shown {
+            entry(ctx, experiment)?;
+        }
     }
     ctx.emit("log", json!({"decisions": shown.iter().map(|e| value(e)).collect::<Vec<_>>()}))?;
     Ok(Exit::Done)
@@ -71,16 +65,22 @@ pub fn summary(rows: &[MetricComparison]) -> String {
     if rows.is_empty() { "not measured".into() } else { rows.iter().map(one).collect::<Vec<_>>().join(", ") }
 }
 
-fn row(experiment: &Experiment) -> Vec<Cell> {
-    let because = experiment.decided.as_ref().map(|(_, _, d)| d.because.as_str());
-    let because = because.unwrap_or(&experiment.opened.hypothesis);
-    vec![
-        when(experiment).format("%Y-%m-%d").to_string().into(),
-        experiment.state.as_str().into(),
-        experiment.name.as_str().into(),
-        summary(comparison(experiment)).into(),
-        because.lines().next().unwrap_or_default().into(),
-    ]
+/// Two lines a decision: what and how much, then why.
+fn entry(ctx: &Ctx, experiment: &Experiment) -> Result<(), Failure> {
+    let look = ctx.look();
+    let tone = match experiment.state {
+        State::Kept => Tone::Good,
+        State::Reverted | State::Archived => Tone::Bad,
+        State::Open | State::Measured => Tone::Open,
+        State::Abandoned => Tone::Quiet,
+    };
+    let day = when(experiment).format("%Y-%m-%d");
+    let state = tone.paint(&pad(experiment.state.as_str(), 9, Align::Left), look);
+    let name = Tone::Strong.paint(&experiment.name, look);
+    ctx.say(format!("{day}  {state}  {name}  {}", summary(comparison(experiment))))?;
+    let because = experiment.decided.as_ref().map_or(&experiment.opened.hypothesis, |(_, _, d)| &d.because);
+    let first = clean(because.lines().next().unwrap_or_default());
+    ctx.say(format!("{:12}{}", "", cut_at_word(&first, look.width.saturating_sub(12))))
 }
 
 /// An experiment as `log` and `status` print it in JSON.

@@ -76,11 +76,6 @@ pub fn show(ctx: &Ctx, measured: &Measured) -> Result<(), Failure> {
             ctx.say(format!("{}\n{plot}", crate::render::text::clean(&row.metric)))?;
         }
     }
-    for line in
-        table::limits(&measured.comparison, ctx.lang).iter().chain(&table::settle(&measured.comparison, ctx.lang))
-    {
-        ctx.say(line)?;
-    }
     for check in measured.checks.iter().filter(|check| !check.passed) {
         let tail = if check.tail.is_empty() { String::new() } else { format!("\n{}", check.tail) };
         ctx.say(format!("check {} failed: {}{tail}", check.name, check.outcome))?;

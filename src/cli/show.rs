@@ -28,13 +28,13 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
         return Ok(Exit::Done);
     }
     let experiment = book.find(&args.name)?;
-    whole(ctx, &book, experiment)?;
+    whole(ctx, &ledger, &book, experiment)?;
     let events: Vec<Event> = ledger.events()?.into_iter().filter(|e| e.experiment == experiment.id).collect();
     ctx.emit("show", json!({"experiment": super::log::value(experiment), "events": events}))?;
     Ok(Exit::Done)
 }
 
-fn whole(ctx: &Ctx, book: &Book, experiment: &Experiment) -> Result<(), Failure> {
+fn whole(ctx: &Ctx, ledger: &Ledger<'_>, book: &Book, experiment: &Experiment) -> Result<(), Failure> {
     let opened = &experiment.opened;
     heading(ctx, &experiment.name, &opened.title, experiment.state.as_str())?;
     ctx.say(format!("  hypothesis  {}", indent(&opened.hypothesis)))?;
@@ -44,8 +44,10 @@ fn whole(ctx: &Ctx, book: &Book, experiment: &Experiment) -> Result<(), Failure>
         ctx.say(format!("  stands on   {} ({})", parent.name, parent.state.as_str()))?;
     }
     ctx.say(format!("  branch      {}", clean(&opened.branch)))?;
-    if let Some((id, measured)) = experiment.latest() {
-        measurement(ctx, id, measured)?;
+    if let Some((id, _)) = experiment.latest()
+        && let Some(Event { fact: Fact::Measured(measured), .. }) = ledger.find(*id)?
+    {
+        measurement(ctx, id, &measured)?;
     }
     if let Some((id, at, decided)) = &experiment.decided {
         ctx.say(format!("\ndecision {id}, {}", at.format("%Y-%m-%d %H:%M %:z")))?;
