@@ -21,8 +21,8 @@ const VERSION: u32 = 1;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Journal {
     version: u32,
-    /// The git directory of the work tree that it runs in.
-    git_dir: String,
+    /// The git directory of the work tree that it runs in, relative to the shared one: empty for the main work tree.
+    place: String,
     /// What lands.
     pub(super) draft: Draft,
     /// The texts that land.
@@ -47,6 +47,12 @@ fn folder(repo: &Repo) -> PathBuf {
     repo.common_dir().join("verdict")
 }
 
+/// Which work tree a repository was opened in, in words that outlive a move of the whole.
+fn place(repo: &Repo) -> String {
+    let relative = repo.git_dir().strip_prefix(repo.common_dir()).unwrap_or(repo.git_dir());
+    relative.to_string_lossy().into_owned()
+}
+
 fn journal_path(folder: &Path) -> PathBuf {
     folder.join("journal.json")
 }
@@ -66,8 +72,7 @@ impl Journal {
                 write_whole(path, format!("{}\n", text.trim_end()).as_bytes())?;
             }
         }
-        let git_dir = repo.git_dir().to_string_lossy().into_owned();
-        let journal = Journal { version: VERSION, git_dir, draft, texts, done: Vec::new(), folder };
+        let journal = Journal { version: VERSION, place: place(repo), draft, texts, done: Vec::new(), folder };
         journal.save()?;
         Ok(journal)
     }
@@ -159,12 +164,18 @@ impl Journal {
 
     /// Whether it runs in the work tree that this repository was opened in.
     pub(super) fn is_here(&self, repo: &Repo) -> bool {
-        repo.git_dir().to_string_lossy() == self.git_dir
+        place(repo) == self.place
     }
 
-    /// Where it runs.
-    pub(super) fn git_dir(&self) -> &str {
-        &self.git_dir
+    /// The work tree that it runs in, for people.
+    pub(super) fn place(&self, repo: &Repo) -> String {
+        let git_dir = repo.common_dir().join(&self.place);
+        let gitfile = std::fs::read_to_string(git_dir.join("gitdir")).ok();
+        let root = match &gitfile {
+            Some(file) => Path::new(file.trim()).parent(),
+            None => repo.common_dir().parent(),
+        };
+        root.unwrap_or(&git_dir).display().to_string()
     }
 
     /// How far it came, for people.

@@ -89,7 +89,7 @@ fn reopen(repo: &Repo) -> Result<(Lock, Journal), DecisionError> {
         Journal::read(repo)?.ok_or_else(|| refused("no decision was cut off here").try_next("git verdict log"))?;
     if !journal.is_here(repo) {
         return Err(refused("the decision was cut off in another work tree")
-            .try_next(format!("git verdict doctor in the work tree of {}", journal.git_dir())));
+            .try_next(format!("git -C {} verdict doctor", journal.place(repo))));
     }
     Ok((lock, journal))
 }
@@ -511,9 +511,15 @@ impl<'r> Hand<'r> {
                     .run()?;
             }
         }
+        stray.extend(self.merge_files(&root)?);
         self.point("settle:files");
         for path in &stray {
-            remove_file_and_folders(&root, path)?;
+            let full = root.join(path);
+            std::fs::remove_file(&full).map_err(|source| GitError::Io { path: full.clone(), source })?;
+        }
+        // A checkout makes the folder before the file; git itself leaves no empty folder behind.
+        for path in self.plan.touched.0.keys().map(PathBuf::as_path).chain(journal.adr()) {
+            remove_empty_folders(&root, path);
         }
         for quit in ["merge", "revert"] {
             if operation == Some(quit) || self.repo.git_dir().join("sequencer").exists() {
@@ -521,6 +527,25 @@ impl<'r> Hand<'r> {
             }
         }
         Ok(saved)
+    }
+
+    /// The files that git hands to a merge driver and leaves at the root when it is killed meanwhile. Only those whose
+    /// content git holds, so that nothing is lost with them.
+    fn merge_files(&self, root: &Path) -> Result<Vec<PathBuf>, DecisionError> {
+        let failed = |source| GitError::Io { path: root.to_path_buf(), source };
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir(root).map_err(failed)?.flatten() {
+            let name = PathBuf::from(entry.file_name());
+            let random = entry.file_name().as_bytes().strip_prefix(b".merge_file_").map(<[u8]>::to_vec);
+            let named = random.is_some_and(|rest| rest.len() == 6 && rest.iter().all(u8::is_ascii_alphanumeric));
+            if !named || !entry.file_type().is_ok_and(|kind| kind.is_file()) {
+                continue;
+            }
+            if self.repo.has_blob(&self.repo.hash_file(&name)?)? {
+                found.push(name);
+            }
+        }
+        Ok(found)
     }
 
     /// Whether a file holds what the landing may have put there: one of the blobs that pass through it, whole or cut off
@@ -598,14 +623,13 @@ fn write_decision_file(root: &Path, path: &Path, text: &str) -> Result<(), Decis
     Ok(std::fs::write(&full, text).map_err(failed)?)
 }
 
-/// Removes a file, and the folders above it that are empty then.
-fn remove_file_and_folders(root: &Path, path: &Path) -> Result<(), DecisionError> {
-    let full = root.join(path);
-    std::fs::remove_file(&full).map_err(|source| GitError::Io { path: full.clone(), source })?;
+/// Removes the folders above a file that are empty.
+fn remove_empty_folders(root: &Path, path: &Path) {
     for folder in path.ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty()) {
-        if std::fs::remove_dir(root.join(folder)).is_err() {
-            break;
+        match std::fs::remove_dir(root.join(folder)) {
+            Ok(()) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(_) => break,
         }
     }
-    Ok(())
 }

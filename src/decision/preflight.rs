@@ -91,6 +91,13 @@ pub(super) fn prepare(repo: &Repo, ledger: &Ledger<'_>, request: &Request<'_>) -
         return Err(gone(experiment));
     }
     let scope = Scope::find(repo, experiment, &tip, &onto, landed_already)?;
+    if scope.rebased {
+        notes.push(format!(
+            "the commit that it started from is not in its history any more: it is taken to start at {}, where it meets {}",
+            scope.base.short(),
+            opened.onto
+        ));
+    }
     stacked(repo, request, mode, &scope, &onto, &mut notes)?;
     let forced = numbers(repo, request, &scope, &mut notes)?;
 
@@ -354,8 +361,8 @@ struct Scope {
     groups: Vec<Group>,
     /// How merges among them are treated.
     notes: Vec<String>,
-    /// Whether there are merges among them.
-    merges: bool,
+    /// The base was not found in the branch (it was rebased): the merge base stands in.
+    rebased: bool,
     /// The commit that reverted them all, when one did.
     reverted_by: Option<Oid>,
 }
@@ -399,16 +406,9 @@ impl Scope {
             commits: Vec::new(),
             groups: Vec::new(),
             notes: Vec::new(),
-            merges: false,
+            rebased,
             reverted_by: None,
         };
-        if rebased {
-            scope.notes.push(format!(
-                "the commit that it started from is not in its history any more: it is taken to start at {}, where it meets {}",
-                scope.base.short(),
-                opened.onto
-            ));
-        }
         let gone = if landed { reverted_on(repo, tip, onto)? } else { Reverted::default() };
         scope.walk(repo, &own, &gone, &opened.onto)?;
         if scope.commits.is_empty() {
@@ -428,9 +428,6 @@ impl Scope {
             let inside: Vec<usize> = (0..commit.parents.len()).filter(|n| set.contains(&commit.parents[*n])).collect();
             let mainline = inside.first().copied().unwrap_or(0);
             at = commit.parents.get(mainline).cloned();
-            if commit.is_merge() {
-                self.merges = true;
-            }
             if commit.is_merge() && inside.len() < 2 {
                 self.notes.push(format!("{} merges {onto} into the experiment: it is left as it is", id.short()));
                 synced.insert(id);

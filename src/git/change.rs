@@ -103,9 +103,14 @@ impl Repo {
         Oid::parse(&text).ok_or_else(|| GitError::Other(format!("git hash-object said {text:?}")))
     }
 
+    /// Whether the repository holds this blob.
+    pub fn has_blob(&self, blob: &Oid) -> Result<bool, GitError> {
+        Ok(self.inner.find_blob(blob.raw()?).is_ok())
+    }
+
     /// What a file with this blob looks like in the work tree, its filters applied; none when the blob is not there.
     pub fn checked_out_bytes(&self, blob: &Oid, path: &Path) -> Result<Option<Vec<u8>>, GitError> {
-        if self.inner.find_blob(blob.raw()?).is_err() {
+        if !self.has_blob(blob)? {
             return Ok(None);
         }
         let mut option = std::ffi::OsString::from("--path=");

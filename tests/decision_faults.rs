@@ -1,0 +1,515 @@
+//! Kills a landing at every point of its journal, and in the middle of a git command, and checks that finishing gives
+//! exactly what an undisturbed landing gives, and taking back exactly what was there before.
+
+#[path = "decision/sandbox.rs"]
+#[allow(dead_code)]
+mod sandbox;
+
+use git_verdict::config::RevertMode;
+use git_verdict::decision::{self, Draft, FAULT_VARIABLE, Texts};
+use git_verdict::git::Repo;
+use git_verdict::ledger::Ledger;
+use git_verdict::policy::Advice;
+use sandbox::{Ask, Picture, Sandbox, keep, revert, texts_with_adr, w};
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// What a child process is told to do.
+const JOB: &str = "GIT_VERDICT_TEST_JOB";
+const ROOT: &str = "GIT_VERDICT_TEST_ROOT";
+const DRAFT: &str = "GIT_VERDICT_TEST_DRAFT";
+
+/// The exit status of a child whose job was refused or failed.
+const REFUSED: i32 = 9;
+
+/// No test of its own: what a child process runs, so that it can be killed.
+#[test]
+fn child() {
+    let Ok(job) = std::env::var(JOB) else { return };
+    let repo = Repo::discover(Path::new(&std::env::var(ROOT).unwrap())).unwrap();
+    let ledger = Ledger::open(&repo);
+    let result = match job.as_str() {
+        "land" => {
+            let (draft, texts): (Draft, Texts) =
+                serde_json::from_slice(&std::fs::read(std::env::var(DRAFT).unwrap()).unwrap()).unwrap();
+            decision::land(&repo, &ledger, draft, texts).map(drop)
+        }
+        "resume" => decision::resume(&repo, &ledger).map(drop),
+        "undo" => decision::undo(&repo, &ledger),
+        other => panic!("{other}"),
+    };
+    if let Err(error) = result {
+        eprintln!("{}", git_verdict::error::Failure::from(error));
+        std::process::exit(REFUSED);
+    }
+    std::process::exit(0);
+}
+
+/// A prepared decision, with the picture before it and after it.
+struct Case {
+    template: Sandbox,
+    draft: PathBuf,
+    before: Picture,
+    after: Picture,
+    decisions: usize,
+}
+
+impl Case {
+    fn new(template: Sandbox, ask: &Ask) -> Case {
+        let draft = template.prepare(ask).unwrap();
+        let texts = texts_with_adr(&draft);
+        let path = template.folder.path().join("draft.json");
+        std::fs::write(&path, serde_json::to_vec(&(&draft, &texts)).unwrap()).unwrap();
+        let before = template.picture();
+        let whole = Sandbox::copy(&template);
+        let mut case = Case { template, draft: path, before: before.clone(), after: before, decisions: 0 };
+        let done = case.run(&whole, "land", "");
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        case.after = whole.picture();
+        case.decisions = whole.decisions().len();
+        case
+    }
+
+    fn command(&self, at: &Sandbox, job: &str, fault: &str) -> Command {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["child", "--exact", "--nocapture", "--test-threads=1"]);
+        command.env(JOB, job).env(ROOT, &at.root).env(DRAFT, &self.draft).env(FAULT_VARIABLE, fault);
+        // With fixed times, the same steps make the same commits.
+        command.env("GIT_AUTHOR_DATE", "2026-01-02T03:04:05Z").env("GIT_COMMITTER_DATE", "2026-01-02T03:04:05Z");
+        command
+    }
+
+    fn run(&self, at: &Sandbox, job: &str, fault: &str) -> Output {
+        self.command(at, job, fault).output().unwrap()
+    }
+
+    fn succeeds(&self, at: &Sandbox, job: &str, context: &str) {
+        let done = self.run(at, job, "");
+        assert!(done.status.success(), "{job} after {context}: {}", String::from_utf8_lossy(&done.stderr));
+    }
+
+    fn refused(&self, at: &Sandbox, job: &str) -> String {
+        let done = self.run(at, job, "");
+        let text = String::from_utf8_lossy(&done.stderr).into_owned();
+        assert_eq!(done.status.code(), Some(REFUSED), "{job}: {text}");
+        text
+    }
+
+    /// A copy of the repository in which the landing was killed at a point.
+    fn killed_at(&self, fault: &str) -> Sandbox {
+        let copy = Sandbox::copy(&self.template);
+        let done = self.run(&copy, "land", fault);
+        assert!(done.status.signal().is_some(), "{fault}: {}", String::from_utf8_lossy(&done.stderr));
+        wait_for_orphans(&copy);
+        copy
+    }
+
+    fn is_before(&self, at: &Sandbox, context: &str) {
+        assert_eq!(at.picture(), self.before, "{context}");
+    }
+
+    fn is_after(&self, at: &Sandbox, context: &str) {
+        assert_eq!(apart_from_ledger(at.picture()), apart_from_ledger(self.after.clone()), "{context}");
+        assert_eq!(at.decisions().len(), self.decisions, "{context}");
+        assert_eq!(decision::pending(&at.repo()).unwrap().map(|p| p.name), None, "{context}");
+    }
+
+    /// Kills at every point; finishes in one copy and takes back in another, both killed at every point in their turn.
+    fn survives_every_fault(&self, at_least: usize) {
+        let mut number = 0;
+        loop {
+            number += 1;
+            let copy = Sandbox::copy(&self.template);
+            let done = self.run(&copy, "land", &format!("step:{number}"));
+            if done.status.success() {
+                self.is_after(&copy, "an undisturbed landing");
+                break;
+            }
+            let context = format!("point {number}");
+            assert!(done.status.signal().is_some(), "{context}: {}", String::from_utf8_lossy(&done.stderr));
+            assert!(decision::pending(&copy.repo()).unwrap().is_some(), "{context}");
+            let landed = copy.decisions().len() == self.decisions;
+            let again = Sandbox::copy(&copy);
+            // Every third point, because each is killed many times over.
+            let killed = (number % 3 == 0).then(|| Sandbox::copy(&copy));
+
+            self.succeeds(&copy, "resume", &context);
+            self.is_after(&copy, &context);
+
+            let undo = self.run(&again, "undo", "");
+            if landed {
+                assert_eq!(undo.status.code(), Some(REFUSED), "{context}");
+                self.is_after(&again, &context);
+            } else {
+                assert!(undo.status.success(), "{context}: {}", String::from_utf8_lossy(&undo.stderr));
+                self.is_before(&again, &context);
+                // Taken back, it can be made again.
+                self.succeeds(&again, "land", &context);
+                self.is_after(&again, &context);
+            }
+            let Some(killed) = killed else { continue };
+            let job = if number % 2 == 0 || landed { "resume" } else { "undo" };
+            self.through_faults(&killed, job, &context);
+            if job == "resume" { self.is_after(&killed, &context) } else { self.is_before(&killed, &context) }
+        }
+        assert!(number > at_least, "only {number} points");
+    }
+
+    /// Runs a job again and again, killed one point later each time, until it comes through.
+    fn through_faults(&self, at: &Sandbox, job: &str, context: &str) {
+        for number in 1.. {
+            let done = self.run(at, job, &format!("step:{number}"));
+            if done.status.success() {
+                return;
+            }
+            let text = String::from_utf8_lossy(&done.stderr);
+            assert!(done.status.signal().is_some(), "{job} killed at {number} after {context}: {text}");
+        }
+    }
+}
+
+/// Waits until no git that the landing started runs any more: each holds the lock.
+fn wait_for_orphans(at: &Sandbox) {
+    std::fs::File::open(at.root.join(".git/verdict/decide.lock")).unwrap().lock().unwrap();
+}
+
+/// The ledger's own commits carry the time they were made; what they hold is compared apart.
+fn apart_from_ledger(mut picture: Picture) -> Picture {
+    let lines = picture.refs.lines().filter(|line| !line.starts_with("refs/verdict/ledger "));
+    picture.refs = lines.collect::<Vec<_>>().join("\n");
+    picture
+}
+
+fn moved_on(repo: &Sandbox) {
+    repo.write("app.txt", &repo.read("app.txt").replace("seven", "SEVEN"));
+    repo.write("main.txt", "on main\n");
+    repo.commit("fix: on main meanwhile");
+}
+
+#[test]
+fn a_keep_killed_at_any_point_is_finished_or_taken_back_exactly() {
+    let repo = Sandbox::new();
+    repo.experiment("cache");
+    moved_on(&repo);
+    repo.git(w("switch -q verdict/cache"));
+    Case::new(repo, &keep("cache")).survives_every_fault(12);
+}
+
+#[test]
+fn a_revert_by_merge_killed_at_any_point_is_finished_or_taken_back_exactly() {
+    let repo = Sandbox::new();
+    repo.experiment("cache");
+    moved_on(&repo);
+    Case::new(repo, &revert("cache")).survives_every_fault(18);
+}
+
+#[test]
+fn a_revert_by_merge_from_a_third_branch_killed_at_any_point_is_finished_or_taken_back_exactly() {
+    let repo = Sandbox::new();
+    repo.start("sided");
+    repo.write("a.txt", "a\n");
+    repo.commit("perf: a");
+    repo.git(w("switch -q -c side"));
+    repo.write("app.txt", &repo.read("app.txt").replace("two", "TWO"));
+    repo.commit("perf: on a side branch");
+    repo.git(w("switch -q verdict/sided"));
+    repo.write("c.txt", "c\n");
+    repo.commit("perf: c");
+    repo.git(w("merge -q --no-edit side"));
+    repo.measure("sided", Advice::Revert);
+    repo.git(w("switch -q -c elsewhere main"));
+    repo.write("elsewhere.txt", "x\n");
+    repo.commit("feat: elsewhere");
+    Case::new(repo, &revert("sided")).survives_every_fault(18);
+}
+
+#[test]
+fn a_revert_in_place_killed_at_any_point_is_finished_or_taken_back_exactly() {
+    let repo = Sandbox::new();
+    repo.experiment("cache");
+    repo.git(w("merge -q --no-ff --no-edit verdict/cache"));
+    moved_on(&repo);
+    Case::new(repo, &revert("cache")).survives_every_fault(12);
+}
+
+#[test]
+fn an_archive_killed_at_any_point_is_finished_or_taken_back_exactly() {
+    let repo = Sandbox::new();
+    repo.experiment("cache");
+    repo.git(w("switch -q verdict/cache"));
+    Case::new(repo, &revert("cache").mode(RevertMode::Archive)).survives_every_fault(15);
+}
+
+/// Kills the git that runs this, and the program that started it, once.
+const KILL_BOTH: &str = r#"
+flag="$(git rev-parse --git-common-dir)/armed"
+if [ -e "$flag" ]; then
+    rm "$flag"
+    kill -9 "$(ps -o ppid= -p "$PPID" | tr -d ' ')" "$PPID"
+    exit 1
+fi
+"#;
+
+/// Removes the lock on the index that a killed git left, and says whether there was one.
+fn clear_lock(repo: &Sandbox) -> bool {
+    let lock = repo.root.join(".git/index.lock");
+    let left = lock.exists();
+    if left {
+        std::fs::remove_file(lock).unwrap();
+    }
+    left
+}
+
+#[test]
+fn a_git_that_is_killed_in_a_hook_together_with_its_parent_leaves_nothing_undone() {
+    for hook in [
+        "pre-commit",
+        "prepare-commit-msg",
+        "commit-msg",
+        "pre-merge-commit",
+        "post-checkout",
+        "post-commit",
+        "post-merge",
+    ] {
+        for (ask, origin) in [(revert("cache"), "main"), (keep("cache"), "verdict/cache")] {
+            if hook == "pre-commit" && origin != "main" {
+                // A keep commits by merging alone; the decision file's commit would be the first to run this hook.
+                continue;
+            }
+            let repo = Sandbox::new();
+            repo.experiment("cache");
+            moved_on(&repo);
+            repo.git(["switch", "--quiet", origin]);
+            repo.hook(hook, KILL_BOTH);
+            let case = Case::new(repo, &ask);
+            std::fs::write(case.template.root.join(".git/armed"), "").unwrap();
+            let context = format!("{hook} on {origin}");
+            for job in ["resume", "undo"] {
+                let copy = case.killed_at("");
+                if clear_lock(&Sandbox::copy(&copy)) {
+                    assert!(case.refused(&copy, job).contains("the index is locked"), "{context}");
+                    clear_lock(&copy);
+                }
+                case.succeeds(&copy, job, &context);
+                if job == "resume" { case.is_after(&copy, &context) } else { case.is_before(&copy, &context) }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_checkout_that_is_killed_half_way_is_told_of_and_then_finished_or_taken_back() {
+    for (number, ask) in [revert("cache"), keep("cache")].into_iter().enumerate() {
+        for after in 1..=4 {
+            let repo = Sandbox::new();
+            repo.write(".gitattributes", "*.txt filter=kill\n");
+            repo.commit("chore: a filter");
+            repo.start("cache");
+            for n in 0..6 {
+                repo.write(&format!("many/{n}.txt"), "x\n");
+            }
+            repo.write("app.txt", &repo.read("app.txt").replace("two", "TWO"));
+            repo.write("lib/keep.txt", "kept\n");
+            repo.commit("perf: many files");
+            repo.measure("cache", Advice::Keep);
+            repo.git(w("switch -q main"));
+            let script = repo.root.join(".git/filter.sh");
+            std::fs::write(
+                &script,
+                r#"
+                count="$(dirname "$0")/armed"
+                if [ -e "$count" ]; then
+                    left=$(cat "$count")
+                    if [ "$left" -le 1 ]; then
+                        rm "$count"
+                        kill -9 "$(ps -o ppid= -p "$PPID" | tr -d ' ')" "$PPID"
+                        exit 1
+                    fi
+                    echo $((left - 1)) > "$count"
+                fi
+                cat
+                "#,
+            )
+            .unwrap();
+            repo.git(["config", "filter.kill.smudge", "exec sh \"$(git rev-parse --git-common-dir)/filter.sh\""]);
+            let case = Case::new(repo, &ask);
+            std::fs::write(case.template.root.join(".git/armed"), format!("{after}\n")).unwrap();
+            let context = format!("decision {number}, file {after}");
+            for job in ["resume", "undo"] {
+                let copy = case.killed_at("");
+                assert!(copy.root.join(".git/index.lock").exists(), "{context}");
+                let told = case.refused(&copy, job);
+                assert!(told.contains("the index is locked"), "{told}");
+                clear_lock(&copy);
+                case.succeeds(&copy, job, &context);
+                if job == "resume" { case.is_after(&copy, &context) } else { case.is_before(&copy, &context) }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_conflict_that_only_the_real_git_finds_is_taken_back() {
+    let repo = Sandbox::new();
+    repo.write(".gitattributes", "app.txt merge=never\n");
+    repo.commit("chore: a merge driver");
+    repo.experiment("cache");
+    moved_on(&repo);
+    repo.git(["config", "merge.never.driver", "exit 1"]);
+    let error = repo.refuses(&keep("cache"));
+    assert!(error.to_string().contains("everything is as it was before"), "{error}");
+}
+
+#[test]
+fn a_merge_that_is_killed_in_its_driver_is_taken_back() {
+    let repo = Sandbox::new();
+    repo.write(".gitattributes", "app.txt merge=kill\n");
+    repo.commit("chore: a merge driver");
+    repo.experiment("cache");
+    moved_on(&repo);
+    let script = repo.root.join(".git/driver.sh");
+    std::fs::write(&script, format!("{KILL_BOTH}\nexec git merge-file \"$1\" \"$2\" \"$3\"\n")).unwrap();
+    repo.git(["config", "merge.kill.driver", "exec sh \"$(git rev-parse --git-common-dir)/driver.sh\" %A %O %B"]);
+    let case = Case::new(repo, &keep("cache"));
+    std::fs::write(case.template.root.join(".git/armed"), "").unwrap();
+    for job in ["resume", "undo"] {
+        let copy = case.killed_at("");
+        clear_lock(&copy);
+        case.succeeds(&copy, job, "a killed driver");
+        if job == "resume" { case.is_after(&copy, job) } else { case.is_before(&copy, job) }
+    }
+}
+
+#[test]
+fn a_git_that_outlives_its_parent_is_waited_for() {
+    let repo = Sandbox::new();
+    repo.experiment("cache");
+    let wait = r#"
+        dir="$(git rev-parse --git-common-dir)"
+        [ -e "$dir/armed" ] || exit 0
+        rm "$dir/armed"
+        kill -9 "$(ps -o ppid= -p "$PPID" | tr -d ' ')"
+        while ! [ -e "$dir/go" ]; do sleep 0.05; done
+    "#;
+    repo.hook("pre-commit", wait);
+    let case = Case::new(repo, &revert("cache"));
+    std::fs::write(case.template.root.join(".git/armed"), "").unwrap();
+    let copy = Sandbox::copy(&case.template);
+    // Its output would stay open as long as the git that is left behind.
+    let mut land = case.command(&copy, "land", "");
+    let status = land.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).status().unwrap();
+    assert_eq!(status.signal(), Some(9));
+    for job in ["resume", "undo"] {
+        assert!(case.refused(&copy, job).contains("another decision is being made"), "{job}");
+    }
+    std::fs::write(copy.root.join(".git/go"), "").unwrap();
+    wait_for_orphans(&copy);
+    case.succeeds(&copy, "resume", "the orphan has ended");
+    case.is_after(&copy, "the orphan has ended");
+}
+
+#[test]
+fn work_done_since_the_crash_is_never_lost() {
+    let repo = Sandbox::new();
+    repo.experiment("cache");
+    moved_on(&repo);
+    let case = Case::new(repo, &revert("cache"));
+    for job in ["resume", "undo"] {
+        // In a file that the landing writes: refused, and the file is left alone.
+        let copy = case.killed_at("between:revert");
+        copy.write("app.txt", "my work\n");
+        let told = case.refused(&copy, job);
+        assert!(told.contains("were changed since the decision was cut off: app.txt"), "{told}");
+        assert_eq!(copy.read("app.txt"), "my work\n");
+        copy.git(w("checkout -q HEAD -- app.txt"));
+        case.succeeds(&copy, job, "the work was put away");
+
+        // In a file that it does not write, and in a new one: kept.
+        let copy = case.killed_at("between:revert");
+        copy.write("lib/keep.txt", "my work\n");
+        copy.write("mine.txt", "my work\n");
+        case.succeeds(&copy, job, "work elsewhere");
+        assert_eq!((copy.read("lib/keep.txt"), copy.read("mine.txt")), ("my work\n".into(), "my work\n".into()));
+        copy.git(w("checkout -q -- lib/keep.txt"));
+        std::fs::remove_file(copy.root.join("mine.txt")).unwrap();
+        if job == "resume" { case.is_after(&copy, job) } else { case.is_before(&copy, job) }
+    }
+}
+
+#[test]
+fn a_branch_that_has_moved_since_the_crash_is_not_moved_back() {
+    let repo = Sandbox::new();
+    repo.experiment("cache");
+    let case = Case::new(repo, &revert("cache"));
+    for job in ["resume", "undo"] {
+        let copy = case.killed_at("after:merge");
+        copy.write("later.txt", "x\n");
+        let later = copy.commit("feat: later");
+        let told = case.refused(&copy, job);
+        assert!(told.contains("refs/heads/main has moved since the decision was cut off"), "{told}");
+        assert_eq!(copy.id("main"), later);
+    }
+}
+
+#[test]
+fn another_operation_begun_since_the_crash_is_refused() {
+    let repo = Sandbox::new();
+    repo.experiment("cache");
+    let case = Case::new(repo, &revert("cache"));
+    let copy = case.killed_at("before:revert");
+    copy.git(w("bisect start"));
+    for job in ["resume", "undo"] {
+        assert!(case.refused(&copy, job).contains("a bisect is in progress"));
+    }
+}
+
+#[test]
+fn a_pending_decision_blocks_others_and_says_what_is_left() {
+    let repo = Sandbox::new();
+    repo.experiment("cache");
+    let case = Case::new(repo, &revert("cache"));
+    let copy = case.killed_at("before:merge");
+    let pending = decision::pending(&copy.repo()).unwrap().unwrap();
+    assert_eq!(pending.name, "cache");
+    assert!(pending.done.iter().any(|line| line.contains("revert --no-commit")), "{:?}", pending.done);
+    assert!(pending.left[0].starts_with("git merge "), "{:?}", pending.left);
+    let error = copy.prepare(&revert("cache")).unwrap_err();
+    assert_eq!(error.to_string(), "the decision on 'cache' (revert) was cut off");
+    assert_eq!(git_verdict::error::Explain::next(&error).unwrap(), "git verdict doctor");
+}
+
+#[test]
+fn a_decision_that_was_cut_off_in_another_work_tree_is_pointed_to() {
+    let repo = Sandbox::new();
+    repo.experiment("cache");
+    let case = Case::new(repo, &revert("cache"));
+    let copy = case.killed_at("before:merge");
+    let linked = copy.folder.path().join("linked");
+    copy.git(["worktree", "add", "--quiet", "--detach", linked.to_str().unwrap()]);
+    let there = Sandbox { folder: tempfile::tempdir().unwrap(), root: linked };
+    for job in ["resume", "undo"] {
+        assert!(case.refused(&there, job).contains("in another work tree"));
+    }
+    case.succeeds(&copy, "undo", "in its own work tree");
+}
+
+#[test]
+fn without_a_pending_decision_there_is_nothing_to_finish_or_take_back() {
+    let repo = Sandbox::new();
+    repo.experiment("cache");
+    let case = Case::new(repo, &revert("cache"));
+    for job in ["resume", "undo"] {
+        assert!(case.refused(&case.template, job).contains("no decision was cut off here"));
+    }
+}
+
+#[test]
+fn a_journal_of_another_version_is_left_alone() {
+    let repo = Sandbox::new();
+    repo.experiment("cache");
+    std::fs::write(repo.root.join(".git/verdict/journal.json"), r#"{"version":2}"#).unwrap();
+    let error = decision::pending(&repo.repo()).unwrap_err();
+    assert!(error.to_string().contains("version 2"), "{error}");
+    assert!(repo.root.join(".git/verdict/journal.json").exists());
+}
