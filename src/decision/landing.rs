@@ -35,7 +35,11 @@ pub(super) fn land(repo: &Repo, ledger: &Ledger<'_>, draft: Draft, texts: Texts)
     hand.point("begin");
     match hand.run(ledger, &mut journal) {
         Ok(landed) => Ok(landed),
-        Err((step, error)) => {
+        // A record in the ledger is never taken back.
+        Err(Halt { step, error }) if ledger.find(journal.draft.event.id)?.is_some() => {
+            Err(DecisionError::Stopped { step, source: GitError::Other(told(&error)) })
+        }
+        Err(Halt { step, error }) => {
             let failed = |source| DecisionError::Stopped { step: step.clone(), source };
             match hand.take_back(&journal, Trust::Everything) {
                 Ok(saved) => {
@@ -46,7 +50,7 @@ pub(super) fn land(repo: &Repo, ledger: &Ledger<'_>, draft: Draft, texts: Texts)
                             folder.display()
                         ));
                     }
-                    Err(DecisionError::TakenBack { step, source: Box::new(error) })
+                    Err(DecisionError::TakenBack { step, source: error })
                 }
                 Err(worse) => Err(failed(GitError::Other(format!("{}, and then {}", told(&error), told(&worse))))),
             }
@@ -63,8 +67,8 @@ pub(super) fn resume(repo: &Repo, ledger: &Ledger<'_>) -> Result<Landed, Decisio
     }
     let hand = Hand::new(repo, &lock, journal.plan()?.clone());
     hand.settle(&journal, Trust::Known)?;
-    hand.run(ledger, &mut journal).map_err(|(step, error)| match error {
-        DecisionError::Git(source) => DecisionError::Stopped { step, source },
+    hand.run(ledger, &mut journal).map_err(|halt| match *halt.error {
+        DecisionError::Git(source) => DecisionError::Stopped { step: halt.step, source },
         other => other,
     })
 }
@@ -109,6 +113,12 @@ enum Trust {
     Known,
 }
 
+/// Where and why the steps stopped.
+struct Halt {
+    step: String,
+    error: Box<DecisionError>,
+}
+
 /// What carries out the steps.
 struct Hand<'r> {
     repo: &'r Repo,
@@ -140,12 +150,12 @@ impl<'r> Hand<'r> {
     }
 
     /// Does the steps that are left. An error comes with the step that it stopped at.
-    fn run(&self, ledger: &Ledger<'_>, journal: &mut Journal) -> Result<Landed, (String, DecisionError)> {
+    fn run(&self, ledger: &Ledger<'_>, journal: &mut Journal) -> Result<Landed, Halt> {
         for (number, step) in self.plan.steps.iter().enumerate().skip(journal.done.len()) {
             let record = journal.draft.event.id.to_string();
             let lines = self.plan.step_lines(step, &record, &journal.messages(), journal.adr());
             let label = lines.last().cloned().unwrap_or_else(|| step.name().to_string());
-            let failed = |error| (label.clone(), error);
+            let failed = |error| Halt { step: label.clone(), error: Box::new(error) };
             self.point(&format!("before:{}", step.name()));
             let done = self.step(ledger, journal, number, step).map_err(failed)?;
             self.point(&format!("after:{}", step.name()));
@@ -158,7 +168,7 @@ impl<'r> Hand<'r> {
         }
         let event = self.event(journal);
         let notes = journal.done.iter().flat_map(|done| done.notes.clone()).collect();
-        journal.remove().map_err(|error| ("remove the journal".to_string(), error))?;
+        journal.remove().map_err(|error| Halt { step: "removing the journal".to_string(), error: Box::new(error) })?;
         Ok(Landed { event, notes })
     }
 

@@ -680,7 +680,7 @@ impl Conflict {
 /// Gathers steps while it plays them through in memory.
 struct Planner<'a> {
     repo: &'a Repo,
-    scratch: &'a Scratch,
+    scratch: &'a Scratch<'a>,
     origin: &'a Origin,
     onto_name: &'a str,
     onto: Oid,
@@ -696,7 +696,7 @@ struct Planner<'a> {
 impl<'a> Planner<'a> {
     fn new(
         repo: &'a Repo,
-        scratch: &'a Scratch,
+        scratch: &'a Scratch<'a>,
         origin: &'a Origin,
         onto_name: &'a str,
         onto: Oid,

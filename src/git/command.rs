@@ -188,3 +188,82 @@ fn check_branch_name(name: &str) -> Result<(), GitError> {
         _ => Err(GitError::UnknownRef(name.to_string())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::git::Head;
+    use crate::git::test::Sandbox;
+
+    #[test]
+    fn names_that_look_like_options_are_refused_everywhere() {
+        let sandbox = Sandbox::new();
+        let repo = sandbox.repo();
+        let head = repo.resolve("HEAD").unwrap();
+        for name in ["-f", "--orphan", "--upload-pack=touch x", "a b", "a..b", "", ".lock", "x\u{1b}[0m", "@{-1}"] {
+            assert!(repo.create_branch(name, &head).is_err(), "{name:?}");
+            assert!(repo.switch(name).is_err(), "{name:?}");
+        }
+        for name in ["-f", "--all", ""] {
+            assert!(matches!(repo.resolve(name), Err(GitError::UnknownRef(_))), "{name:?}");
+        }
+        assert_eq!(sandbox.git(&["for-each-ref", "--format=%(refname)"]), "refs/heads/main");
+    }
+
+    #[test]
+    fn a_branch_is_made_and_checked_out() {
+        let sandbox = Sandbox::new();
+        let repo = sandbox.repo();
+        let head = repo.resolve("HEAD").unwrap();
+        repo.create_branch("verdict/x", &head).unwrap();
+        assert!(repo.create_branch("verdict/x", &head).is_err());
+        repo.switch("verdict/x").unwrap();
+        assert_eq!(repo.head().unwrap(), Head::Branch { name: "verdict/x".into(), commit: head });
+        assert!(repo.switch("nowhere").is_err());
+    }
+
+    #[test]
+    fn a_checkout_that_would_lose_work_fails_and_leaves_it() {
+        let sandbox = Sandbox::new();
+        sandbox.git(&["switch", "-q", "-c", "other"]);
+        sandbox.commit("a", "theirs\n");
+        sandbox.git(&["switch", "-q", "main"]);
+        sandbox.write("a", "mine\n");
+        assert!(matches!(sandbox.repo().switch("other"), Err(GitError::Command { .. })));
+        assert_eq!(std::fs::read_to_string(sandbox.root.join("a")).unwrap(), "mine\n");
+    }
+
+    #[test]
+    fn only_hooks_that_would_run_are_listed() {
+        use std::os::unix::fs::PermissionsExt;
+        let sandbox = Sandbox::new();
+        sandbox.git(&["config", "core.hooksPath", "my hooks"]);
+        for (name, mode) in [("pre-commit", 0o755), ("commit-msg", 0o644)] {
+            sandbox.write(&format!("my hooks/{name}"), "#!/bin/sh\n");
+            let path = sandbox.root.join("my hooks").join(name);
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        }
+        let found = sandbox.repo().hooks_present(&["pre-commit", "commit-msg", "post-commit"]).unwrap();
+        assert_eq!(found, ["pre-commit"]);
+    }
+
+    #[test]
+    fn a_failure_carries_what_git_said() {
+        let sandbox = Sandbox::new();
+        let error = Git::at(&sandbox.root).args(["rev-parse", "--verify", "nowhere"]).run().unwrap_err();
+        let GitError::Command { command, output, .. } = error else { panic!() };
+        assert_eq!(command, "rev-parse --verify nowhere");
+        assert!(output.contains("Needed a single revision"), "{output}");
+    }
+
+    #[test]
+    fn a_message_is_committed_byte_for_byte() {
+        let sandbox = Sandbox::new();
+        sandbox.write("a", "a\n");
+        sandbox.git(&["add", "a"]);
+        let message = "subject\n\n# no comment\n   indented  \n\n\nlast\n";
+        sandbox.repo().commit_index(message, &[]).unwrap();
+        let raw = Git::at(&sandbox.root).args(["cat-file", "commit", "HEAD"]).bytes().unwrap();
+        assert!(String::from_utf8(raw).unwrap().ends_with(&format!("\n\n{message}")));
+    }
+}

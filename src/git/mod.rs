@@ -21,6 +21,8 @@ pub mod memory;
 pub mod objects;
 pub mod places;
 pub mod refs;
+#[cfg(test)]
+pub(crate) mod test;
 
 pub use refs::Head;
 
@@ -279,5 +281,113 @@ impl Repo {
     /// A value of git's configuration.
     pub fn config_value(&self, key: &str) -> Option<String> {
         self.inner.config().ok()?.get_string(key).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::test::Sandbox;
+    use super::*;
+    use std::process::Command;
+
+    #[test]
+    fn a_folder_without_a_repository_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(matches!(Repo::discover(folder.path()), Err(GitError::NotARepository(_))));
+    }
+
+    #[test]
+    fn a_repository_with_sha_256_is_read() {
+        let sandbox = Sandbox::with(&["--object-format=sha256"]);
+        let repo = sandbox.repo();
+        let head = repo.resolve("HEAD").unwrap();
+        assert_eq!(head.as_str().len(), 64);
+        assert_eq!(repo.commit(&head).unwrap().subject, "first");
+    }
+
+    #[test]
+    fn a_repository_with_reftable_is_refused_with_a_way_out() {
+        let sandbox = Sandbox::with(&["--ref-format=reftable"]);
+        let error = Repo::discover(&sandbox.root).unwrap_err();
+        let GitError::Unsupported(text) = &error else { panic!("{error:?}") };
+        assert!(text.contains("reftable") && text.contains("git refs migrate"), "{text}");
+    }
+
+    #[test]
+    fn a_bare_repository_is_read_but_has_no_work_tree() {
+        let sandbox = Sandbox::new();
+        let bare = sandbox.around().join("bare.git");
+        sandbox.git(&["clone", "-q", "--bare", ".", bare.to_str().unwrap()]);
+        let repo = Repo::discover(&bare).unwrap();
+        assert!(matches!(repo.workdir(), Err(GitError::Bare(_))));
+        assert!(repo.resolve("main").is_ok());
+        assert!(matches!(repo.uncommitted(), Err(GitError::Bare(_))));
+    }
+
+    #[test]
+    fn an_empty_name_or_address_is_no_identity() {
+        let sandbox = Sandbox::new();
+        assert_eq!(sandbox.repo().person().unwrap().name, "Ada");
+        sandbox.git(&["config", "user.email", " "]);
+        assert!(matches!(sandbox.repo().person(), Err(GitError::NoIdentity)));
+    }
+
+    #[test]
+    fn a_file_with_converted_line_ends_is_not_uncommitted() {
+        let sandbox = Sandbox::new();
+        sandbox.commit("a", "x\ny\n");
+        sandbox.git(&["config", "core.autocrlf", "true"]);
+        std::fs::remove_file(sandbox.root.join("a")).unwrap();
+        sandbox.git(&["checkout", "-q", "--", "a"]);
+        assert_eq!(std::fs::read(sandbox.root.join("a")).unwrap(), b"x\r\ny\r\n");
+        sandbox.write("b", "new\n");
+        let found = sandbox.repo().uncommitted().unwrap();
+        assert_eq!((found.tracked, found.untracked), (vec![], vec![PathBuf::from("b")]));
+    }
+
+    #[test]
+    fn a_file_behind_a_filter_of_its_own_is_not_uncommitted() {
+        let sandbox = Sandbox::new();
+        sandbox.commit(".gitattributes", "*.big filter=rot\n");
+        sandbox.git(&["config", "filter.rot.clean", "tr a-z b-za"]);
+        sandbox.git(&["config", "filter.rot.smudge", "tr b-za a-z"]);
+        sandbox.commit("x.big", "hello\n");
+        sandbox.write("x.big", "hello\n");
+        assert_eq!(sandbox.repo().uncommitted().unwrap(), change::Uncommitted::default());
+        sandbox.write("x.big", "other\n");
+        assert_eq!(sandbox.repo().uncommitted().unwrap().tracked, [PathBuf::from("x.big")]);
+    }
+
+    /// Runs one test of this module in a process of its own, with variables set.
+    fn with_variables(test: &str, variables: &[(&str, &Path)]) {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args([&format!("git::tests::{test}"), "--exact", "--ignored", "--test-threads=1"]);
+        command.envs(variables.iter().copied());
+        let output = command.output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && text.contains("1 passed"), "{text}");
+    }
+
+    #[test]
+    fn git_dir_and_its_kin_are_honoured() {
+        let sandbox = Sandbox::new();
+        sandbox.commit("a", "a\n");
+        let (git_dir, root) = (sandbox.root.join(".git"), sandbox.around().join("elsewhere"));
+        std::fs::create_dir(&root).unwrap();
+        with_variables("in_a_process_with_git_dir", &[("GIT_DIR", &git_dir), ("GIT_WORK_TREE", &root)]);
+        with_variables("in_a_process_with_git_dir", &[("GIT_DIR", &git_dir), ("VERDICT_TEST_ROOT", &root)]);
+    }
+
+    /// Run by [`git_dir_and_its_kin_are_honoured`].
+    #[test]
+    #[ignore = "needs GIT_DIR"]
+    fn in_a_process_with_git_dir() {
+        let root = std::env::var_os("GIT_WORK_TREE").or(std::env::var_os("VERDICT_TEST_ROOT"));
+        let Some(root) = root.map(PathBuf::from) else { return };
+        let repo = Repo::discover(&root).unwrap();
+        assert_eq!(repo.workdir().unwrap().canonicalize().unwrap(), root.canonicalize().unwrap());
+        // The work tree is empty: the one committed file is gone from it, for libgit2 and for git alike.
+        assert_eq!(repo.uncommitted().unwrap().tracked, [PathBuf::from("a")]);
+        assert!(repo.resolve("main").is_ok());
     }
 }

@@ -179,3 +179,94 @@ fn lower_names(tree: &git2::Tree<'_>) -> Result<BTreeSet<Vec<u8>>, GitError> {
     })?;
     Ok(names)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::git::test::Sandbox;
+
+    #[test]
+    fn linked_work_trees_are_listed_with_their_branches() {
+        let sandbox = Sandbox::new();
+        let linked = sandbox.around().join("linked");
+        sandbox.git(&["worktree", "add", "-q", "-b", "side", linked.to_str().unwrap()]);
+        let detached = sandbox.around().join("detached");
+        sandbox.git(&["worktree", "add", "-q", "--detach", detached.to_str().unwrap()]);
+        let seen = |repo: &Repo| -> Vec<(String, Option<String>, bool)> {
+            let name = |path: &Path| path.file_name().unwrap().to_string_lossy().into_owned();
+            repo.worktrees().unwrap().into_iter().map(|t| (name(&t.path), t.branch, t.current)).collect()
+        };
+        let expected = |current: &str| {
+            [("repo", Some("main")), ("detached", None), ("linked", Some("side"))]
+                .map(|(name, branch)| (name.to_string(), branch.map(String::from), name == current))
+        };
+        assert_eq!(seen(&sandbox.repo()), expected("repo"));
+        assert_eq!(seen(&Repo::discover(&linked).unwrap()), expected("linked"));
+        let elsewhere = sandbox.repo().checked_out_elsewhere("side").unwrap().unwrap();
+        assert_eq!(elsewhere.canonicalize().unwrap(), linked.canonicalize().unwrap());
+        assert_eq!(sandbox.repo().checked_out_elsewhere("main").unwrap(), None);
+        assert!(Repo::discover(&linked).unwrap().checked_out_elsewhere("main").unwrap().is_some());
+    }
+
+    #[test]
+    fn a_linked_work_tree_of_a_bare_repository_stands_alone() {
+        let sandbox = Sandbox::new();
+        let bare = sandbox.around().join("bare.git");
+        sandbox.git(&["clone", "-q", "--bare", ".", bare.to_str().unwrap()]);
+        let linked = sandbox.around().join("linked");
+        sandbox.git(&["-C", bare.to_str().unwrap(), "worktree", "add", "-q", linked.to_str().unwrap(), "main"]);
+        let found = Repo::discover(&linked).unwrap().worktrees().unwrap();
+        assert_eq!(found.len(), 1);
+        assert_eq!((found[0].branch.as_deref(), found[0].current), (Some("main"), true));
+    }
+
+    #[test]
+    fn the_base_branch_is_the_configured_one_or_where_head_is_or_a_usual_name() {
+        let sandbox = Sandbox::new();
+        sandbox.git(&["branch", "trunk"]);
+        let repo = sandbox.repo();
+        assert_eq!(repo.default_base(Some("trunk")).unwrap(), "trunk");
+        assert!(matches!(repo.default_base(Some("nowhere")), Err(GitError::UnknownRef(name)) if name == "nowhere"));
+        sandbox.git(&["switch", "-q", "trunk"]);
+        assert_eq!(repo.default_base(None).unwrap(), "trunk");
+        sandbox.git(&["switch", "-q", "--detach"]);
+        assert_eq!(repo.default_base(None).unwrap(), "main");
+        sandbox.git(&["symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/trunk"]);
+        assert_eq!(repo.default_base(None).unwrap(), "trunk");
+        sandbox.git(&["branch", "-q", "-m", "trunk", "other"]);
+        sandbox.git(&["branch", "-q", "-m", "main", "another"]);
+        assert!(matches!(repo.default_base(None), Err(GitError::Detached(_))));
+    }
+
+    #[test]
+    fn remotes_are_listed_with_their_urls() {
+        let sandbox = Sandbox::new();
+        sandbox.git(&["remote", "add", "origin", "https://example.org/x.git"]);
+        let expected = [("origin".to_string(), "https://example.org/x.git".to_string())];
+        assert_eq!(sandbox.repo().remotes().unwrap(), expected);
+    }
+
+    #[test]
+    fn a_shallow_clone_is_known() {
+        let sandbox = Sandbox::new();
+        sandbox.commit("a", "a\n");
+        let shallow = sandbox.around().join("shallow");
+        let url = format!("file://{}", sandbox.root.display());
+        sandbox.git(&["clone", "-q", "--depth=1", &url, shallow.to_str().unwrap()]);
+        assert!(Repo::discover(&shallow).unwrap().is_shallow());
+        assert!(!sandbox.repo().is_shallow());
+    }
+
+    #[test]
+    fn a_change_of_case_is_not_in_the_way_where_case_does_not_count() {
+        let sandbox = Sandbox::new();
+        sandbox.commit("readme", "x\n");
+        sandbox.write("README", "untracked\n");
+        let repo = sandbox.repo();
+        let head = repo.resolve("HEAD").unwrap();
+        let writes = [PathBuf::from("README"), PathBuf::from("readme"), PathBuf::from("free")];
+        assert_eq!(repo.in_the_way(&head, &writes).unwrap(), [PathBuf::from("README")]);
+        sandbox.git(&["config", "core.ignorecase", "true"]);
+        assert_eq!(sandbox.repo().in_the_way(&head, &writes).unwrap(), Vec::<PathBuf>::new());
+    }
+}
