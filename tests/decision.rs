@@ -77,8 +77,7 @@ fn the_steps_that_are_shown_are_the_commands_that_give_the_same_history() {
     let (record, commands) = draft.steps.split_last().unwrap();
     assert_eq!(*record, format!("append record {} to refs/verdict/ledger", draft.event.id));
     for line in commands {
-        let line = line.replace(one.root.to_str().unwrap(), by_hand.root.to_str().unwrap());
-        let done = std::process::Command::new("sh").args(["-c", &line]).current_dir(&by_hand.root).output().unwrap();
+        let done = std::process::Command::new("sh").args(["-c", line]).current_dir(&by_hand.root).output().unwrap();
         assert!(done.status.success(), "{line}: {}", String::from_utf8_lossy(&done.stderr));
     }
     one.land(&draft, &texts(&draft)).unwrap();
@@ -1017,4 +1016,149 @@ fn a_repository_with_sha_256_is_decided_like_any_other() {
     repo.decide(&revert("cache")).unwrap();
     assert_eq!(repo.git(["diff", base.as_str(), "main"]), "");
     assert_eq!(base.as_str().len(), 64);
+}
+
+#[test]
+fn a_merge_driver_that_gives_up_is_a_conflict_found_in_the_preflight() {
+    let repo = Sandbox::new();
+    repo.write(".gitattributes", "app.txt merge=never\n");
+    repo.commit("chore: a merge driver");
+    repo.experiment("cache");
+    repo.write("app.txt", &repo.read("app.txt").replace("seven", "SEVEN"));
+    repo.commit("fix: another line");
+    repo.git(["config", "merge.never.driver", "exit 1"]);
+    let error = repo.refuses(&keep("cache"));
+    assert!(matches!(error, DecisionError::Conflict { .. }), "{error:?}");
+}
+
+#[test]
+fn a_sparse_checkout_stays_sparse() {
+    let repo = Sandbox::new();
+    repo.experiment("cache");
+    repo.start("again");
+    repo.write("new/again.txt", "again\n");
+    repo.commit("perf: again");
+    repo.measure("again", Advice::Keep);
+    repo.git(w("switch -q main"));
+    let base = repo.id("main");
+    repo.git(w("sparse-checkout set lib"));
+    assert!(!repo.root.join("new").exists());
+    let draft = repo.prepare(&revert("cache")).unwrap();
+    repo.land(&draft, &texts_with_adr(&draft)).unwrap();
+    assert_eq!(repo.git(["diff", base.as_str(), "main", "--", "app.txt", "new"]), "");
+    assert!(!repo.root.join("new").exists());
+    assert_eq!(repo.picture().status, "");
+    repo.decide(&keep("again")).unwrap();
+    assert!(!repo.root.join("new").exists());
+    assert_eq!(repo.git(w("ls-tree --name-only main new/")), "new/again.txt");
+}
+
+#[test]
+fn a_shallow_clone_is_decided_like_any_other() {
+    let origin = Sandbox::new();
+    for n in 0..3 {
+        origin.write("lib/keep.txt", &format!("{n}\n"));
+        origin.commit("fix: more");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("repo");
+    let url = format!("file://{}", origin.root.display());
+    git(&origin.root, ["clone", "-q", "--depth=1", &url, root.to_str().unwrap()]);
+    let repo = Sandbox { folder, root };
+    for (key, value) in [("user.name", "Ada"), ("user.email", "ada@example.org"), ("commit.gpgsign", "false")] {
+        repo.git(["config", key, value]);
+    }
+    repo.experiment("cache");
+    let base = repo.id("main");
+    repo.decide(&revert("cache")).unwrap();
+    assert_eq!(repo.git(["diff", base.as_str(), "main"]), "");
+}
+
+#[test]
+fn a_submodule_that_an_experiment_moved_is_moved_back_on_record() {
+    let part = Sandbox::new();
+    let old = part.id("HEAD");
+    part.write("lib/keep.txt", "newer\n");
+    let new = part.commit("feat: newer");
+    let repo = Sandbox::new();
+    repo.git(["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", part.root.to_str().unwrap(), "part"]);
+    repo.git(["-C", "part", "checkout", "-q", old.as_str()]);
+    let base = repo.commit("feat: a submodule");
+    repo.start("bump");
+    repo.git(["-C", "part", "checkout", "-q", new.as_str()]);
+    repo.write("app.txt", &repo.read("app.txt").replace("two", "TWO"));
+    repo.commit("perf: a newer part");
+    repo.measure("bump", Advice::Revert);
+    repo.git(w("switch -q main"));
+    let error = repo.refuses(&revert("bump"));
+    assert!(error.to_string().contains("uncommitted work in part"), "{error}");
+    repo.git(w("-c protocol.file.allow=always submodule --quiet update"));
+    repo.decide(&revert("bump")).unwrap();
+    assert_eq!(repo.git(["diff", base.as_str(), "main"]), "");
+    assert_eq!(repo.picture().status, "");
+}
+
+#[test]
+fn files_behind_a_filter_are_reverted_without_being_taken_for_changes() {
+    let repo = Sandbox::new();
+    repo.git(["config", "filter.rot.clean", "tr a-z b-za"]);
+    repo.git(["config", "filter.rot.smudge", "tr b-za a-z"]);
+    repo.git(w("config filter.rot.required true"));
+    repo.write(".gitattributes", "*.big filter=rot\n");
+    repo.write("x.big", "hello\n");
+    let base = repo.commit("feat: big");
+    repo.start("big");
+    repo.write("x.big", "goodbye\n");
+    repo.write("y.big", "more\n");
+    repo.commit("perf: big");
+    repo.measure("big", Advice::Revert);
+    repo.git(w("switch -q main"));
+    repo.decide(&revert("big")).unwrap();
+    assert_eq!(repo.read("x.big"), "hello\n");
+    assert_eq!(repo.git(["diff", base.as_str(), "main"]), "");
+    assert_eq!(repo.picture().status, "");
+}
+
+#[test]
+fn an_experiment_may_land_on_the_branch_of_another() {
+    let repo = Sandbox::new();
+    repo.experiment("below");
+    let below = repo.id("verdict/below");
+    repo.git(w("switch -q -c verdict/above verdict/below"));
+    repo.open("above", &repo.id("HEAD"), "verdict/below", Some(repo.find("below").id), None);
+    repo.write("above.txt", "x\n");
+    repo.commit("perf: above");
+    repo.measure("above", Advice::Revert);
+    repo.decide(&revert("above")).unwrap();
+    assert_eq!(repo.git(w("symbolic-ref HEAD")), "refs/heads/verdict/below");
+    assert_eq!(repo.git(["diff", below.as_str(), "verdict/below"]), "");
+}
+
+#[test]
+fn a_branch_that_was_rebased_and_measured_again_is_decided_from_where_it_meets_the_base() {
+    let repo = Sandbox::new();
+    repo.experiment("cache");
+    repo.write("lib/keep.txt", "newer\n");
+    let main = repo.commit("feat: on main");
+    // The old base stays in the history; only rewriting main takes it away.
+    repo.git(w("commit -q --amend -m rewritten"));
+    repo.git(w("rebase -q --onto main main~1 verdict/cache"));
+    repo.measure("cache", Advice::Revert);
+    repo.git(w("switch -q main"));
+    let landed = repo.decide(&revert("cache")).unwrap();
+    assert_eq!(decided(&landed.event).commits.len(), 2);
+    assert_eq!(repo.git(["diff", main.as_str(), "main"]), "");
+}
+
+#[test]
+fn a_kept_experiment_whose_commits_are_on_the_base_already_is_only_recorded() {
+    let repo = Sandbox::new();
+    repo.experiment("cache");
+    repo.git(w("merge -q --no-ff --no-edit verdict/cache"));
+    let main = repo.id("main");
+    let draft = repo.prepare(&keep("cache")).unwrap();
+    assert!(draft.notes.iter().any(|note| note.contains("nothing is merged")), "{:?}", draft.notes);
+    repo.land(&draft, &texts(&draft)).unwrap();
+    assert_eq!(repo.id("main"), main);
+    assert_eq!(repo.find("cache").state, State::Kept);
 }

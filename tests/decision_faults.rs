@@ -350,13 +350,14 @@ fn a_checkout_that_is_killed_half_way_is_told_of_and_then_finished_or_taken_back
 }
 
 #[test]
-fn a_conflict_that_only_the_real_git_finds_is_taken_back() {
+fn a_conflict_that_comes_up_only_while_landing_is_taken_back() {
     let repo = Sandbox::new();
     repo.write(".gitattributes", "app.txt merge=never\n");
     repo.commit("chore: a merge driver");
     repo.experiment("cache");
     moved_on(&repo);
-    repo.git(["config", "merge.never.driver", "exit 1"]);
+    // It fails only while a decision lands, so the preflight cannot know.
+    repo.git(["config", "merge.never.driver", "test -z \"$GIT_VERDICT_LANDING\""]);
     let error = repo.refuses(&keep("cache"));
     assert!(error.to_string().contains("everything is as it was before"), "{error}");
 }

@@ -116,7 +116,7 @@ impl Journal {
     pub(super) fn remove(&self) -> Result<(), DecisionError> {
         let path = journal_path(&self.folder);
         std::fs::remove_file(&path).map_err(io(&path))?;
-        for path in self.messages().all() {
+        for path in Messages::under(&self.folder).all() {
             let _ = std::fs::remove_file(path);
         }
         sync_folder(&self.folder);
@@ -126,11 +126,6 @@ impl Journal {
     /// The plan. [`Journal::read`] has seen to it that there is one.
     pub(super) fn plan(&self) -> Result<&Plan, DecisionError> {
         self.draft.plan.as_ref().ok_or_else(|| refused("this decision was not prepared"))
-    }
-
-    /// Where the messages are.
-    pub(super) fn messages(&self) -> Messages {
-        Messages::under(&self.folder)
     }
 
     /// The path of the decision file, when there is one.
@@ -179,10 +174,10 @@ impl Journal {
     }
 
     /// How far it came, for people.
-    pub(super) fn pending(&self) -> Result<Pending, DecisionError> {
+    pub(super) fn pending(&self, repo: &Repo) -> Result<Pending, DecisionError> {
         let plan = self.plan()?;
         let record = self.draft.event.id;
-        let (messages, adr) = (self.messages(), self.adr());
+        let (messages, adr) = (Messages::of(repo), self.adr());
         let lines = |steps: &[Step]| -> Vec<String> {
             steps.iter().flat_map(|step| plan.step_lines(step, &record.to_string(), &messages, adr)).collect()
         };
@@ -266,7 +261,7 @@ pub(super) fn none_pending(repo: &Repo) -> Result<(), DecisionError> {
     match Journal::read(repo)? {
         None => Ok(()),
         Some(journal) => {
-            let pending = journal.pending()?;
+            let pending = journal.pending(repo)?;
             Err(DecisionError::Refused {
                 what: format!("the decision on '{}' ({}) was cut off", pending.name, pending.verdict.as_str()),
                 why: Some(format!("{} of its commands are still to be run", pending.left.len())),

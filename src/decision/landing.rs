@@ -5,7 +5,7 @@
 //! itself may have put there; anything else is somebody's work, and is left alone or saved first.
 
 use super::journal::{Done, Journal, Lock, none_pending};
-use super::plan::{Plan, Step, Words};
+use super::plan::{Messages, Plan, Step, Words};
 use super::preflight::{self, listed, locked, refused};
 use super::{DecisionError, Draft, Landed, Texts};
 use crate::git::command::Git;
@@ -124,12 +124,13 @@ struct Hand<'r> {
     repo: &'r Repo,
     lock: &'r Lock,
     plan: Plan,
+    messages: Messages,
     points: Cell<u32>,
 }
 
 impl<'r> Hand<'r> {
     fn new(repo: &'r Repo, lock: &'r Lock, plan: Plan) -> Hand<'r> {
-        Hand { repo, lock, plan, points: Cell::new(0) }
+        Hand { repo, lock, plan, messages: Messages::of(repo), points: Cell::new(0) }
     }
 
     /// A place where the tests may kill the process.
@@ -153,7 +154,7 @@ impl<'r> Hand<'r> {
     fn run(&self, ledger: &Ledger<'_>, journal: &mut Journal) -> Result<Landed, Halt> {
         for (number, step) in self.plan.steps.iter().enumerate().skip(journal.done.len()) {
             let record = journal.draft.event.id.to_string();
-            let lines = self.plan.step_lines(step, &record, &journal.messages(), journal.adr());
+            let lines = self.plan.step_lines(step, &record, &self.messages, journal.adr());
             let label = lines.last().cloned().unwrap_or_else(|| step.name().to_string());
             let failed = |error| Halt { step: label.clone(), error: Box::new(error) };
             self.point(&format!("before:{}", step.name()));
@@ -192,7 +193,7 @@ impl<'r> Hand<'r> {
         {
             return Ok(done);
         }
-        let commands = self.plan.commands(step, &journal.messages(), journal.adr());
+        let commands = self.plan.commands(step, &self.messages, journal.adr());
         match step {
             Step::Switch { branch } => {
                 self.ensure_on(journal, branch)?;
@@ -257,7 +258,7 @@ impl<'r> Hand<'r> {
             return Ok(());
         }
         let step = Step::Switch { branch: branch.to_string() };
-        for words in self.plan.commands(&step, &journal.messages(), None) {
+        for words in self.plan.commands(&step, &self.messages, None) {
             match self.command(journal, &words) {
                 // A post-checkout hook that fails gives git its exit status, but the branch is checked out.
                 Err(_) if on_it(self.repo) => {}

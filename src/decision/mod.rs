@@ -102,7 +102,7 @@ pub fn prepare(repo: &Repo, ledger: &Ledger<'_>, request: &Request<'_>) -> Resul
 /// The commands that landing a draft with these texts will run, one line each, in order: for `--dry-run`. Unlike
 /// [`Draft::steps`] they have the decision file in them.
 pub fn preview(repo: &Repo, draft: &Draft, texts: &Texts) -> Vec<String> {
-    let messages = plan::Messages::under(&repo.common_dir().join("verdict"));
+    let messages = plan::Messages::of(repo);
     match &draft.plan {
         Some(plan) => plan.lines(&draft.event.id.to_string(), &messages, Some(texts)),
         None => draft.steps.clone(),
@@ -117,7 +117,7 @@ pub fn land(repo: &Repo, ledger: &Ledger<'_>, draft: Draft, texts: Texts) -> Res
 
 /// The landing that was cut off, if there is one.
 pub fn pending(repo: &Repo) -> Result<Option<Pending>, DecisionError> {
-    journal::Journal::read(repo)?.map(|journal| journal.pending()).transpose()
+    journal::Journal::read(repo)?.map(|journal| journal.pending(repo)).transpose()
 }
 
 /// Finishes a landing that was cut off. When a step fails again, the journal stays, and [`undo`] is still possible.

@@ -4,7 +4,7 @@
 //! executed.
 
 use super::Texts;
-use crate::git::Oid;
+use crate::git::{Oid, Repo};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
@@ -133,6 +133,12 @@ impl Messages {
     /// Messages in the folder of the journal.
     pub fn under(verdict_dir: &Path) -> Messages {
         Messages { folder: verdict_dir.to_path_buf() }
+    }
+    /// Messages beside the journal, as git is told of them: relative to the root of the work tree when they are inside it.
+    pub fn of(repo: &Repo) -> Messages {
+        let folder = repo.common_dir().join("verdict");
+        let inside = repo.workdir().ok().and_then(|root| folder.strip_prefix(root).ok());
+        Messages { folder: inside.map(Path::to_path_buf).unwrap_or(folder) }
     }
     /// The message of the revert commit.
     pub fn revert(&self) -> PathBuf {

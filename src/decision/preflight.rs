@@ -147,7 +147,7 @@ pub(super) fn prepare(repo: &Repo, ledger: &Ledger<'_>, request: &Request<'_>) -
     };
     let event = ledger.draft(experiment.id, &experiment.name, Fact::Decided(Box::new(decided)))?;
     let stands_on = opened.stands_on.and_then(|id| request.book.experiments.iter().find(|other| other.id == id));
-    let messages = Messages::under(&repo.common_dir().join("verdict"));
+    let messages = Messages::of(repo);
     let steps = plan.lines(&event.id.to_string(), &messages, None);
     Ok(Draft {
         event,
