@@ -266,6 +266,32 @@ fn unknown_fields_are_kept_and_written_once() {
 }
 
 #[test]
+fn the_example_in_the_documentation_is_a_record() {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/ledger.md")).unwrap();
+    let example = text.split("```json\n").nth(1).unwrap().split("```").next().unwrap();
+    let value: serde_json::Value = serde_json::from_str(example).unwrap();
+    let id = Ulid::from_string(value["id"].as_str().unwrap()).unwrap();
+    assert!(text.contains(&format!("{LEDGER_REF}:{}", place(id))), "the path above it is its own");
+    let dir = repository(&[]);
+    let repo = Repo::discover(dir.path()).unwrap();
+    let ledger = Ledger::open(&repo);
+    append(&ledger, Ulid::from_parts(7, 7), "first", opened("first"));
+    plant(dir.path(), &place(id), example.as_bytes());
+    let event = ledger.find(id).unwrap().unwrap();
+    assert_eq!(json(&event), value, "every field is known, and none is missing");
+    let Fact::Measured(measured) = &event.fact else { panic!("{event:?}") };
+    for row in &measured.comparison {
+        let side = |side: usize| {
+            let mut all: Vec<f64> =
+                measured.samples.iter().filter(|s| s.side == side).map(|s| s.values[&row.metric]).collect();
+            all.sort_by(f64::total_cmp);
+            all[all.len() / 2]
+        };
+        assert_eq!((row.base, row.candidate), (side(0), side(1)), "{}", row.metric);
+    }
+}
+
+#[test]
 fn an_event_is_added_once_and_never_changed() {
     let dir = repository(&[]);
     let repo = Repo::discover(dir.path()).unwrap();

@@ -289,3 +289,186 @@ pub struct Start {
     /// The experiment it stands on.
     pub stands_on: Option<Ulid>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::git::Person;
+    use crate::ledger::event::Identity;
+
+    fn identity() -> Identity {
+        let id = Oid::parse(&"a".repeat(40)).unwrap();
+        Identity { commit: id.clone(), tree: id, patch: None }
+    }
+
+    fn event(id: u64, experiment: u64, name: &str, fact: Fact) -> Event {
+        Event {
+            version: 1,
+            id: Ulid::from_parts(id, 1 << 70),
+            at: DateTime::parse_from_rfc3339("2025-01-02T03:04:05+08:00").unwrap(),
+            by: Person { name: "Ada".into(), email: "ada@example.org".into() },
+            tool: "git-verdict 0.1.0".into(),
+            experiment: Ulid::from_parts(experiment, 1 << 70),
+            name: name.into(),
+            fact,
+            extra: serde_json::Map::new(),
+        }
+    }
+
+    fn opened(branch: &str) -> Fact {
+        Fact::Opened(Opened {
+            title: "a smaller image".into(),
+            hypothesis: "the cache is not needed".into(),
+            base: identity(),
+            onto: "main".into(),
+            branch: branch.into(),
+            stands_on: None,
+            adopted: None,
+        })
+    }
+
+    fn measured() -> Fact {
+        Fact::Measured(Box::new(Measured {
+            session: Ulid::from_parts(1, 1),
+            base: identity(),
+            candidate: identity(),
+            sides: vec![],
+            seed: 1,
+            config_hash: String::new(),
+            environment: Default::default(),
+            samples: vec![],
+            checks: vec![],
+            comparison: vec![],
+            complexity: Default::default(),
+            recommendation: crate::policy::Recommendation { advice: crate::policy::Advice::Keep, reasons: vec![] },
+        }))
+    }
+
+    fn decided(verdict: Verdict, mode: Option<RevertMode>) -> Fact {
+        Fact::Decided(Box::new(Decided {
+            verdict,
+            because: "it is smaller".into(),
+            mode,
+            measured: None,
+            comparison: vec![],
+            recommendation: None,
+            overrode: false,
+            base: identity(),
+            candidate: identity(),
+            commits: vec![],
+            revert_commit: None,
+            landed: None,
+            onto: "main".into(),
+        }))
+    }
+
+    fn abandoned() -> Fact {
+        Fact::Abandoned { because: "no time".into() }
+    }
+
+    fn state_after(facts: Vec<Fact>) -> State {
+        let events = facts.into_iter().enumerate().map(|(at, fact)| event(at as u64, 1, "x", fact));
+        Book::fold(events).experiments[0].state
+    }
+
+    #[test]
+    fn the_state_follows_the_events() {
+        let open = || opened("verdict/x");
+        assert_eq!(state_after(vec![open()]), State::Open);
+        assert_eq!(state_after(vec![open(), measured()]), State::Measured);
+        assert_eq!(state_after(vec![open(), measured(), decided(Verdict::Keep, None)]), State::Kept);
+        let merge = Some(RevertMode::Merge);
+        assert_eq!(state_after(vec![open(), decided(Verdict::Revert, merge)]), State::Reverted);
+        let archive = Some(RevertMode::Archive);
+        assert_eq!(state_after(vec![open(), decided(Verdict::Revert, archive)]), State::Archived);
+        assert_eq!(state_after(vec![open(), abandoned()]), State::Abandoned);
+    }
+
+    #[test]
+    fn the_newest_decision_is_in_force_and_later_measurements_do_not_undo_it() {
+        let events = vec![
+            event(1, 1, "x", opened("verdict/x")),
+            event(2, 1, "x", decided(Verdict::Keep, None)),
+            event(3, 1, "x", measured()),
+            event(4, 1, "x", decided(Verdict::Revert, Some(RevertMode::InPlace))),
+            event(5, 1, "x", measured()),
+            event(6, 1, "x", abandoned()),
+        ];
+        let book = Book::fold(events);
+        let x = book.find("x").unwrap();
+        assert_eq!((x.state, x.verdict()), (State::Reverted, Some(Verdict::Revert)));
+        assert_eq!(x.measured.len(), 2);
+        assert_eq!(x.latest().unwrap().0.timestamp_ms(), 5);
+    }
+
+    #[test]
+    fn an_opening_counts_wherever_the_clocks_put_it_and_what_has_none_is_set_aside() {
+        let book = Book::fold(vec![
+            event(1, 1, "x", measured()),
+            event(2, 2, "lost", measured()),
+            event(3, 1, "x", opened("verdict/x")),
+        ]);
+        assert_eq!(book.experiments.len(), 1);
+        assert_eq!(book.find("x").unwrap().state, State::Measured);
+        assert_eq!(book.orphans.iter().map(|e| e.name.as_str()).collect::<Vec<_>>(), vec!["lost"]);
+    }
+
+    #[test]
+    fn an_experiment_is_found_by_name_by_id_and_by_the_beginning_of_an_id() {
+        let book = Book::fold(vec![
+            event(1, 1_700_000_000_000, "cache", opened("verdict/cache")),
+            event(2, 1_700_000_000_000, "cache", decided(Verdict::Keep, None)),
+            event(1_800_000_000_000, 1_750_000_000_000, "cache", opened("verdict/cache")),
+            event(1_800_000_000_001, 1_750_000_000_000, "cache", measured()),
+            event(4, 1_750_000_000_001, "multi-stage", opened("verdict/multi-stage")),
+        ]);
+        let newest = Ulid::from_parts(1_750_000_000_000, 1 << 70);
+        assert_eq!(book.find("cache").unwrap().id, newest, "the newest of that name");
+        let old = Ulid::from_parts(1_700_000_000_000, 1 << 70);
+        assert_eq!(book.find(&old.to_string().to_lowercase()).unwrap().id, old);
+        assert_eq!(book.find(&old.to_string()[..8]).unwrap().id, old);
+        let record = Ulid::from_parts(1_800_000_000_001, 1 << 70);
+        assert_eq!(book.find(&record.to_string()).unwrap().id, newest, "by the id of one of its records");
+        match book.find(&newest.to_string()[..7]) {
+            Err(ExperimentError::Ambiguous { count: 2, .. }) => {}
+            other => panic!("{other:?}"),
+        }
+        assert!(matches!(book.find(&old.to_string()[..5]), Err(ExperimentError::Unknown { .. })));
+        match book.find("multistage") {
+            Err(ExperimentError::Unknown { nearest: Some(name), .. }) => assert_eq!(name, "multi-stage"),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(book.on_branch("verdict/cache").unwrap().id, newest, "only the open one");
+        assert!(book.on_branch("main").is_none());
+    }
+
+    #[test]
+    fn a_name_is_a_slug_and_a_legal_part_of_a_branch() {
+        for name in ["pip-cache", "a", "7z", "v1.2_x", &"x".repeat(80)] {
+            assert!(check_name(name).is_ok(), "{name}");
+        }
+        let long = "x".repeat(81);
+        for (name, what) in [
+            ("", "empty"),
+            (long.as_str(), "81 bytes"),
+            ("Cache", "'C'"),
+            ("a b", "' '"),
+            ("a/b", "'/'"),
+            ("caf\u{e9}", "'\u{e9}'"),
+            ("a\u{1b}[31m", "'\\u{1b}'"),
+            ("-a", "begin"),
+            (".a", "begin"),
+            ("a..b", "'..'"),
+            ("a.", "end"),
+            ("a.lock", "end"),
+        ] {
+            match check_name(name) {
+                Err(error @ ExperimentError::BadName { .. }) => {
+                    let text = error.to_string();
+                    assert!(text.contains(what) && !text.contains('\u{1b}'), "{name}: {text}");
+                }
+                other => panic!("{name}: {other:?}"),
+            }
+        }
+    }
+}

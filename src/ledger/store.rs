@@ -13,7 +13,7 @@ use crate::error::{Exit, Explain};
 use crate::experiment::check_name;
 use crate::git::objects::TreeEntry;
 use crate::git::{GitError, Oid, Repo};
-use chrono::Local;
+use chrono::{Local, SubsecRound};
 use rand::Rng;
 use rustix::fs::{FlockOperation, flock};
 use serde_json::Value;
@@ -84,7 +84,7 @@ impl<'r> Ledger<'r> {
         Ok(Event {
             version: VERSION,
             id,
-            at: Local::now().fixed_offset(),
+            at: Local::now().trunc_subsecs(3).fixed_offset(),
             by,
             tool: concat!("git-verdict ", env!("CARGO_PKG_VERSION")).into(),
             experiment,
@@ -166,8 +166,14 @@ impl<'r> Ledger<'r> {
         let root = self.repo.tree_of(tip).map_err(|error| foreign(error.to_string()))?;
         let entries = self.repo.read_tree(&root).map_err(|error| foreign(error.to_string()))?;
         let format = child(&entries, FORMAT).ok_or_else(|| foreign("it has no file 'format'".into()))?;
-        let _ = self.repo.bring_objects(std::slice::from_ref(&format.id));
-        let size = self.repo.blob_size(&format.id).map_err(|error| foreign(error.to_string()))?;
+        let size = self
+            .repo
+            .blob_size(&format.id)
+            .or_else(|_| {
+                self.repo.bring_objects(std::slice::from_ref(&format.id))?;
+                self.repo.blob_size(&format.id)
+            })
+            .map_err(|error| foreign(error.to_string()))?;
         let bytes = if size <= 32 { self.repo.read_blob(&format.id)? } else { Vec::new() };
         let found: u64 = std::str::from_utf8(&bytes)
             .ok()
@@ -610,6 +616,49 @@ impl Explain for LedgerError {
             }
             LedgerError::Locked { path } => Some(format!("rm '{}', if no git is running", path.display())),
             LedgerError::Write(_) => Some("make room, or get write access to the git directory, and try again".into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_follows_the_newest_one_when_the_clock_runs_backwards() {
+        let newest = Ulid::from_parts(10_000, 5);
+        assert_eq!(next_id(20_000, Some(newest), None).timestamp_ms(), 20_000);
+        assert_eq!(next_id(9_000, Some(newest), None).timestamp_ms(), 10_001);
+        assert_eq!(next_id(9_000, Some(newest), Some(Ulid::from_parts(12_000, 0))).timestamp_ms(), 12_001);
+        assert_eq!(next_id(12_000, None, Some(Ulid::from_parts(12_000, 0))).timestamp_ms(), 12_001);
+    }
+
+    #[test]
+    fn a_record_far_in_the_future_does_not_drag_the_others_with_it() {
+        let hostile = Ulid::from_parts((1 << 48) - 1, u128::MAX);
+        assert_eq!(next_id(20_000, Some(hostile), Some(Ulid::from_parts(20_000, 0))).timestamp_ms(), 20_001);
+    }
+
+    #[test]
+    fn two_clones_at_the_same_moment_make_different_ids() {
+        let newest = Some(Ulid::from_parts(10_000, 5));
+        assert_ne!(next_id(9_000, newest, None), next_id(9_000, newest, None));
+    }
+
+    #[test]
+    fn only_a_record_in_its_own_folder_is_a_record() {
+        let blob = Oid::parse(&"a".repeat(40)).unwrap();
+        let id = Ulid::from_parts(1_700_000_000_000, 0xABCD_EF12_3456_789A_BCDF);
+        let text = id.to_string();
+        assert_eq!(event_id(&TreeEntry::blob(format!("{text}.json"), blob.clone()), &text[23..]), Some(id));
+        assert_eq!(event_id(&TreeEntry::blob(format!("{text}.json"), blob.clone()), "ABC"), None);
+        assert_eq!(event_id(&TreeEntry::tree(format!("{text}.json"), blob.clone()), &text[23..]), None);
+        for name in [text.to_lowercase() + ".json", text.clone(), "..".into(), "\u{1b}.json".into()] {
+            assert_eq!(event_id(&TreeEntry::blob(name, blob.clone()), &text[23..]), None);
+        }
+        assert_eq!(folder_char(&TreeEntry::tree("A", blob.clone())), Some('A'));
+        for name in ["a", "I", "..", "AA", "/"] {
+            assert_eq!(folder_char(&TreeEntry::tree(name, blob.clone())), None, "{name}");
         }
     }
 }
