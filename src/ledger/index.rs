@@ -425,7 +425,10 @@ impl From<io::Error> for Fault {
     }
 }
 
+/// Sees the row and the JSON of each record, until it has had enough.
 type Visit<'v> = &'v mut dyn FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, Fault>;
+/// Sees the id, the row and the JSON of every record.
+type VisitPacked<'v> = &'v mut dyn FnMut(Ulid, &[u8], &[u8]) -> Result<(), Fault>;
 
 impl Index {
     fn empty() -> Index {
@@ -481,7 +484,7 @@ impl Index {
         self.run(false, visit)
     }
 
-    fn forward_packed(&self, visit: &mut dyn FnMut(Ulid, &[u8], &[u8]) -> Result<(), Fault>) -> Result<(), Fault> {
+    fn forward_packed(&self, visit: VisitPacked<'_>) -> Result<(), Fault> {
         self.run(true, &mut |row, lean| {
             let id = row_id(row).ok_or(Fault::Corrupt)?;
             visit(id, row, lean).map(ControlFlow::Continue)
@@ -592,7 +595,7 @@ impl Segment {
         bytes.chunks_exact(ENTRY).map(|line| read(line).ok_or(Fault::Corrupt)).collect()
     }
 
-    fn each(&self, visit: &mut dyn FnMut(Ulid, &[u8], &[u8]) -> Result<(), Fault>) -> Result<(), Fault> {
+    fn each(&self, visit: VisitPacked<'_>) -> Result<(), Fault> {
         let mut cursor = Cursor::new(self, true);
         while let Some(id) = cursor.peek()? {
             let (row, lean) = cursor.record()?;

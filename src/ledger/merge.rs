@@ -281,7 +281,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(48))]
+        #![proptest_config(ProptestConfig::with_cases(24))]
         #[test]
         fn merging_is_commutative_associative_and_idempotent(a in records(), b in records(), c in records()) {
             let (_dir, repo) = scratch();
@@ -319,6 +319,27 @@ mod tests {
         assert_eq!(work.roots(None, &bad).unwrap(), good);
         assert_eq!(work.merged.dropped, vec!["events/\\u{1b}[31m.json".to_string()]);
         assert_eq!(work.merged.added, 2);
+    }
+
+    #[test]
+    fn a_path_that_leads_out_is_left_out() {
+        let (_dir, repo) = scratch();
+        let good = ledger_of(&repo, &BTreeMap::from([(1, 1)]));
+        let root = repo.read_tree(&good).unwrap();
+        let id = |name: &str| root.iter().find(|e| e.name == name.as_bytes()).unwrap().id.raw().unwrap();
+        let entry = |mode: &str, name: &str, id: git2::Oid| {
+            [mode.as_bytes(), b" ", name.as_bytes(), b"\0", id.as_bytes()].concat()
+        };
+        let bytes = [
+            entry("40000", "..", id("events")),
+            entry("40000", ".git", id("events")),
+            entry("40000", "events", id("events")),
+            entry("100644", "format", id("format")),
+        ];
+        let bad: Oid = repo.inner.odb().unwrap().write(git2::ObjectType::Tree, &bytes.concat()).unwrap().into();
+        let mut work = Union::new(&repo);
+        assert_eq!(work.roots(None, &bad).unwrap(), good);
+        assert_eq!(work.merged.dropped, vec!["..".to_string(), ".git".to_string()]);
     }
 
     #[test]

@@ -346,11 +346,7 @@ impl<'r> Ledger<'r> {
 
     /// Moves the ledger to what `build` makes of its tip, again and again until no other writer was first. `build` gives
     /// nothing when there is nothing to do.
-    pub(super) fn advance(
-        &self,
-        subject: &str,
-        build: &mut dyn FnMut(Option<&Oid>) -> Result<Option<Advance>, LedgerError>,
-    ) -> Result<(), LedgerError> {
+    pub(super) fn advance(&self, subject: &str, build: Build<'_>) -> Result<(), LedgerError> {
         let person = self.repo.person()?;
         let deadline = Instant::now() + PATIENCE;
         let queue = Queue::open(self.repo);
@@ -394,6 +390,9 @@ impl<'r> Ledger<'r> {
         (SystemTime::now().duration_since(made).ok()? > STALE_LOCK).then_some(path)
     }
 }
+
+/// Says what the ledger is to become on top of a tip; nothing when there is nothing to do.
+pub(super) type Build<'b> = &'b mut dyn FnMut(Option<&Oid>) -> Result<Option<Advance>, LedgerError>;
 
 /// What the ledger is to become.
 pub(super) enum Advance {
