@@ -250,3 +250,51 @@ fn a_true_change_of_ten_percent_is_found_among_noise_of_five() {
     }
     assert!(found >= 490 && wrong == 0, "found {found}, wrong {wrong} of {trials}");
 }
+
+/// The statements of docs/statistics.md that can be run.
+mod the_page {
+    use super::*;
+
+    fn page() -> String {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/statistics.md");
+        std::fs::read_to_string(path).expect("the page is in the repository")
+    }
+
+    /// The cells of the table row that begins with `first`.
+    fn cells(first: &str) -> Vec<String> {
+        let page = page();
+        let line = page.lines().find(|l| l.starts_with(&format!("| {first} |"))).expect("a row");
+        line.split('|').map(|cell| cell.trim().to_string()).filter(|cell| !cell.is_empty()).skip(1).collect()
+    }
+
+    #[test]
+    fn names_the_looks_and_their_levels_as_they_are() {
+        let (looks, levels) = (cells("pairs"), cells("alpha of the look"));
+        let table: Vec<(usize, f64)> =
+            looks.iter().zip(&levels).filter_map(|(n, a)| Some((n.parse().ok()?, a.parse().ok()?))).collect();
+        assert_eq!(table.iter().map(|(n, _)| *n).collect::<Vec<_>>(), Looks::up_to(None).points());
+        for (n, alpha) in table {
+            assert_eq!(Looks::alpha(n, 1), alpha, "{n} pairs");
+        }
+        assert_eq!(looks.last().map(String::as_str), Some("90, 135, ..."));
+        assert_eq!((Looks::alpha(90, 1), Looks::alpha(135, 1)), (0.003, 0.003 * 2.0 / 3.0));
+        assert_eq!(Looks::up_to(Some(135)).points()[8..], [90, 135]);
+        assert!(page().contains("after 3, 5, 8, 12, 18, 27, 40 and 60 pairs"));
+    }
+
+    #[test]
+    fn gives_examples_of_the_words_that_are_true() {
+        // Eight pairs between the ends of each example: the signed-rank interval lies within them.
+        for (example, word) in [
+            ((-0.12, -0.07), Some(Word::Improved)),
+            ((0.06, 0.09), Some(Word::Regressed)),
+            ((-0.02, 0.01), Some(Word::Unchanged)),
+            ((-0.01, 0.08), None),
+        ] {
+            let (low, high): (f64, f64) = example;
+            let pairs: Vec<_> = (0..8).map(|i| (1.0, 1.0 + low + (high - low) * f64::from(i) / 7.0)).collect();
+            let look = look(&pairs, Matters::Relative(Ratio(0.05)), Better::Lower, 0.0157, &mut Criticals::default());
+            assert_eq!(look.expect("finite").word, word, "{example:?}");
+        }
+    }
+}
