@@ -14,7 +14,7 @@ use std::collections::HashMap;
 /// Three and five pairs get less: an interval of so few is so wide that more error hardly narrows it. 0.0157 is what the
 /// ranks of eight pairs can spend.
 const SCHEDULE: [(usize, f64); 8] =
-    [(3, 0.005), (5, 0.007), (8, 0.0157), (12, 0.008), (18, 0.0085), (27, 0.0085), (40, 0.0085), (60, 0.0085)];
+    [(3, 0.005), (5, 0.007), (8, 0.0157), (12, 0.008), (18, 0.008), (27, 0.008), (40, 0.008), (60, 0.008)];
 
 /// Beyond the schedule each look is after half as many pairs again, and spends two thirds of the one before it; the
 /// first of them this much.
