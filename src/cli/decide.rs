@@ -9,8 +9,8 @@ use crate::config::Policy;
 use crate::error::{Exit, Failure};
 use crate::experiment::{Book, Experiment, ExperimentError};
 use crate::git::Repo;
-use crate::ledger::Ledger;
 use crate::ledger::event::{Measured, Verdict};
+use crate::ledger::{Event, Fact, Ledger};
 use crate::policy::Advice;
 use crate::units::Seconds;
 use crate::units::Unit;
@@ -55,7 +55,9 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
                 ),
             ));
         }
-        let Some((_, measured)) = experiment.latest() else {
+        // The folded ledger leaves the samples out; asking shows them.
+        let latest = experiment.latest().map(|(id, _)| ledger.find(*id)).transpose()?.flatten();
+        let Some(Event { fact: Fact::Measured(measured), .. }) = &latest else {
             if !land::confirm(ctx, &format!("{} has not been measured. Measure it now?", experiment.name))? {
                 return Ok(Exit::Done);
             }

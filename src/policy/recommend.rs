@@ -273,10 +273,11 @@ impl<'a> Effect<'a> {
     }
 }
 
-/// The change of a row in its base unit: the estimate where there is one, so that it agrees with the percentage shown.
+/// The change of a row in its base unit: the difference that tables show. Where noise makes it contradict the estimate that
+/// the answer rests on, the estimate stands.
 fn change_of(row: &MetricComparison) -> f64 {
     match row.relative {
-        Some(relative) if !row.exact => relative * row.base.abs(),
+        Some(relative) if relative * row.absolute() < 0.0 => relative * row.base.abs(),
         _ => row.absolute(),
     }
 }
@@ -476,9 +477,9 @@ impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "from {} to {}", self.unit.show(self.base), self.unit.show(self.candidate))?;
         if let Some(relative) = self.relative {
-            write!(f, " ({:+.1}%", relative * 100.0)?;
+            write!(f, " ({:+.1} %", relative * 100.0)?;
             if let Some([low, high]) = self.interval {
-                write!(f, ", between {:+.1}% and {:+.1}%", low * 100.0, high * 100.0)?;
+                write!(f, ", between {:+.1} % and {:+.1} %", low * 100.0, high * 100.0)?;
             }
             f.write_str(")")?;
         }
@@ -651,8 +652,8 @@ mod tests {
         assert_eq!(
             said.reasons,
             [
-                "build_time improved from 14.5 min to 392.0 s (-55.0%)",
-                "image_size improved from 9.60 GB to 3.60 GB (-62.5%)",
+                "build_time improved from 14.5 min to 392.0 s (-55.0 %)",
+                "image_size improved from 9.60 GB to 3.60 GB (-62.5 %)",
                 "the change leaves the code as complex as it was: 1 line added and 1 removed in 1 file",
             ]
         );
@@ -667,7 +668,7 @@ mod tests {
             "build_time +360.0 s costs as much as 3.00 GB of image_size by the exchange rates, and image_size -300.0 MB gains \
              only 300.0 MB"
         );
-        assert_eq!(said.reasons[1], "build_time got worse from 392.0 s to 12.5 min (+91.8%)");
+        assert_eq!(said.reasons[1], "build_time got worse from 392.0 s to 12.5 min (+91.8 %)");
     }
 
     #[test]
@@ -753,7 +754,7 @@ mod tests {
     fn worse_and_nothing_improved_is_reverted() {
         let said = advise(&[build(10.0, 12.0), row("x", Unit::Count, 1.0, 1.0, Word::Unchanged)], &shrunk(), vec![]);
         assert_eq!(said.advice, Advice::Revert);
-        assert_eq!(said.reasons[0], "build_time got worse from 10.00 s to 12.00 s (+20.0%)");
+        assert_eq!(said.reasons[0], "build_time got worse from 10.00 s to 12.00 s (+20.0 %)");
     }
 
     #[test]
@@ -787,7 +788,7 @@ mod tests {
         assert_eq!(said.advice, Advice::MeasureMore);
         assert_eq!(
             said.reasons[0],
-            "startup is inconclusive from 10.00 s to 10.30 s (+3.0%, between -2.0% and +8.0%); it takes about 23 more pairs, \
+            "startup is inconclusive from 10.00 s to 10.30 s (+3.0 %, between -2.0 % and +8.0 %); it takes about 23 more pairs, \
              or accept changes below 8%"
         );
         assert_eq!(advise(&[open("startup", None)], &shrunk(), vec![]).advice, Advice::MeasureMore);
