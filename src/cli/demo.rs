@@ -325,8 +325,9 @@ impl<'a> Stage<'a> {
         let call = if on_path() { "git verdict".to_string() } else { self.exe.display().to_string() };
         let (base, candidate) = (first.decided.base.commit.short(), first.decided.candidate.commit.short());
         self.say(&format!("To go on:\n  cd {dir}\n  {call} show pip-cache\n  {call} compare pip-cache multi-stage"))?;
-        if kit.is_none() {
-            self.say(&format!("  {call} weigh {base} {candidate} --time 'sh build.sh' --size out/image"))?;
+        match kit {
+            Some(kit) => self.say(&format!("  {}", kit.clean_up()))?,
+            None => self.say(&format!("  {call} weigh {base} {candidate} --time 'sh build.sh' --size out/image"))?,
         }
         self.say(&format!("  rm -rf {dir}"))?;
         self.ctx.emit(

@@ -84,22 +84,44 @@ impl Kit {
         Ok(Kit { engine, busybox })
     }
 
-    /// The text of `verdict.toml` for this engine.
+    /// The text of `verdict.toml` for this engine. What a build leaves behind is removed before the next one, by its label or
+    /// its name, so that nothing else in the user's store is touched.
     pub fn config(&self) -> String {
-        let (build, image) = match self.engine {
-            Engine::Podman => (
-                "podman build --isolation=chroot --no-cache -t localhost/git-verdict-demo .",
-                "podman:localhost/git-verdict-demo",
-            ),
-            Engine::Docker => {
-                ("docker build --no-cache -f Containerfile -t git-verdict-demo .", "docker:git-verdict-demo")
-            }
-            Engine::Buildah => (
-                "buildah build --isolation chroot --layers --no-cache -t localhost/git-verdict-demo .",
-                "buildah:localhost/git-verdict-demo",
-            ),
+        let (name, program) = (self.image(), self.engine.program());
+        let build = match self.engine {
+            Engine::Podman => format!("podman build --isolation=chroot --no-cache -t {name} ."),
+            Engine::Docker => format!("docker build --no-cache -f Containerfile -t {name} ."),
+            Engine::Buildah => format!("buildah build --isolation chroot --no-cache -t {name} ."),
         };
-        CONFIG.replace("@BUILD@", build).replace("@IMAGE@", image)
+        let prepare = match self.engine {
+            Engine::Podman | Engine::Docker => {
+                format!("{program} image prune --force --filter label=git-verdict.demo=1")
+            }
+            Engine::Buildah => format!("buildah rmi --force {name} || true"),
+        };
+        let image = format!("{program}:{name}");
+        CONFIG.replace("@BUILD@", &build).replace("@PREPARE@", &prepare).replace("@IMAGE@", &image)
+    }
+
+    /// The command that removes what the demo's builds left in the user's store.
+    pub fn clean_up(&self) -> String {
+        match self.engine {
+            Engine::Podman | Engine::Docker => {
+                format!("{} image rm {} && {}", self.engine.program(), self.image(), self.prune())
+            }
+            Engine::Buildah => format!("buildah rmi {}", self.image()),
+        }
+    }
+
+    fn prune(&self) -> String {
+        format!("{} image prune --force --filter label=git-verdict.demo=1", self.engine.program())
+    }
+
+    fn image(&self) -> &'static str {
+        match self.engine {
+            Engine::Docker => "git-verdict-demo",
+            Engine::Podman | Engine::Buildah => "localhost/git-verdict-demo",
+        }
     }
 
     /// Writes the base system: busybox under the names that the recipes call.
