@@ -39,7 +39,9 @@ pub fn live(trials: usize) -> Outcome {
         let program = &programs[trial % programs.len()];
         let mut sides: Vec<Claim> = Vec::new();
         let ours = || {
-            rules::ours(|| Ok::<_, Box<dyn std::error::Error>>((program.time(dir.path())?, program.time(dir.path())?)))
+            rules::ours(None, || {
+                Ok::<_, Box<dyn std::error::Error>>((program.time(dir.path())?, program.time(dir.path())?))
+            })
         };
         // Who measures first alternates from one round of the programs to the next.
         let first = if (trial / programs.len()).is_multiple_of(2) { Some(ours()?) } else { None };

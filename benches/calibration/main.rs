@@ -1,13 +1,14 @@
 //! Calibration: does the method claim differences that are not there, and find those that are?
 //!
 //! ```text
-//! cargo bench --bench calibration -- record [RUNS]      real noise: single-run times of six programs
-//! cargo bench --bench calibration -- replay [TRIALS]    the recorded noise through our rule and the peers'
-//! cargo bench --bench calibration -- live [TRIALS]      A/A on this machine, beside hyperfine itself
-//! cargo bench --bench calibration -- speed              what deciding costs
+//! cargo bench --bench calibration -- record [RUNS]              real noise: single-run times of six programs
+//! cargo bench --bench calibration -- replay [TRIALS [ROUNDS]]   the recorded noise through our rule and the peers'
+//! cargo bench --bench calibration -- live [TRIALS]              A/A on this machine, beside hyperfine itself
+//! cargo bench --bench calibration -- speed                      what deciding costs
 //! ```
 //!
-//! Traces are kept in `target/calibration/traces.json`. Replays draw from them with a fixed seed.
+//! Traces are kept in `target/calibration/traces.json`. Replays draw from them with a fixed seed. With ROUNDS our rule may
+//! take so many pairs, as with `--pairs ROUNDS`; without, it has its usual end.
 
 mod live;
 mod record;
@@ -28,15 +29,19 @@ fn traces_file() -> PathBuf {
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).filter(|w| w != "--bench").collect();
-    let count = |usual: usize| words.get(1).map_or(Ok(usual), |w| w.parse().map_err(|_| format!("'{w}' is no number")));
+    let number = |place: usize| match words.get(place) {
+        Some(word) => word.parse::<usize>().map(Some).map_err(|_| format!("'{word}' is no number").into()),
+        None => Ok::<_, Box<dyn std::error::Error>>(None),
+    };
+    let count = |usual: usize| number(1).map(|n| n.unwrap_or(usual));
     let outcome = match words.first().map(String::as_str) {
-        Some("record") => count(1500).map_err(Into::into).and_then(record::record),
-        Some("replay") => count(1000).map_err(Into::into).and_then(replay::replay),
-        Some("live") => count(40).map_err(Into::into).and_then(live::live),
+        Some("record") => count(1500).and_then(record::record),
+        Some("replay") => count(1000).and_then(|trials| replay::replay(trials, number(2)?)),
+        Some("live") => count(40).and_then(live::live),
         Some("speed") => speed::speed(),
         _ => {
             eprintln!(
-                "usage: cargo bench --bench calibration -- record [RUNS] | replay [TRIALS] | live [TRIALS] | speed"
+                "usage: cargo bench --bench calibration -- record [RUNS] | replay [TRIALS [ROUNDS]] | live [TRIALS] | speed"
             );
             return ExitCode::SUCCESS;
         }

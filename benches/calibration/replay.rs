@@ -62,13 +62,13 @@ impl Tally {
 }
 
 /// The pairs of neighbouring runs from `start`, in random order within each, with the factor on the candidate.
-fn pairs(trace: &[f64], start: usize, factor: f64, rng: &mut StdRng) -> Vec<(f64, f64)> {
+fn pairs(trace: &[f64], start: usize, rounds: usize, factor: f64, rng: &mut StdRng) -> Vec<(f64, f64)> {
     let pair = |runs: &[f64]| {
         let first: bool = rng.random();
         let (base, candidate) = if first { (runs[0], runs[1]) } else { (runs[1], runs[0]) };
         (base, candidate * factor)
     };
-    trace[start..start + 2 * DEFAULT_ROUNDS].chunks_exact(2).map(pair).collect()
+    trace[start..start + 2 * rounds].chunks_exact(2).map(pair).collect()
 }
 
 /// Two neighbouring groups of `n` runs from `start`; which is the candidate is drawn.
@@ -78,8 +78,17 @@ fn blocks(trace: &[f64], start: usize, n: usize, factor: f64, rng: &mut StdRng) 
     (base.to_vec(), candidate.iter().map(|v| v * factor).collect())
 }
 
-fn trial(trace: &[f64], effect: f64, rng: &mut StdRng, criticals: &mut Criticals, tallies: &mut [Tally; RULES.len()]) {
-    let start = rng.random_range(0..=trace.len() - 2 * DEFAULT_ROUNDS);
+/// One trial: every rule on the same stretch of a trace.
+fn trial(
+    trace: &[f64],
+    effect: f64,
+    rounds: Option<usize>,
+    rng: &mut StdRng,
+    criticals: &mut Criticals,
+    tallies: &mut [Tally; RULES.len()],
+) {
+    let most = rounds.unwrap_or(DEFAULT_ROUNDS).max(20);
+    let start = rng.random_range(0..=trace.len() - 2 * most);
     let slower: bool = rng.random();
     let factor = if slower { 1.0 + effect } else { 1.0 - effect };
     let truth = match (effect > 0.0, slower) {
@@ -87,9 +96,9 @@ fn trial(trace: &[f64], effect: f64, rng: &mut StdRng, criticals: &mut Criticals
         (true, true) => 1,
         (true, false) => -1,
     };
-    let paired = pairs(trace, start, factor, rng);
+    let paired = pairs(trace, start, most, factor, rng);
     let mut next = paired.iter().copied();
-    let ours = rules::ours(|| Ok::<_, Infallible>(next.next().unwrap_or((1.0, 1.0))));
+    let ours = rules::ours(rounds, || Ok::<_, Infallible>(next.next().unwrap_or((1.0, 1.0))));
     let Ok(ours) = ours;
     let (base, candidate): (Vec<f64>, Vec<f64>) = paired[..10].iter().copied().unzip();
     let ten = blocks(trace, start, 10, factor, rng);
@@ -129,15 +138,16 @@ fn oracle(spread: f64, effect: f64) -> f64 {
 }
 
 /// Prints the tables.
-pub fn replay(trials: usize) -> Outcome {
-    let traces: Vec<Trace> = load_traces()?.into_iter().filter(|t| t.seconds.len() > 4 * DEFAULT_ROUNDS).collect();
+pub fn replay(trials: usize, rounds: Option<usize>) -> Outcome {
+    let most = rounds.unwrap_or(DEFAULT_ROUNDS).max(20);
+    let traces: Vec<Trace> = load_traces()?.into_iter().filter(|t| t.seconds.len() >= 2 * most).collect();
     if traces.is_empty() {
         return Err("the traces are too short".into());
     }
     let mut rng = StdRng::seed_from_u64(20_250_101);
     let mut criticals = Criticals::default();
     let mut all = [[Tally::default(); RULES.len()]; EFFECTS.len()];
-    println!("{trials} trials a program and effect, margin {} %\n", MARGIN * 100.0);
+    println!("{trials} trials a program and effect, margin {} %, at most {most} pairs\n", MARGIN * 100.0);
     println!(
         "| program | mean | spread of a pair (from quartiles) | load | effect | found | pairs, mean | oracle (from quartiles) | ratio |"
     );
@@ -149,7 +159,7 @@ pub fn replay(trials: usize) -> Outcome {
         for (index, &effect) in EFFECTS.iter().enumerate() {
             let mut tallies = [Tally::default(); RULES.len()];
             for _ in 0..trials {
-                trial(&trace.seconds, effect, &mut rng, &mut criticals, &mut tallies);
+                trial(&trace.seconds, effect, rounds, &mut rng, &mut criticals, &mut tallies);
             }
             for (sum, tally) in all[index].iter_mut().zip(tallies) {
                 sum.add(tally);
@@ -165,7 +175,7 @@ pub fn replay(trials: usize) -> Outcome {
                     ours.percent(ours.right),
                     pairs / need
                 );
-                if need <= DEFAULT_ROUNDS as f64 {
+                if need <= most as f64 {
                     let sum = &mut reached[index];
                     *sum = (sum.0 + pairs, sum.1 + need, sum.2 + 1);
                 }
@@ -191,9 +201,13 @@ pub fn replay(trials: usize) -> Outcome {
         let runs: Vec<String> = all.iter().map(|t| format!("{:.0}", t[rule].mean_runs())).collect();
         println!(" {} |", runs.join(", "));
     }
-    println!("\nAgainst the oracle (programs for which it needs at most {DEFAULT_ROUNDS} pairs):\n");
+    println!("\nAgainst the oracle (programs for which it needs at most {most} pairs):\n");
     for (effect, (ours, need, programs)) in EFFECTS.iter().zip(reached).filter(|(_, r)| r.2 > 0) {
         println!("- {} %: {programs} programs, {:.2} times the oracle's pairs", effect * 100.0, ours / need);
+    }
+    if reached.iter().all(|r| r.2 == 0) {
+        println!("- none: this noise is beyond an oracle of {most} pairs at every effect");
+        return Ok(());
     }
     let (ours, need) = reached.iter().fold((0.0, 0.0), |(a, b), r| (a + r.0, b + r.1));
     println!("- all effects: {:.2} times the oracle's pairs", ours / need);

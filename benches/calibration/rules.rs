@@ -51,8 +51,8 @@ pub fn plan(max_rounds: Option<usize>) -> Plan {
 }
 
 /// Ours: the product's stop rule and its rows, asked as a session asks them. `pair` takes one more pair.
-pub fn ours<E>(mut pair: impl FnMut() -> Result<(f64, f64), E>) -> Result<Claim, E> {
-    let plan = plan(None);
+pub fn ours<E>(max_rounds: Option<usize>, mut pair: impl FnMut() -> Result<(f64, f64), E>) -> Result<Claim, E> {
+    let plan = plan(max_rounds);
     let mut rule = StopRule::new(&plan);
     let mut samples: Vec<Sample> = Vec::new();
     let mut wanted = 1;
