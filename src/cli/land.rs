@@ -170,6 +170,9 @@ pub fn preview(ctx: &Ctx, repo: &Repo, draft: &Draft, texts: &Texts) -> Result<(
 /// Lands a draft and says what came of it.
 pub fn land(ctx: &Ctx, repo: &Repo, ledger: &Ledger<'_>, draft: Draft, texts: Texts) -> Done {
     let landed = decision::land(repo, ledger, draft, texts)?;
+    for note in &landed.notes {
+        ctx.note(format!("note: {}", clean(note)));
+    }
     said(ctx, &landed.event)?;
     Ok(Exit::Done)
 }

@@ -126,7 +126,7 @@ fn report(ctx: &Ctx, repo: &Repo, book: &Book, name: &str, opened: &Opened, open
 fn settle(repo: &Repo, book: &Book, args: &Args, head: &str, base_branch: Option<&str>) -> Result<Opening, Failure> {
     if let Some(range) = &args.adopt {
         let stands_on = args.on.as_deref().map(|on| book.find(on).map(|e| e.id)).transpose()?;
-        return adopt(repo, range, landing_branch(repo, head, base_branch)?, stands_on);
+        return adopt(repo, range, landing_branch(repo, base_branch)?, stands_on);
     }
     let plain = |base: Oid, onto: String, stands_on| Opening {
         tip: base.clone(),
@@ -144,7 +144,7 @@ fn settle(repo: &Repo, book: &Book, args: &Args, head: &str, base_branch: Option
                     clean(&open.opened.onto)
                 )));
         }
-        let onto = landing_branch(repo, head, base_branch)?;
+        let onto = landing_branch(repo, base_branch)?;
         let base = repo.branch(&onto)?.ok_or_else(|| GitError::UnknownRef(onto.clone()))?;
         return Ok(plain(base, onto, None));
     };
@@ -155,7 +155,7 @@ fn settle(repo: &Repo, book: &Book, args: &Args, head: &str, base_branch: Option
     let base = repo.resolve(on)?;
     let onto = match repo.branch(on)? {
         Some(_) => on.clone(),
-        None => landing_branch(repo, head, base_branch)?,
+        None => landing_branch(repo, base_branch)?,
     };
     Ok(plain(base, onto, None))
 }
@@ -191,19 +191,15 @@ fn adopt(repo: &Repo, range: &str, onto: String, stands_on: Option<Ulid>) -> Res
     Ok(Opening { start, adopted: Some(tip.clone()), tip, switch: false })
 }
 
-/// The branch that the experiment lands on: the policy's base, else the branch that HEAD is on.
-fn landing_branch(repo: &Repo, head: &str, base_branch: Option<&str>) -> Result<String, Failure> {
-    let name = base_branch.unwrap_or(head);
-    if name.is_empty() {
-        return Err(Failure::state("there is no branch to land on")
-            .because("HEAD is detached and [policy] base is not set")
-            .try_next("git switch BRANCH"));
-    }
-    if repo.branch(name)?.is_none() {
-        return Err(Failure::usage(format!("[policy] base is '{}', and there is no such branch", clean(name)))
-            .try_next("git branch --list"));
-    }
-    Ok(name.to_string())
+/// The branch that the experiment lands on.
+fn landing_branch(repo: &Repo, base_branch: Option<&str>) -> Result<String, Failure> {
+    repo.default_base(base_branch).map_err(|error| match (error, base_branch) {
+        (GitError::UnknownRef(_), Some(name)) => {
+            Failure::usage(format!("[policy] base is '{}', and there is no such branch", clean(name)))
+                .try_next("git branch --list")
+        }
+        (error, _) => error.into(),
+    })
 }
 
 /// Uncommitted changes follow to the new branch only when it starts at HEAD.
