@@ -16,6 +16,7 @@
 //! | [`git`] | how git is read (libgit2) and driven (the real `git`) |
 //! | [`measure`] | how a sample is taken |
 //! | [`stats`] | how a noisy difference is decided: pure mathematics |
+//! | [`inspect`] | what an artefact is made of, and what changed between two |
 //! | [`policy`] | how a comparison becomes a recommendation |
 //! | [`experiment`] | the life of an experiment: states and what may follow what |
 //! | [`ledger`] | how records are stored, merged and found |
@@ -31,6 +32,7 @@ pub mod error;
 pub mod experiment;
 pub mod git;
 pub mod hooks;
+pub mod inspect;
 pub mod ledger;
 pub mod measure;
 pub mod policy;

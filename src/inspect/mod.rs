@@ -1,0 +1,163 @@
+//! What an artefact is made of, and what changed between two: images, build logs, folders, archives, binaries.
+//!
+//! Everything here reads and nothing here writes: no layer is ever unpacked. Archives are walked as streams, so that
+//! memory depends on the [`Limits`] and never on the artefact. What can't be read whole is handed back as far as it
+//! went, marked `partial`, with a [`Problem`] that says why.
+//!
+//! | module | its one reason to change |
+//! |---|---|
+//! | [`paths`] | how many names are held in little memory |
+//! | [`tarscan`] | the tar format |
+//! | [`image`] | container image formats and engines |
+//! | [`dockerfile`] | Dockerfile syntax, and how history entries are found in it |
+//! | [`buildlog`] | the log formats of build tools |
+//! | [`folder`], [`archive`], [`binary`], [`gitdir`] | artefacts that are no images |
+//! | [`caches`] | known caches and the one-line fix for each |
+//! | [`diff`] | attribution: which part of a change is due to what |
+
+pub mod archive;
+pub mod binary;
+pub mod buildlog;
+pub mod caches;
+pub mod diff;
+pub mod dockerfile;
+pub mod folder;
+pub mod gitdir;
+pub mod image;
+pub mod paths;
+pub mod tarscan;
+
+use crate::error::{Exit, Explain};
+use std::path::PathBuf;
+
+/// How much of an artefact is looked at. The defaults are generous, and bound both memory and time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Limits {
+    /// At most so many bytes of one artefact after decompression (64 GiB).
+    pub max_uncompressed: u64,
+    /// At most so many bytes out of each byte in, once [`Limits::ratio_grace`] has come out. Deflate can reach 1032.
+    pub max_ratio: u64,
+    /// So many bytes may come out of one blob before its ratio counts (1 GiB).
+    pub ratio_grace: u64,
+    /// Paths kept by name in one artefact; the rest is summed up per folder and the artefact is marked partial.
+    pub max_paths: usize,
+    /// Bytes of names kept in one artefact.
+    pub max_name_bytes: usize,
+    /// Members of an outer archive, and layers and blobs of an image.
+    pub max_members: usize,
+    /// The largest manifest, index or configuration that is read (8 MiB).
+    pub max_json: u64,
+    /// Whether the digests of blobs are checked.
+    pub verify: bool,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            max_uncompressed: 64 << 30,
+            max_ratio: 200,
+            ratio_grace: 1 << 30,
+            max_paths: 400_000,
+            max_name_bytes: 20 << 20,
+            max_members: 65_536,
+            max_json: 8 << 20,
+            verify: true,
+        }
+    }
+}
+
+/// Something that is wrong with an artefact but does not keep the rest of it from being read.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Problem {
+    /// Where: `layer 3`, `manifest`.
+    pub place: String,
+    /// What: `its content has the digest sha256:…, not sha256:…`.
+    pub what: String,
+}
+
+impl Problem {
+    pub(crate) fn new(place: impl Into<String>, what: impl Into<String>) -> Self {
+        Problem { place: place.into(), what: what.into() }
+    }
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.place, self.what)
+    }
+}
+
+/// Why an artefact could not be read at all.
+#[derive(Debug, thiserror::Error)]
+pub enum InspectError {
+    /// A file or folder could not be opened or read.
+    #[error("cannot read {path}")]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// It is not what it should be.
+    #[error("{place}: {what}")]
+    Format {
+        /// The file, or the part of it.
+        place: String,
+        /// What is wrong.
+        what: String,
+    },
+    /// There are several, or none, of what was asked for.
+    #[error("{place} holds {held}, but {wanted} was asked for")]
+    Choice {
+        /// The archive or folder.
+        place: String,
+        /// What is there: `linux/amd64, linux/arm64`.
+        held: String,
+        /// What was wanted: `linux/s390x`.
+        wanted: String,
+    },
+    /// A container engine failed or is not there.
+    #[error("{command} failed: {outcome}")]
+    Engine {
+        /// The command line.
+        command: String,
+        /// `exit status 1`, `no such command`.
+        outcome: String,
+        /// The end of its standard error.
+        tail: String,
+    },
+}
+
+impl InspectError {
+    pub(crate) fn io(path: impl Into<PathBuf>, source: std::io::Error) -> Self {
+        InspectError::Io { path: path.into(), source }
+    }
+    pub(crate) fn format(place: impl Into<String>, what: impl Into<String>) -> Self {
+        InspectError::Format { place: place.into(), what: what.into() }
+    }
+}
+
+impl Explain for InspectError {
+    fn exit(&self) -> Exit {
+        match self {
+            InspectError::Engine { .. } => Exit::Step,
+            _ => Exit::Usage,
+        }
+    }
+    fn why(&self) -> Option<String> {
+        match self {
+            InspectError::Engine { tail, .. } if !tail.trim().is_empty() => {
+                Some(format!("the end of its output:\n{}", tail.trim_end()))
+            }
+            _ => None,
+        }
+    }
+    fn next(&self) -> Option<String> {
+        match self {
+            InspectError::Choice { .. } => Some("name one of those that are there".into()),
+            InspectError::Engine { .. } => Some("git verdict doctor".into()),
+            InspectError::Io { .. } | InspectError::Format { .. } => None,
+        }
+    }
+}
