@@ -303,6 +303,11 @@ fn heredoc_marks(text: &str) -> Vec<(String, bool)> {
     marks
 }
 
+/// Whether a word in upper case is an instruction.
+pub(crate) fn is_keyword(word: &str) -> bool {
+    KEYWORDS.contains(&word)
+}
+
 /// White space of any kind becomes one space.
 pub(crate) fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -419,6 +424,11 @@ fn without_shell(text: &str) -> &str {
         }
     }
     text
+}
+
+/// How alike two history lines are: 0 not at all, 1 the same.
+pub(crate) fn likeness(a: &HistoryLine, b: &HistoryLine) -> f32 {
+    Shape::of_history(a).likeness(&Shape::of_history(b))
 }
 
 /// What is compared: the words of an instruction, as builders leave them.

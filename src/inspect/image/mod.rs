@@ -9,7 +9,7 @@
 //! classic image store.
 
 mod engine;
-mod layer;
+pub(crate) mod layer;
 mod manifest;
 mod overlay;
 mod store;
