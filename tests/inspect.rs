@@ -1,5 +1,7 @@
 //! Reads artefacts made here, good and bad, in every format.
 
+use git_verdict::inspect::buildlog;
+use git_verdict::inspect::diff::{self, Size};
 use git_verdict::inspect::dockerfile::Dockerfile;
 use git_verdict::inspect::image::{self, Compression, Engine, EngineKind, Format, How, Image, Options, Platform};
 use git_verdict::inspect::{InspectError, Limits};
@@ -564,4 +566,169 @@ fn a_reference_that_looks_like_an_option_never_reaches_an_engine() {
     let none = Engine { program: "no-such-engine".into(), ..Engine::new(EngineKind::Docker) };
     let error = none.read("x", &Options::default()).unwrap_err();
     assert!(error.to_string().contains("no such command"), "{error}");
+}
+
+#[test]
+fn docker_prints_the_size_that_the_files_add_up_to() {
+    let required = std::env::var_os("GIT_VERDICT_REQUIRE_ENGINES").is_some_and(|v| v == "all");
+    let busybox = ["/bin/busybox", "/usr/bin/busybox"].iter().find(|p| Path::new(p).exists());
+    let driver = run("docker", &["info", "--format", "{{.DriverStatus}}"]);
+    let (Some(busybox), Some(driver)) = (busybox, driver) else {
+        assert!(!required, "docker is required");
+        println!("skipped: no engine (docker does not answer)");
+        return;
+    };
+    let temp = tempfile::tempdir().unwrap();
+    let context = temp.path().display().to_string();
+    std::fs::copy(busybox, temp.path().join("busybox")).unwrap();
+    std::fs::write(temp.path().join("Dockerfile"), CONTAINERFILE).unwrap();
+    let name = format!("git-verdict-test-{}:1", std::process::id());
+    if run("docker", &["build", "-q", "--network=none", "-t", &name, &context]).is_none() {
+        assert!(!required, "docker can't build");
+        println!("skipped: no engine (docker can't build here)");
+        return;
+    }
+    let image = Engine::new(EngineKind::Docker).read(&name, &Options::default());
+    let found = image::open(&format!("docker:{name}"), &Options::default());
+    run("docker", &["image", "rm", &name]);
+    let mut image = image.unwrap();
+    assert_eq!(image.problems, []);
+    assert_eq!(found.unwrap().file_bytes(), image.file_bytes());
+    if !String::from_utf8_lossy(&driver).contains("containerd") {
+        let said = image.engine_size.unwrap();
+        let (files, links) = (image.file_bytes(), image.link_bytes());
+        assert!(said == files || said == files + links, "docker says {said}, the files have {files} and the links {links}");
+    }
+    assert_eq!(image.match_dockerfile(&Dockerfile::parse(CONTAINERFILE.as_bytes()), None), 4, "{:?}", image.history);
+    assert_eq!(image.layers[3].label(), "layer 4 (RUN rm -rf /root/.cache)");
+}
+
+// Attribution.
+
+#[test]
+fn a_change_between_two_images_is_laid_at_the_door_of_its_layer() {
+    let before = three_layers();
+    let mut after = before.clone();
+    after[0] = tarball(&[
+        Item::Dir(b"app/"),
+        Item::File(b"app/a", &[1; 1000], 0o644),
+        Item::File(b"app/b", &[2; 2000], 0o644),
+        Item::File(b"app/c", &[3; 3000], 0o644),
+    ]);
+    after.push(tarball(&[Item::File(b"new", &[7; 123], 0o644)]));
+    let read = |layers: &[Vec<u8>], compression| {
+        let amd64 = Options { platform: Some(Platform::parse("amd64")), ..Options::default() };
+        bytes_to_image(&archive(&layout(layers, compression, &["amd64"])), &amd64).unwrap()
+    };
+    for compression in [Compression::None, Compression::Gzip] {
+        let (a, b) = (read(&before, compression), read(&after, compression));
+        for size in [Size::Files, Size::Uncompressed, Size::Stored] {
+            for totals in [None, Some((50_000, 47_111))] {
+                let change = diff::images(&a, &b, size, totals);
+                let rows: i64 = change.rows.iter().map(|r| r.change).sum();
+                assert_eq!(rows + change.unexplained, change.total());
+                for row in change.rows.iter().filter(|r| r.change != 0) {
+                    assert_eq!(row.detail.iter().map(|d| d.change).sum::<i64>(), row.change, "{row:?}");
+                }
+                assert_eq!(change.rows.len(), 2, "{:?}", change.rows);
+            }
+        }
+        let change = diff::images(&a, &b, Size::Files, None);
+        assert_eq!((change.unexplained, change.total()), (0, 123 - 4000));
+        assert_eq!(change.rows[0].what, "layer 1 (RUN step 0)");
+        assert_eq!((change.rows[0].detail[0].what.as_str(), change.rows[0].detail[0].change), ("/cache/x", -4000));
+        assert_eq!((change.rows[1].before, change.rows[1].after), (None, Some(123)));
+        assert_eq!(change.reason().unwrap(), "-4.0 kB from layer 1 (RUN step 0)");
+        let metadata = diff::images(&a, &b, Size::Stored, None);
+        assert_eq!(metadata.unexplained, b.metadata_bytes as i64 - a.metadata_bytes as i64);
+        assert_eq!(metadata.unexplained_as, "manifest and configuration");
+    }
+}
+
+#[test]
+fn the_original_case_reads_as_one_line() {
+    let log = |build: &str, pip: &str| {
+        buildlog::parse_bytes(
+            format!("#1 [build 4/9] RUN pip install -r requirements.txt\n#1 DONE {pip}s\n#2 [stage-1 2/3] COPY --from=build /app /app\n#2 DONE {build}s\n").as_bytes(),
+        )
+    };
+    let change = diff::logs(&log("1.0", "80.5"), &log("361.0", "87.5"), None);
+    assert_eq!(change.reason().unwrap(), "+6 min from step [stage-1 2/3] (COPY --from=build)");
+    assert_eq!(change.unexplained, 0);
+}
+
+// Any bytes at all.
+
+/// Changes a few bytes, cuts, or doubles a part; the same for the same seed.
+fn mutate(bytes: &[u8], seed: u64) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut next = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % below.max(1) as u64) as usize
+    };
+    let mut out = bytes.to_vec();
+    for _ in 0..1 + next(4) {
+        let at = next(out.len());
+        match next(5) {
+            0 if !out.is_empty() => out[at] ^= 1 << next(8),
+            1 if !out.is_empty() => out[at] = [0, 0xff, b'/', b'9', b'{'][next(5)],
+            2 => out.truncate(at),
+            3 => {
+                let part: Vec<u8> = out[at..(at + 1 + next(600)).min(out.len())].to_vec();
+                out.splice(at..at, part);
+            }
+            _ if !out.is_empty() => {
+                let end = (at + 1 + next(40)).min(out.len());
+                out.drain(at..end);
+            }
+            _ => {}
+        }
+    }
+    out
+}
+
+#[test]
+fn damaged_input_is_never_a_panic() {
+    let images: Vec<Vec<u8>> = [Compression::None, Compression::Gzip, Compression::Zstd]
+        .iter()
+        .flat_map(|&c| {
+            [archive(&layout(&three_layers(), c, &["amd64", "arm64"])), archive(&docker_files(&three_layers()))]
+        })
+        .collect();
+    let limits = Limits { max_paths: 1000, max_uncompressed: 8 << 20, ..Limits::default() };
+    let options = Options { limits: limits.clone(), ..Options::default() };
+    let file = tempfile::NamedTempFile::new().unwrap();
+    for seed in 0..600 {
+        let bytes = mutate(&images[seed as usize % images.len()], seed);
+        let streamed = bytes_to_image(&bytes, &options);
+        std::fs::write(file.path(), &bytes).unwrap();
+        let seeked = image::read(file.path(), &options);
+        if let (Ok(a), Ok(b)) = (&streamed, &seeked) {
+            let change = diff::images(a, b, Size::Stored, None);
+            assert_eq!(change.rows.iter().map(|r| r.change).sum::<i64>() + change.unexplained, change.total());
+        }
+        let _ = git_verdict::inspect::archive::read_tar(&bytes[..], "x", &limits);
+    }
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/inspect");
+    let mut logs: Vec<Vec<u8>> =
+        std::fs::read_dir(data).unwrap().map(|f| std::fs::read(f.unwrap().path()).unwrap()).collect();
+    logs.push(CONTAINERFILE.as_bytes().to_vec());
+    for seed in 0..3000 {
+        let bytes = mutate(&logs[seed as usize % logs.len()], seed);
+        let log = buildlog::parse_bytes(&bytes);
+        let file = Dockerfile::parse(&bytes);
+        for step in &log.steps {
+            file.find_step(&step.text, step.stage.as_deref());
+        }
+        let change = diff::logs(&log, &buildlog::parse_bytes(&logs[0]), None);
+        assert_eq!(change.rows.iter().map(|r| r.change).sum::<i64>() + change.unexplained, change.total());
+    }
+    let binary = std::fs::read(if Path::new("/bin/true").exists() { "/bin/true" } else { "/bin/sh" }).unwrap();
+    for seed in 0..300 {
+        let bytes = mutate(&binary, seed);
+        let length = bytes.len() as u64;
+        let _ = git_verdict::inspect::binary::read_from(std::io::Cursor::new(bytes), length, "x", &limits);
+    }
 }

@@ -222,7 +222,7 @@ fn read_one(job: &Job, mine: &mut Yield, below: &mut Vec<Vec<u8>>, max_entries: 
             FileType::Fifo => Kind::Fifo,
             _ => Kind::Device,
         };
-        let size = if kind == Kind::File { stat.st_size as u64 } else { 0 };
+        let size = if matches!(kind, Kind::File | Kind::Symlink) { stat.st_size as u64 } else { 0 };
         let link = (stat.st_nlink > 1).then_some((stat.st_dev as u64, stat.st_ino as u64));
         if job.spilled || mine.found.len() >= max_entries || mine.names.len() + bytes.len() > u32::MAX as usize {
             match link {

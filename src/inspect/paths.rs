@@ -211,7 +211,7 @@ pub struct Entry {
     pub kind: Kind,
     /// Permission bits.
     pub mode: u16,
-    /// Bytes of content.
+    /// Bytes of content; of a symbolic link, the length of its target, which counts in no sum of files.
     pub size: u64,
     /// CRC-32 of the content, to tell whether it changed; 0 where the content was not read.
     pub crc: u32,

@@ -169,7 +169,11 @@ impl Visit for Collector {
                 self.devices += 1;
             }
         }
-        let size = if kind == Kind::File { entry.logical_size } else { 0 };
+        let size = match kind {
+            Kind::File => entry.logical_size,
+            Kind::Symlink => entry.link.len() as u64,
+            _ => 0,
+        };
         self.current = Some(Current { at, parent, kind, mode: entry.mode as u16, size });
     }
 

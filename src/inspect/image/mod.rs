@@ -19,7 +19,7 @@ pub use layer::Compression;
 pub use overlay::{How, Wasted};
 
 use super::dockerfile::{self, Dockerfile, HistoryLine};
-use super::paths::{Listing, PathId, Paths};
+use super::paths::{Kind, Listing, PathId, Paths};
 use super::{InspectError, Limits, Problem};
 use std::io::Read;
 use std::path::Path;
@@ -236,6 +236,13 @@ impl Image {
     /// Bytes of all files in all layers: the size that docker prints.
     pub fn file_bytes(&self) -> u64 {
         self.layers.iter().map(|l| l.file_bytes).sum()
+    }
+
+    /// Length of the targets of all symbolic links. docker's classic builder counts it in the size it prints, and
+    /// BuildKit does not.
+    pub fn link_bytes(&self) -> u64 {
+        let entries = self.layers.iter().flat_map(|l| &l.listing.entries);
+        entries.filter(|e| e.kind == Kind::Symlink).map(|e| e.size).sum()
     }
 
     /// Bytes of all files that the finished image shows.
