@@ -597,7 +597,10 @@ fn docker_prints_the_size_that_the_files_add_up_to() {
     if !String::from_utf8_lossy(&driver).contains("containerd") {
         let said = image.engine_size.unwrap();
         let (files, links) = (image.file_bytes(), image.link_bytes());
-        assert!(said == files || said == files + links, "docker says {said}, the files have {files} and the links {links}");
+        assert!(
+            said == files || said == files + links,
+            "docker says {said}, the files have {files} and the links {links}"
+        );
     }
     assert_eq!(image.match_dockerfile(&Dockerfile::parse(CONTAINERFILE.as_bytes()), None), 4, "{:?}", image.history);
     assert_eq!(image.layers[3].label(), "layer 4 (RUN rm -rf /root/.cache)");

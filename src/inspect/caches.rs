@@ -144,7 +144,7 @@ fn collect(listing: &Listing, marks: &[Option<(Known, PathId)>], layer: Option<u
     let mut add = |path: PathId, bytes: u64, files: u64| {
         if let Some((known, folder)) = marks[path.index()] {
             let slot = found.entry((known.tool, folder)).or_insert((known, 0, 0));
-            slot.1 += bytes;
+            slot.1 = slot.1.saturating_add(bytes);
             slot.2 += files;
         }
     };
@@ -158,7 +158,7 @@ fn collect(listing: &Listing, marks: &[Option<(Known, PathId)>], layer: Option<u
     for ((_, path), (known, bytes, files)) in found {
         match caches.iter_mut().find(|c| c.known == PYCACHE && known == PYCACHE) {
             Some(one) => {
-                one.bytes += bytes;
+                one.bytes = one.bytes.saturating_add(bytes);
                 one.files += files;
                 one.folders += 1;
             }

@@ -1,6 +1,6 @@
 //! Attribution: which part of a change between two artefacts is due to what.
 //!
-//! Everything is counted in whole bytes or whole nanoseconds, so that the rows and the unexplained rest add up to the
+//! Everything is counted in whole bytes or whole microseconds, so that the rows and the unexplained rest add up to the
 //! total exactly: `rows + unexplained = after - before`, always.
 
 use super::archive::Archive;
@@ -24,7 +24,7 @@ const MAX_ROWS: usize = 50;
 pub struct Row {
     /// `layer 7 (COPY --from=build)`, `step [build 4/9] (RUN make)`, `/usr/lib`, `.text`.
     pub what: String,
-    /// Bytes or nanoseconds before; none when it was not there.
+    /// Bytes or microseconds before; none when it was not there.
     pub before: Option<i64>,
     /// The same after.
     pub after: Option<i64>,
@@ -38,7 +38,7 @@ pub struct Row {
 
 impl Row {
     fn new(what: impl Into<String>, before: Option<i64>, after: Option<i64>) -> Self {
-        let change = after.unwrap_or(0) - before.unwrap_or(0);
+        let change = after.unwrap_or(0).saturating_sub(before.unwrap_or(0));
         Row { what: what.into(), before, after, change, source: None, detail: Vec::new() }
     }
 }
@@ -50,7 +50,7 @@ pub struct Attribution {
     pub unit: Unit,
     /// Parts that changed, the largest first.
     pub rows: Vec<Row>,
-    /// The whole before, in bytes or nanoseconds.
+    /// The whole before, in bytes or microseconds.
     pub before: i64,
     /// The whole after.
     pub after: i64,
@@ -84,6 +84,11 @@ impl Size {
     }
 }
 
+/// Sums without ever overflowing: absurd sizes that a broken archive claims stay absurd, and are no panic.
+fn add(amounts: impl Iterator<Item = i64>) -> i64 {
+    amounts.fold(0, i64::saturating_add)
+}
+
 fn whole(bytes: u64) -> i64 {
     i64::try_from(bytes).unwrap_or(i64::MAX)
 }
@@ -92,27 +97,27 @@ impl Attribution {
     fn new(unit: Unit, mut rows: Vec<Row>, before: i64, after: i64, unexplained_as: &str) -> Self {
         rows.retain(|r| r.change != 0 || r.before.is_some() != r.after.is_some());
         rows.sort_by_key(|r| std::cmp::Reverse(r.change.unsigned_abs()));
-        let explained: i64 = rows.iter().map(|r| r.change).sum();
+        let explained = add(rows.iter().map(|r| r.change));
         Attribution {
             unit,
             rows,
             before,
             after,
-            unexplained: after - before - explained,
+            unexplained: after.saturating_sub(before).saturating_sub(explained),
             unexplained_as: unexplained_as.into(),
             partial: false,
         }
     }
 
-    /// After less before, in bytes or nanoseconds.
+    /// After less before, in bytes or microseconds.
     pub fn total(&self) -> i64 {
-        self.after - self.before
+        self.after.saturating_sub(self.before)
     }
 
     /// An amount in the base unit: bytes or seconds.
     pub fn value(&self, amount: i64) -> f64 {
         match self.unit {
-            Unit::Seconds => amount as f64 * 1e-9,
+            Unit::Seconds => amount as f64 * 1e-6,
             _ => amount as f64,
         }
     }
@@ -142,7 +147,7 @@ impl Attribution {
                 lines.push((String::new(), text));
             }
         }
-        let rest: i64 = self.rows.iter().skip(most).map(|r| r.change).sum();
+        let rest = add(self.rows.iter().skip(most).map(|r| r.change));
         if self.rows.len() > most {
             lines.push((self.show(rest), format!("{} more", self.rows.len() - most)));
         }
@@ -282,8 +287,8 @@ pub fn images(before: &Image, after: &Image, size: Size, totals: Option<(u64, u6
     }
     rows.append(&mut stored_before);
     let sum = |image: &Image| -> i64 {
-        let layers: i64 = image.layers.iter().map(|l| size.of(l)).sum();
-        layers + if size == Size::Stored { whole(image.metadata_bytes) } else { 0 }
+        let layers = add(image.layers.iter().map(|l| size.of(l)));
+        layers.saturating_add(if size == Size::Stored { whole(image.metadata_bytes) } else { 0 })
     };
     let (from, to) = match totals {
         Some((a, b)) => (whole(a), whole(b)),
@@ -297,7 +302,7 @@ pub fn images(before: &Image, after: &Image, size: Size, totals: Option<(u64, u6
 
 /// Makes the detail add up to the row.
 fn balance(row: &mut Row, name: &str) {
-    let rest = row.change - row.detail.iter().map(|d| d.change).sum::<i64>();
+    let rest = row.change.saturating_sub(add(row.detail.iter().map(|d| d.change)));
     if rest != 0 {
         let change = Row { change: rest, ..Row::new(name, None, None) };
         row.detail.push(change);
@@ -305,12 +310,12 @@ fn balance(row: &mut Row, name: &str) {
     row.detail.sort_by_key(|d| std::cmp::Reverse(d.change.unsigned_abs()));
 }
 
-fn nanoseconds(step: &BuildStep) -> i64 {
-    to_nanoseconds(step.seconds.unwrap_or(0.0))
+fn microseconds(step: &BuildStep) -> i64 {
+    to_microseconds(step.seconds.unwrap_or(0.0))
 }
 
-fn to_nanoseconds(seconds: f64) -> i64 {
-    (seconds * 1e9).round() as i64
+fn to_microseconds(seconds: f64) -> i64 {
+    (seconds * 1e6).round() as i64
 }
 
 /// Two build logs, step by step. `totals` are the seconds of the wholes, from outside; else what the logs say; else the
@@ -335,7 +340,7 @@ pub fn logs(before: &BuildLog, after: &BuildLog, totals: Option<(f64, f64)>) -> 
     for (i, j) in pairs {
         let (a, b) = (i.map(|i| &old[i]), j.map(|j| &new[j]));
         let Some(named) = b.or(a) else { continue };
-        let mut row = Row::new(named.1.title(), a.map(|s| nanoseconds(&s.1)), b.map(|s| nanoseconds(&s.1)));
+        let mut row = Row::new(named.1.title(), a.map(|s| microseconds(&s.1)), b.map(|s| microseconds(&s.1)));
         if row.change != 0 {
             let parts = |log: &BuildLog, parent: Option<usize>| -> HashMap<String, i64> {
                 let mut parts = HashMap::new();
@@ -343,7 +348,7 @@ pub fn logs(before: &BuildLog, after: &BuildLog, totals: Option<(f64, f64)>) -> 
                 {
                     // Digests differ from build to build.
                     let name = step.name.split(" sha256:").next().unwrap_or_default().to_string();
-                    *parts.entry(name).or_insert(0) += nanoseconds(step);
+                    *parts.entry(name).or_insert(0) += microseconds(step);
                 }
                 parts
             };
@@ -362,9 +367,9 @@ pub fn logs(before: &BuildLog, after: &BuildLog, totals: Option<(f64, f64)>) -> 
         }
         rows.push(row);
     }
-    let sum = |steps: &[(usize, BuildStep)]| -> i64 { steps.iter().map(|s| nanoseconds(&s.1)).sum() };
+    let sum = |steps: &[(usize, BuildStep)]| -> i64 { add(steps.iter().map(|s| microseconds(&s.1))) };
     let (from, to) = match totals.or(before.total.zip(after.total)) {
-        Some((a, b)) => (to_nanoseconds(a), to_nanoseconds(b)),
+        Some((a, b)) => (to_microseconds(a), to_microseconds(b)),
         None => (sum(&old), sum(&new)),
     };
     let rest = "time outside steps, less steps that ran side by side";
@@ -441,7 +446,8 @@ pub fn parts(
     let sum = |parts: &[(String, u64)]| {
         let mut by_name: HashMap<String, i64> = HashMap::new();
         for (name, amount) in parts {
-            *by_name.entry(name.clone()).or_insert(0) += whole(*amount);
+            let slot = by_name.entry(name.clone()).or_insert(0i64);
+            *slot = slot.saturating_add(whole(*amount));
         }
         by_name
     };
@@ -462,7 +468,8 @@ pub fn binaries(before: &Binary, after: &Binary) -> Attribution {
         let symbols = |b: &Binary| -> HashMap<String, i64> {
             let mut all = HashMap::new();
             for symbol in b.symbols.iter().filter(|s| s.section == row.what && s.in_file) {
-                *all.entry(symbol.name.clone()).or_insert(0) += whole(symbol.bytes);
+                let slot = all.entry(symbol.name.clone()).or_insert(0i64);
+                *slot = slot.saturating_add(whole(symbol.bytes));
             }
             all
         };
@@ -516,7 +523,11 @@ fn files_detail(before: Option<(&Paths, &Listing)>, after: Option<(&Paths, &List
                 amounts.resize(tree.len(), (0, 0));
             }
             let slot = &mut amounts[id.index()];
-            if side { slot.1 += whole(bytes) } else { slot.0 += whole(bytes) }
+            if side {
+                slot.1 = slot.1.saturating_add(whole(bytes))
+            } else {
+                slot.0 = slot.0.saturating_add(whole(bytes))
+            }
         };
         for entry in listing.entries.iter().filter(|e| e.kind == Kind::File && e.size > 0) {
             add(entry.path, entry.size);
@@ -534,22 +545,22 @@ fn files_detail(before: Option<(&Paths, &Listing)>, after: Option<(&Paths, &List
         let (a, b) = amounts[id.index()];
         let parent = tree.parent(id);
         let slot = &mut amounts[parent.index()];
-        slot.0 += a;
-        slot.1 += b;
+        slot.0 = slot.0.saturating_add(a);
+        slot.1 = slot.1.saturating_add(b);
         // A folder with as much gone as come still changed inside.
         if a != b {
             children.entry(parent).or_default().push(id);
         }
     }
-    let change = |id: PathId| amounts[id.index()].1 - amounts[id.index()].0;
+    let change = |id: PathId| amounts[id.index()].1.saturating_sub(amounts[id.index()].0);
     let mut rows = Vec::new();
     let mut stack = vec![PathId::ROOT];
     while let Some(id) = stack.pop() {
         let below = children.get(&id).map(Vec::as_slice).unwrap_or_default();
-        let own_change = own[id.index()].1 - own[id.index()].0;
+        let own_change = own[id.index()].1.saturating_sub(own[id.index()].0);
         let largest = below.iter().map(|&c| change(c).unsigned_abs()).max().unwrap_or(0);
         // Go down while one thing below makes up most of it; stop where it is spread out.
-        let open = id == PathId::ROOT || (largest * 2 >= change(id).unsigned_abs() && own_change == 0);
+        let open = id == PathId::ROOT || (largest.saturating_mul(2) >= change(id).unsigned_abs() && own_change == 0);
         if below.is_empty() || !open {
             if change(id) != 0 {
                 let (a, b) = amounts[id.index()];
@@ -566,7 +577,9 @@ fn files_detail(before: Option<(&Paths, &Listing)>, after: Option<(&Paths, &List
     rows.sort_by(|a, b| b.change.unsigned_abs().cmp(&a.change.unsigned_abs()).then_with(|| a.what.cmp(&b.what)));
     if rows.len() > most {
         let rest = rows.split_off(most);
-        let sum = rest.iter().fold((0, 0), |s, r| (s.0 + r.before.unwrap_or(0), s.1 + r.after.unwrap_or(0)));
+        let sum = rest.iter().fold((0i64, 0i64), |s, r| {
+            (s.0.saturating_add(r.before.unwrap_or(0)), s.1.saturating_add(r.after.unwrap_or(0)))
+        });
         rows.push(Row::new(format!("{} other files and folders", rest.len()), Some(sum.0), Some(sum.1)));
     }
     rows
@@ -621,7 +634,7 @@ mod tests {
         }
 
         #[test]
-        fn steps_add_up_to_the_nanosecond(
+        fn steps_add_up_to_the_microsecond(
             a in proptest::collection::vec((0usize..6, 0u32..100_000), 0..9),
             b in proptest::collection::vec((0usize..6, 0u32..100_000), 0..9),
             totals in proptest::option::of((0.0f64..1e5, 0.0f64..1e5)),
@@ -673,9 +686,9 @@ mod tests {
         );
         let two = Attribution::new(
             Unit::Seconds,
-            vec![Row::new("step [build 4/9] (RUN make)", None, Some(360_000_000_000))],
-            872_000_000_000,
-            1_230_000_000_000,
+            vec![Row::new("step [build 4/9] (RUN make)", None, Some(360_000_000))],
+            872_000_000,
+            1_230_000_000,
             "time outside steps",
         );
         assert_eq!(

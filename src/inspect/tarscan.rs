@@ -6,6 +6,8 @@
 
 /// A longer GNU name or pax header makes the archive bad.
 const MAX_EXTENSION: u64 = 1 << 20;
+/// No file is larger than an exbibyte; a sparse one that claims to be is not believed.
+const MAX_FILE: u64 = 1 << 60;
 const BLOCK: usize = 512;
 
 /// What is wrong with a tar stream.
@@ -320,8 +322,8 @@ impl Scanner {
             _ => 0,
         };
         let logical_size = match (block[156], next.logical_size) {
-            (_, Some(size)) => size,
-            (b'S', None) => octal_or_binary(&block[483..495]).unwrap_or(size),
+            (_, Some(logical)) if logical <= MAX_FILE => logical,
+            (b'S', None) => octal_or_binary(&block[483..495]).filter(|&l| l <= MAX_FILE).unwrap_or(size),
             _ => size,
         };
         let device =

@@ -107,7 +107,7 @@ impl Plain {
             return;
         }
         if let Some(time) = rest.strip_prefix("DONE") {
-            if let Some(seconds) = time.trim().strip_suffix('s').and_then(|t| t.parse::<f64>().ok()) {
+            if let Some(seconds) = time.trim().strip_suffix('s').and_then(super::seconds) {
                 // Told again when more of it was done, then with the larger time.
                 step.seconds = Some(step.seconds.map_or(seconds, |s| s.max(seconds)));
             } else if !time.trim().is_empty() {
@@ -150,7 +150,7 @@ impl Plain {
             }
         };
         let part = &mut self.vertices[i].parts[at];
-        if let Some(seconds) = seconds.and_then(|s| s.as_str().parse().ok()) {
+        if let Some(seconds) = seconds.and_then(|s| super::seconds(s.as_str())) {
             part.seconds = Some(seconds);
         }
         if done.is_some() {
@@ -299,7 +299,7 @@ impl Json {
             if let (Some(from), Some(to), false) = (span.from, completed, span.complete) {
                 span.sum += (to - from).max(0.0);
                 span.complete = true;
-                step.seconds = Some(span.sum);
+                step.seconds = Some(span.sum.min(super::MAX_SECONDS));
             }
             if !v.error.is_empty() {
                 step.outcome = match v.error.ends_with("context canceled") {
@@ -328,7 +328,7 @@ impl Json {
             let part = &mut parts[at];
             part.started = part.started.or(started);
             if let (Some(from), Some(to)) = (part.started, completed) {
-                part.seconds = Some((to - from).max(0.0));
+                part.seconds = Some((to - from).clamp(0.0, super::MAX_SECONDS));
                 part.outcome = Outcome::Done;
             }
         }
@@ -406,7 +406,7 @@ impl Terminal {
     /// Whether the line is of this form.
     pub fn line(&mut self, line: &str) -> bool {
         if let Some(head) = HEAD.as_ref().and_then(|r| r.captures(line)) {
-            self.total = head["s"].parse().ok();
+            self.total = super::seconds(&head["s"]);
             self.current = None;
             return true;
         }
@@ -414,7 +414,7 @@ impl Terminal {
             return false;
         }
         let Some(found) = TERMINAL.as_ref().and_then(|r| r.captures(line)) else { return !self.vertices.is_empty() };
-        let seconds: Option<f64> = found["s"].parse().ok();
+        let seconds = super::seconds(&found["s"]);
         // Byte counts change from screen to screen.
         let name = STATUS
             .as_ref()

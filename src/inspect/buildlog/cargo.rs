@@ -84,10 +84,12 @@ impl Timings {
             let name = [unit.name, unit.version, unit.target.trim().to_string()].join(" ");
             let mode = if unit.mode == "run-custom-build" { " (run)" } else { "" };
             let mut step = BuildStep::new(format!("unit {i}"), format!("{}{mode}", name.trim()), StepKind::Unit);
-            step.seconds = Some(unit.duration.max(0.0));
-            step.started = Some(unit.start);
+            let (start, duration) =
+                (unit.start.clamp(0.0, super::MAX_SECONDS), unit.duration.clamp(0.0, super::MAX_SECONDS));
+            step.seconds = Some(duration);
+            step.started = Some(start);
             step.outcome = Outcome::Done;
-            total = total.max(unit.start + unit.duration);
+            total = total.max(start + duration);
             log.steps.push(step);
         }
         log.total = Some(total).filter(|&t| t > 0.0);

@@ -19,7 +19,9 @@ use std::io::BufRead;
 /// Longer lines are cut; the rest is of no interest here.
 const MAX_LINE: usize = 64 << 10;
 /// More steps than this are no build; the rest is left out and the log is marked partial.
-const MAX_STEPS: usize = 50_000;
+const MAX_STEPS: usize = 10_000;
+/// No step takes longer than three years.
+const MAX_SECONDS: f64 = 1e8;
 
 /// The form of a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -327,6 +329,12 @@ impl Parser {
         }
         log
     }
+}
+
+/// Reads seconds as builders print them: digits and a point.
+fn seconds(text: &str) -> Option<f64> {
+    let plain = text.len() < 20 && text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    text.parse().ok().filter(|&s| plain && (0.0..=MAX_SECONDS).contains(&s))
 }
 
 /// Splits `[build 2/3] RUN x` into `build 2/3` and `RUN x`.

@@ -26,7 +26,7 @@ impl Clock {
         };
         let Some(t) = own.or(at).filter(|t| t.is_finite()) else { return (None, rest) };
         let first = *self.first.get_or_insert(t);
-        let since = (t - first).max(0.0);
+        let since = (t - first).clamp(0.0, super::MAX_SECONDS);
         self.last = Some(self.last.map_or(since, |l: f64| l.max(since)));
         (Some(since), rest)
     }

@@ -225,17 +225,17 @@ impl Image {
             Some(digest) => seen.insert(digest.clone()),
             None => true,
         });
-        once.map(|l| l.stored).sum()
+        once.fold(0, |sum: u64, l| sum.saturating_add(l.stored))
     }
 
     /// Bytes of all layers' tar streams.
     pub fn uncompressed(&self) -> u64 {
-        self.layers.iter().map(|l| l.uncompressed).sum()
+        self.layers.iter().fold(0, |sum: u64, l| sum.saturating_add(l.uncompressed))
     }
 
     /// Bytes of all files in all layers: the size that docker prints.
     pub fn file_bytes(&self) -> u64 {
-        self.layers.iter().map(|l| l.file_bytes).sum()
+        self.layers.iter().fold(0, |sum: u64, l| sum.saturating_add(l.file_bytes))
     }
 
     /// Length of the targets of all symbolic links. docker's classic builder counts it in the size it prints, and
@@ -247,7 +247,7 @@ impl Image {
 
     /// Bytes of all files that the finished image shows.
     pub fn visible_bytes(&self) -> u64 {
-        self.layers.iter().map(|l| l.unique).sum()
+        self.layers.iter().fold(0, |sum: u64, l| sum.saturating_add(l.unique))
     }
 
     /// Bytes in layers that the finished image does not show.

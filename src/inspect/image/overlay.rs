@@ -156,7 +156,8 @@ pub(crate) fn resolve(paths: &Paths, layers: &mut [Layer]) -> Vec<Wasted> {
     }
     let mut lost = vec![0u64; layers.len()];
     for w in &wasted {
-        lost[w.layer - 1] += w.bytes;
+        let slot = &mut lost[w.layer - 1];
+        *slot = slot.saturating_add(w.bytes);
     }
     for (layer, lost) in layers.iter_mut().zip(lost) {
         layer.unique = layer.file_bytes.saturating_sub(lost).saturating_sub(layer.listing.shadowed);
