@@ -188,11 +188,9 @@ pub fn judge(
     };
     let (best, worst) = (at(End::Best), at(End::Worst));
     if best == worst {
-        let (_, mut reasons) = weigh(&settled(rows), complexity, policy);
-        // What the settled rows alone would advise may differ; the reasons then are the rows themselves.
-        if weigh(&settled(rows), complexity, policy).0 != best {
-            reasons = settled(rows).iter().map(Effect::reason).collect();
-        }
+        // The reasons of the settled rows hold if they alone lead to this advice; else the rows themselves are told.
+        let (alone, reasons) = weigh(&settled(rows), complexity, policy);
+        let mut reasons = if alone == best { reasons } else { settled(rows).iter().map(Effect::reason).collect() };
         reasons.extend(open.iter().map(|row| Reason::OpenButIdle(Change::of(row))));
         return (best, reasons);
     }
