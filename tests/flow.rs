@@ -222,3 +222,24 @@ fn the_language_is_chosen_by_flag() {
     assert!(message.contains("变大了"), "{message}");
     assert!(repo.trailers("main^2").contains(&("Verdict".into(), "revert".into())));
 }
+
+#[test]
+fn init_writes_a_configuration_that_fits_and_never_overwrites_one() {
+    for (file, text, preset) in [
+        ("Containerfile", "FROM scratch\n", "docker"),
+        ("Cargo.toml", "[package]\nname = \"x\"\nversion = \"0.1.0\"\n", "cargo"),
+        ("package.json", "{\"name\": \"x\", \"version\": \"1.0.0\", \"scripts\": {\"build\": \"true\"}}\n", "npm"),
+        ("pyproject.toml", "[project]\nname = \"x\"\nversion = \"1\"\n", "python"),
+    ] {
+        let repo = Repo::with(&[(file, text)]);
+        let dry = repo.json(&["init", "--dry-run"]);
+        assert_eq!(dry["preset"], preset, "{dry}");
+        assert!(!repo.path().join("verdict.toml").exists());
+        repo.ok(&["init"]).prints(&["wrote verdict.toml", "metric "]);
+        assert_eq!(repo.read("verdict.toml"), dry["text"].as_str().unwrap());
+        assert!(repo.json(&["doctor"])["findings"].as_array().unwrap().iter().all(|f| f["fine"] == true));
+        repo.refuses(3, &["init"]).says(&["there is a verdict.toml already"]);
+    }
+    let repo = Repo::with(&[("main.c", "int main(void) { return 0; }\n")]);
+    repo.refuses(2, &["init"]).says(&["--preset docker|cargo|npm|python"]);
+}
