@@ -3,7 +3,7 @@
 //! Walks with `openat` and `fstatat`, on a few threads, and never follows a symbolic link. At any time about as many
 //! folders are open as the tree is deep.
 
-use super::paths::{Kind, Listing, ListingBuilder, PathId, Paths};
+use super::paths::{Entry, Kind, Listing, ListingBuilder, PathId, Paths};
 use super::{InspectError, Limits, Problem};
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, openat, statat};
 use std::collections::HashMap;
@@ -259,8 +259,12 @@ fn read_one(job: &Job, mine: &mut Yield, below: &mut Vec<Vec<u8>>, max_entries: 
     Some(fd)
 }
 
+/// Device and inode, where it is put down, the folder of that, and the entry.
+type Link = ((u64, u64), Result<PathId, PathId>, PathId, Found);
+
 fn merge(folders: Vec<(u32, Box<[u8]>)>, yields: Vec<Yield>, limits: &Limits) -> Folder {
     let mut out = Folder { paths: Paths::new(2 * limits.max_paths, limits.max_name_bytes), ..Folder::default() };
+    out.paths.reserve(folders.len() + yields.iter().map(|y| y.found.len()).sum::<usize>());
     let mut ids: Vec<Result<PathId, PathId>> = Vec::with_capacity(folders.len());
     for (i, (parent, name)) in folders.iter().enumerate() {
         let id = match (i, ids.get(*parent as usize)) {
@@ -273,7 +277,7 @@ fn merge(folders: Vec<(u32, Box<[u8]>)>, yields: Vec<Yield>, limits: &Limits) ->
     drop(folders);
     let deepest = |id: Result<PathId, PathId>| id.unwrap_or_else(|folder| folder);
     let mut listing = ListingBuilder::new(limits.max_paths);
-    let mut links: Vec<((u64, u64), Result<PathId, PathId>, PathId, Found)> = Vec::new();
+    let mut links: Vec<Link> = Vec::new();
     let mut spilled_links = HashMap::new();
     let mut spills: Vec<(PathId, u64, u64)> = Vec::new();
     let mut more_problems = 0;
@@ -292,7 +296,10 @@ fn merge(folders: Vec<(u32, Box<[u8]>)>, yields: Vec<Yield>, limits: &Limits) ->
             let at = folder.and_then(|parent| out.paths.intern_child(parent, name).ok_or(parent));
             match f.link {
                 Some(key) => links.push((key, at, deepest(folder), f)),
-                None => listing.add(at, deepest(folder), f.kind, f.mode, f.size, 0),
+                None => {
+                    let entry = Entry { path: PathId::ROOT, kind: f.kind, mode: f.mode, size: f.size, crc: 0 };
+                    listing.add_only(at, deepest(folder), entry);
+                }
             }
         }
     }

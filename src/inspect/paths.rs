@@ -3,10 +3,10 @@
 //! Names are bytes, since tar and Unix have no other idea of them; they become text only when shown. A path costs
 //! about 25 bytes and its last component; an entry 24 bytes.
 
-use hashbrown::HashTable;
+use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 
 /// A path in a [`Paths`]; only meaningful there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,7 +33,7 @@ pub struct Paths {
     nodes: Vec<Node>,
     names: Vec<u8>,
     index: HashTable<u32>,
-    hasher: RandomState,
+    hasher: DefaultHashBuilder,
     max_paths: usize,
     max_name_bytes: usize,
 }
@@ -51,7 +51,7 @@ impl Paths {
             nodes: vec![Node { parent: 0, start: 0, len: 0 }],
             names: Vec::new(),
             index: HashTable::new(),
-            hasher: RandomState::new(),
+            hasher: DefaultHashBuilder::default(),
             max_paths: max_paths.min(u32::MAX as usize - 1),
             max_name_bytes: max_name_bytes.min(u32::MAX as usize - 1),
         }
@@ -80,6 +80,17 @@ impl Paths {
 
     fn hash(&self, parent: u32, name: &[u8]) -> u64 {
         self.hasher.hash_one((parent, name))
+    }
+
+    /// Makes room for so many more paths, as far as the limits allow.
+    pub fn reserve(&mut self, more: usize) {
+        let more = more.min(self.max_paths.saturating_sub(self.nodes.len()));
+        self.nodes.reserve(more);
+        let (nodes, names, hasher) = (&self.nodes, &self.names, &self.hasher);
+        self.index.reserve(more, |&i| {
+            let node = nodes[i as usize];
+            hasher.hash_one((node.parent, &names[node.start as usize..node.start as usize + node.len as usize]))
+        });
     }
 
     /// The path `name` in the folder `parent`, if it is known.
@@ -253,7 +264,7 @@ impl Listing {
 pub struct ListingBuilder {
     listing: Listing,
     /// Entry number by path, and by whether it is a mark: a file may stand beside the whiteout of its forerunner.
-    place: hashbrown::HashMap<(u32, bool), u32, RandomState>,
+    place: HashMap<(u32, bool), u32>,
     max_entries: usize,
 }
 
@@ -303,6 +314,20 @@ impl ListingBuilder {
         if kind == Kind::File {
             spill.files += 1;
             spill.bytes = spill.bytes.saturating_add(size);
+        }
+    }
+
+    /// Adds an entry whose path was not added before and will not be again, as in a folder of a file system.
+    pub fn add_only(&mut self, at: Result<PathId, PathId>, parent: PathId, entry: Entry) {
+        match at {
+            Ok(path) if self.listing.entries.len() < self.max_entries => {
+                if entry.kind == Kind::File {
+                    self.listing.files += 1;
+                    self.listing.bytes = self.listing.bytes.saturating_add(entry.size);
+                }
+                self.listing.entries.push(Entry { path, ..entry });
+            }
+            _ => self.add(Err(parent), parent, entry.kind, entry.mode, entry.size, entry.crc),
         }
     }
 

@@ -409,8 +409,10 @@ fn octal_or_binary(field: &[u8]) -> Option<u64> {
 mod tests {
     use super::*;
 
+    type Entry = (Vec<u8>, TarKind, u64, Vec<u8>);
+
     #[derive(Default)]
-    struct Seen(Vec<(Vec<u8>, TarKind, u64, Vec<u8>)>);
+    struct Seen(Vec<Entry>);
     impl Visit for Seen {
         fn entry(&mut self, e: &TarEntry<'_>) {
             self.0.push((e.path.to_vec(), e.kind, e.logical_size, Vec::new()));
@@ -421,7 +423,7 @@ mod tests {
         fn end(&mut self) {}
     }
 
-    fn scan(bytes: &[u8], piece: usize) -> (Vec<(Vec<u8>, TarKind, u64, Vec<u8>)>, Result<(), TarError>) {
+    fn scan(bytes: &[u8], piece: usize) -> (Vec<Entry>, Result<(), TarError>) {
         let (mut scanner, mut seen) = (Scanner::default(), Seen::default());
         for chunk in bytes.chunks(piece) {
             if let Err(e) = scanner.push(chunk, &mut seen) {

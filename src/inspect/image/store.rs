@@ -37,6 +37,9 @@ enum Blobs {
     },
 }
 
+/// A blob's bytes, how many there are, and the file they come from.
+type Opened<'a> = (Box<dyn Read + Send + 'a>, u64, PathBuf);
+
 enum Member {
     Content { offset: u64, size: u64 },
     Link(Vec<u8>),
@@ -262,7 +265,7 @@ impl Store {
         Ok(Some(scanned))
     }
 
-    fn open(&self, name: &str) -> Result<Option<(Box<dyn Read + Send + '_>, u64, PathBuf)>, InspectError> {
+    fn open(&self, name: &str) -> Result<Option<Opened<'_>>, InspectError> {
         match &self.blobs {
             Blobs::Folder(folder) => {
                 let inside = !name.is_empty() && !name.starts_with('/') && name.split('/').all(|part| part != "..");
