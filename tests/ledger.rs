@@ -121,6 +121,8 @@ fn measured(rounds: usize) -> Fact {
         comparison: rows(),
         complexity: Complexity { files: 1, added: 20, removed: 3, new_dependencies: vec![] },
         recommendation: recommendation(),
+        failures: Vec::new(),
+        reused: None,
     }))
 }
 

@@ -107,7 +107,7 @@ impl Story {
 }
 
 fn step(name: &str, run: impl Into<String>) -> Step {
-    Step { name: name.into(), run: Command::Shell(run.into()), prepare: None, timeout: None }
+    Step { name: name.into(), run: Command::Shell(run.into()), prepare: None, timeout: None, warmup: 0 }
 }
 
 fn metric(name: &str, source: Source, unit: Unit) -> Metric {

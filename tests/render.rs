@@ -148,6 +148,8 @@ fn measured() -> Measured {
             new_dependencies: vec!["virtualenv (requirements.txt)".into()],
         },
         recommendation: recommendation(Advice::Revert, &["6.0 min of build_time cost more than 0.30 GB"]),
+        failures: Vec::new(),
+        reused: None,
     }
 }
 

@@ -79,6 +79,8 @@ pub fn ours<E>(max_rounds: Option<usize>, mut pair: impl FnMut() -> Result<(f64,
         environment: Default::default(),
         samples,
         checks: Vec::new(),
+        failures: Vec::new(),
+        reused: None,
     };
     let word = rows(&plan.config, &measurement, 0, 1).first().map_or(Word::Inconclusive, |row| row.word);
     Ok(Claim { sign: sign(word), runs })

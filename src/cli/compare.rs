@@ -4,6 +4,7 @@ use super::{Ctx, Done};
 use crate::error::{Exit, Failure};
 use crate::experiment::Experiment;
 use crate::ledger::Ledger;
+use crate::measure::environment::comparable;
 use crate::policy::options::{Candidate, Judged, judge};
 use crate::render::table::{self, Cell, Column};
 use crate::render::text::clean;
@@ -44,15 +45,25 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
                 base: &measured.base.commit,
                 rows: &measured.comparison,
                 complexity: &measured.complexity,
+                environment: &measured.environment,
             })
         })
         .collect();
     let judged = judge(&options);
     ctx.say(table::table(&columns(), &rows(&chosen, &options, &judged), ctx.look()))?;
     ctx.say("'in all' adds what an option stands on; '*' marks what no other beats")?;
+    let apart = apart(&options);
+    for Apart { one, other, why } in &apart {
+        ctx.say(format!(
+            "times of {} and {} are not compared, exact sizes are; measured differently: {}",
+            clean(one),
+            clean(other),
+            clean(&why.join("; "))
+        ))?;
+    }
     ctx.emit(
         "compare",
-        json!({"options": chosen.iter().zip(&judged).map(|(e, j)| json!({
+        json!({"not_comparable": apart, "options": chosen.iter().zip(&judged).map(|(e, j)| json!({
             "experiment": e.name, "state": e.state, "stands_on": name_of(e.opened.stands_on),
             "comparison": e.latest().map(|(_, m)| &m.comparison), "complexity": e.latest().map(|(_, m)| &m.complexity),
             "root": j.root, "totals": j.totals, "lines": j.lines, "beaten_by": j.beaten_by,
@@ -83,13 +94,16 @@ fn rows(chosen: &[&Experiment], options: &[Candidate<'_>], judged: &[Judged]) ->
             let first = index == 0;
             let mut line: Vec<Cell> = vec![names.get(index).cloned().unwrap_or_default().into()];
             line.push(if first { experiment.state.as_str().into() } else { Cell::default() });
-            match (option.rows.get(index), judged.totals.get(index)) {
-                (Some(row), Some(total)) => line.extend([
-                    row.metric.as_str().into(),
-                    change(&row.unit, row.base, row.candidate).into(),
-                    change(&row.unit, total.base, total.candidate).into(),
-                ]),
-                _ => line.extend([Cell::default(), Cell::default(), Cell::default()]),
+            match option.rows.get(index) {
+                Some(row) => {
+                    let total = judged.totals.iter().find(|total| total.metric == row.metric);
+                    line.extend([
+                        row.metric.as_str().into(),
+                        change(&row.unit, row.base, row.candidate).into(),
+                        total.map_or("-".into(), |t| change(&row.unit, t.base, t.candidate).into()),
+                    ]);
+                }
+                None => line.extend([Cell::default(), Cell::default(), Cell::default()]),
             }
             line.push(if first { judged.lines.to_string().into() } else { Cell::default() });
             line.push(judged.beaten_by.clone().filter(|_| first).unwrap_or_default().into());
@@ -97,6 +111,26 @@ fn rows(chosen: &[&Experiment], options: &[Candidate<'_>], judged: &[Judged]) ->
         }
     }
     lines
+}
+
+/// Two options that were measured on machines whose times do not compare.
+#[derive(Debug, serde::Serialize)]
+struct Apart {
+    one: String,
+    other: String,
+    why: Vec<String>,
+}
+
+/// Each option whose environment differs from that of the first option with metrics that are not exact.
+fn apart(options: &[Candidate<'_>]) -> Vec<Apart> {
+    let mut sampled = options.iter().filter(|option| option.rows.iter().any(|row| !row.exact));
+    let Some(first) = sampled.next() else { return Vec::new() };
+    sampled
+        .filter_map(|option| {
+            let why = comparable(first.environment, option.environment).err()?;
+            Some(Apart { one: first.name.to_string(), other: option.name.to_string(), why })
+        })
+        .collect()
 }
 
 fn change(unit: &Unit, base: f64, candidate: f64) -> String {

@@ -8,9 +8,11 @@ use crate::experiment::{Book, Experiment, ExperimentError};
 use crate::git::{Oid, Repo};
 use crate::ledger::event::Measured;
 use crate::ledger::{Event, Fact, Ledger};
-use crate::measure::{self, MeasureError, Measurement, Plan, Side};
+use crate::measure::environment::{Environment, comparable};
+use crate::measure::{self, FailedRun, Known, MeasureError, Measurement, Plan, Runs, Sample, Side};
 use crate::policy::compare::StopRule;
 use crate::policy::{compare, complexity, recommend};
+use crate::render::text::clean;
 use crate::render::{strip, table};
 use crate::units::parse_duration;
 use serde_json::json;
@@ -25,6 +27,9 @@ pub struct Args {
     /// Measure against this commit instead of the experiment's base
     #[arg(long, value_name = "REF")]
     against: Option<String>,
+    /// Measure this experiment in the same session; may be given again
+    #[arg(long, value_name = "EXPERIMENT")]
+    with: Vec<String>,
 }
 
 /// How much to measure: shared by `measure` and `decide`.
@@ -45,6 +50,15 @@ pub struct How {
     /// Seed of the order within pairs (default: a new one, recorded)
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+    /// Measure the base even where an earlier record holds its exact readings
+    #[arg(long)]
+    fresh: bool,
+    /// Run steps on these processors only, such as 2,3
+    #[arg(long, value_name = "CPU", value_delimiter = ',')]
+    pin: Vec<usize>,
+    /// Run steps with this niceness, from -20 (most urgent) to 19
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(i32).range(-20..=19))]
+    nice: Option<i32>,
 }
 
 pub fn duration(text: &str) -> Result<Duration, String> {
@@ -57,11 +71,31 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
     let book = ctx.book(&ledger)?;
     let experiment = ctx.experiment(&repo, &book, args.name.as_deref())?;
     let against = args.against.as_deref().map(|name| repo.resolve(name)).transpose()?;
-    let event = measure(ctx, &repo, &ledger, &book, experiment, &args.how, against)?;
-    let Fact::Measured(measured) = &event.fact else { unreachable!("measure writes a measured event") };
-    show(ctx, measured)?;
-    ctx.say(format!("next: git verdict decide {}", experiment.name))?;
-    ctx.emit("measure", json!({"experiment": experiment.name, "record": event.id, "measured": measured}))?;
+    let mut experiments = vec![experiment];
+    for name in &args.with {
+        let other = book.find(name)?;
+        if experiments.iter().any(|e| e.id == other.id) {
+            return Err(Failure::usage(format!("experiment '{}' is named twice", other.name))
+                .try_next("name each experiment once"));
+        }
+        experiments.push(other);
+    }
+    let events = measure_all(ctx, &repo, &ledger, &book, &experiments, &args.how, against)?;
+    let mut values = Vec::new();
+    for event in &events {
+        let Fact::Measured(measured) = &event.fact else { continue };
+        if events.len() > 1 {
+            ctx.say(format!("{}:", clean(&event.name)))?;
+        }
+        show(ctx, measured)?;
+        ctx.say(format!("next: git verdict decide {}", event.name))?;
+        values.push(json!({"experiment": event.name, "record": event.id, "measured": measured}));
+    }
+    let mut first = values.remove(0);
+    if !values.is_empty() {
+        first["with"] = values.into();
+    }
+    ctx.emit("measure", first)?;
     Ok(Exit::Done)
 }
 
@@ -76,11 +110,30 @@ pub fn show(ctx: &Ctx, measured: &Measured) -> Result<(), Failure> {
             ctx.say(format!("{}\n{plot}", crate::render::text::clean(&row.metric)))?;
         }
     }
+    if let Some(record) = measured.reused {
+        ctx.say(format!("base readings reused from record {record}"))?;
+    }
+    failed_runs(ctx, &measured.sides, &measured.samples, &measured.failures)?;
     for check in measured.checks.iter().filter(|check| !check.passed) {
         let tail = if check.tail.is_empty() { String::new() } else { format!("\n{}", check.tail) };
         ctx.say(format!("check {} failed: {}{tail}", check.name, check.outcome))?;
     }
     ctx.say(table::recommendation(&measured.recommendation, ctx.look()))
+}
+
+/// A line for each side whose runs failed, and one for each run.
+pub fn failed_runs(ctx: &Ctx, sides: &[Side], samples: &[Sample], failures: &[FailedRun]) -> Result<(), Failure> {
+    for (side, Side { name, .. }) in sides.iter().enumerate() {
+        let Runs { failed, all } = measure::runs(samples, failures, side);
+        if failed == 0 {
+            continue;
+        }
+        ctx.say(format!("flaky: {failed} of {all} runs of {} failed; their pairs do not count", clean(name)))?;
+        for run in failures.iter().filter(|run| run.side == side) {
+            ctx.say(format!("  pair {}: {} failed: {}", run.round + 1, clean(&run.what), clean(&run.outcome)))?;
+        }
+    }
+    Ok(())
 }
 
 /// Measures an experiment and appends the record.
@@ -93,19 +146,31 @@ pub fn measure(
     how: &How,
     against: Option<Oid>,
 ) -> Result<Event, Failure> {
-    if !experiment.is_open() {
-        let state = experiment.state.as_str();
-        return Err(ExperimentError::Finished { name: experiment.name.clone(), state }.into());
-    }
-    let candidate = tip(repo, experiment)?;
-    let base = match against {
-        Some(base) => base,
-        None => base_of(repo, book, experiment, &candidate)?,
-    };
-    if base == candidate {
-        return Err(Failure::state(format!("experiment '{}' has no commit yet", experiment.name))
-            .because(format!("its branch {} is where it started", experiment.branch()))
-            .try_next("git commit the change; only committed state is measured"));
+    let mut events = measure_all(ctx, repo, ledger, book, &[experiment], how, against)?;
+    Ok(events.remove(0))
+}
+
+/// An experiment in a session: its commits, and the sides that they are.
+struct Arm<'a> {
+    experiment: &'a Experiment,
+    base: Oid,
+    candidate: Oid,
+    sides: (usize, usize),
+}
+
+/// Measures experiments in one session, each against its own base, and appends a record for each, in their order.
+pub fn measure_all(
+    ctx: &Ctx,
+    repo: &Repo,
+    ledger: &Ledger<'_>,
+    book: &Book,
+    experiments: &[&Experiment],
+    how: &How,
+    against: Option<Oid>,
+) -> Result<Vec<Event>, Failure> {
+    let mut arms = Vec::new();
+    for experiment in experiments {
+        arms.push(arm(repo, book, experiment, against.as_ref())?);
     }
     if repo.workdir().is_ok() {
         let dirty = repo.uncommitted()?;
@@ -113,50 +178,144 @@ pub fn measure(
             ctx.note("note: uncommitted changes are not measured; commit them to have them counted");
         }
     }
-    let config = ctx.config(repo, Some(&candidate))?;
+    let config = ctx.config(repo, arms.first().map(|arm| &arm.candidate))?;
     let policy = config.policy.clone();
-    let plan = plan(repo, &experiment.name, config, how, &base, &candidate)?;
-    let measurement = take(ctx, repo, &plan)?;
-    let rows = compare::rows(&plan.config, &measurement, 0, 1);
-    let complexity = complexity::weigh(repo, &base, &candidate)?;
-    let recommendation = recommend::recommend(&rows, &measurement.checks, &complexity, &policy);
-    let measured = Measured {
-        session: measurement.id,
-        base: identity(repo, &base, None)?,
-        candidate: identity(repo, &candidate, Some(&base))?,
-        sides: measurement.sides,
-        seed: measurement.seed,
-        config_hash: measurement.config_hash,
-        environment: measurement.environment,
-        samples: measurement.samples,
-        checks: measurement.checks,
-        comparison: rows,
-        complexity,
-        recommendation,
-    };
-    let event = ledger.draft(experiment.id, &experiment.name, Fact::Measured(Box::new(measured)))?;
-    ledger.append(&event)?;
+    let sides = sides(repo, &mut arms)?;
+    let key = experiments.iter().map(|e| e.name.as_str()).collect::<Vec<_>>().join("+");
+    let plan = plan(&key, config, how, sides)?;
+    let known = if how.fresh { None } else { known(repo, ledger, book, &plan) };
+    let against = arms.iter().map(|arm| arm.sides).collect();
+    let measurement = take_with(ctx, repo, &plan, known.as_ref(), against)?;
+    let mut events = Vec::new();
+    for arm in &arms {
+        let seen = measurement.seen_from(arm.sides.0, arm.sides.1);
+        let rows = compare::rows(&plan.config, &seen, 0, 1);
+        let complexity = complexity::weigh(repo, &arm.base, &arm.candidate)?;
+        let recommendation = recommend::recommend(&rows, &seen.checks, &complexity, &policy);
+        let recommendation = recommend::weigh_failures(recommendation, &seen.samples, &seen.failures, 0, 1);
+        let measured = Measured {
+            session: seen.id,
+            base: identity(repo, &arm.base, None)?,
+            candidate: identity(repo, &arm.candidate, Some(&arm.base))?,
+            sides: seen.sides,
+            seed: seen.seed,
+            config_hash: seen.config_hash,
+            environment: seen.environment,
+            samples: seen.samples,
+            checks: seen.checks,
+            comparison: rows,
+            complexity,
+            recommendation,
+            failures: seen.failures,
+            reused: seen.reused,
+        };
+        let fact = Fact::Measured(Box::new(measured));
+        events.push(ledger.draft(arm.experiment.id, &arm.experiment.name, fact)?);
+    }
+    ledger.append_all(&events)?;
     measure::session::finish(repo, &plan.key)?;
-    Ok(event)
+    Ok(events)
 }
 
-/// Runs a plan with progress.
+/// The commits of an experiment that can be measured.
+fn arm<'a>(repo: &Repo, book: &Book, experiment: &'a Experiment, against: Option<&Oid>) -> Result<Arm<'a>, Failure> {
+    if !experiment.is_open() {
+        let state = experiment.state.as_str();
+        return Err(ExperimentError::Finished { name: experiment.name.clone(), state }.into());
+    }
+    let candidate = tip(repo, experiment)?;
+    let base = match against {
+        Some(base) => base.clone(),
+        None => base_of(repo, book, experiment, &candidate)?,
+    };
+    if base == candidate {
+        return Err(Failure::state(format!("experiment '{}' has no commit yet", experiment.name))
+            .because(format!("its branch {} is where it started", experiment.branch()))
+            .try_next("git commit the change; only committed state is measured"));
+    }
+    Ok(Arm { experiment, base, candidate, sides: (0, 1) })
+}
+
+/// The sides of a session, each commit once: first a base that is nobody's candidate, so that checks run on every candidate.
+fn sides(repo: &Repo, arms: &mut [Arm<'_>]) -> Result<Vec<Side>, Failure> {
+    let alone = arms.len() == 1;
+    let is_candidate = |commit: &Oid| arms.iter().any(|arm| arm.candidate == *commit);
+    let mut named: Vec<(String, Oid)> = Vec::new();
+    for arm in arms.iter().filter(|arm| !is_candidate(&arm.base)) {
+        if !named.iter().any(|(_, commit)| *commit == arm.base) {
+            let name = if named.is_empty() { "base".to_string() } else { format!("base-{}", arm.experiment.name) };
+            named.push((name, arm.base.clone()));
+        }
+    }
+    for arm in arms.iter() {
+        if !named.iter().any(|(_, commit)| *commit == arm.candidate) {
+            let name = if alone { "candidate".to_string() } else { arm.experiment.name.clone() };
+            named.push((name, arm.candidate.clone()));
+        }
+    }
+    let place = |commit: &Oid| named.iter().position(|(_, c)| c == commit);
+    for arm in arms.iter_mut() {
+        if let (Some(base), Some(candidate)) = (place(&arm.base), place(&arm.candidate)) {
+            arm.sides = (base, candidate);
+        }
+    }
+    let side = |(name, commit): (String, Oid)| -> Result<Side, Failure> {
+        Ok(Side { name, tree: repo.commit(&commit)?.tree, commit })
+    };
+    named.into_iter().map(side).collect()
+}
+
+/// Readings of the base in an earlier record, for a plan of exact metrics only: the same tree, configuration and
+/// environment, each metric read twice and the same both times. The newest record counts.
+fn known(repo: &Repo, ledger: &Ledger<'_>, book: &Book, plan: &Plan) -> Option<Known> {
+    let tree = &plan.sides.first()?.tree;
+    if !plan.metrics().all(|metric| metric.source.exact()) {
+        return None;
+    }
+    let mut records: Vec<_> = book.experiments.iter().flat_map(|e| &e.measured).collect();
+    records.retain(|(_, m)| m.config_hash == plan.config.hash && m.sides.iter().any(|side| side.tree == *tree));
+    records.sort_by_key(|(id, _)| std::cmp::Reverse(*id));
+    let dir = repo.workdir().unwrap_or(repo.git_dir());
+    let here = (!records.is_empty()).then(|| Environment::of_work(&plan.config, dir).on(&plan.config.placement))?;
+    records.retain(|(_, measured)| comparable(&measured.environment, &here).is_ok());
+    records.into_iter().find_map(|(id, _)| {
+        // A book has no samples.
+        let Fact::Measured(measured) = ledger.find(*id).ok()??.fact else { return None };
+        let side = measured.sides.iter().position(|side| side.tree == *tree)?;
+        let reading = |metric: &crate::config::Metric| {
+            let of_side = measured.samples.iter().filter(|sample| sample.side == side);
+            let values: Vec<f64> = of_side.filter_map(|s| s.values.get(&metric.name)).copied().collect();
+            let same = values.len() >= 2 && values.iter().all(|value| *value == values[0]);
+            same.then(|| (metric.name.clone(), values[0]))
+        };
+        let values = plan.metrics().map(reading).collect::<Option<_>>()?;
+        // Readings that were reused themselves come from where they were taken.
+        let record = measured.reused.filter(|_| side == 0).unwrap_or(*id);
+        Some(Known { record, values })
+    })
+}
+
+/// Runs a plan with progress: every side against the first.
 pub fn take(ctx: &Ctx, repo: &Repo, plan: &Plan) -> Result<Measurement, MeasureError> {
-    let mut rule = StopRule::new(plan);
+    take_with(ctx, repo, plan, None, (1..plan.sides.len()).map(|side| (0, side)).collect())
+}
+
+fn take_with(
+    ctx: &Ctx,
+    repo: &Repo,
+    plan: &Plan,
+    known: Option<&Known>,
+    against: Vec<(usize, usize)>,
+) -> Result<Measurement, MeasureError> {
+    let mut rule = StopRule::new(plan).comparing(against);
     let mut progress = Progress::new(ctx, plan.sides.iter().map(|side| side.name.clone()).collect());
-    let taken = measure::run(repo, plan, &mut |samples| rule.next(samples), &mut |event| progress.tell(event));
+    let mut next = |samples: &[Sample]| rule.next(samples);
+    let taken = measure::run_with(repo, plan, known, &mut next, &mut |event| progress.tell(event));
     progress.finish();
     taken
 }
 
-fn plan(
-    repo: &Repo,
-    key: &str,
-    config: crate::config::Config,
-    how: &How,
-    base: &Oid,
-    candidate: &Oid,
-) -> Result<Plan, Failure> {
+fn plan(key: &str, mut config: crate::config::Config, how: &How, sides: Vec<Side>) -> Result<Plan, Failure> {
     for name in &how.metrics {
         if config.metric(name).is_none() {
             let names = config.metrics.iter().map(|m| m.name.as_str());
@@ -170,12 +329,13 @@ fn plan(
         return Err(Failure::usage(format!("{} has no metric", crate::config::FILE_NAME))
             .try_next("add a [metrics.NAME] table to it"));
     }
-    let side = |name: &str, commit: &Oid| -> Result<Side, Failure> {
-        Ok(Side { name: name.into(), commit: commit.clone(), tree: repo.commit(commit)?.tree })
-    };
+    if !how.pin.is_empty() {
+        config.placement.pin = how.pin.clone();
+    }
+    config.placement.nice = how.nice.or(config.placement.nice);
     Ok(Plan {
         key: key.to_string(),
-        sides: vec![side("base", base)?, side("candidate", candidate)?],
+        sides,
         config,
         only: how.metrics.clone(),
         max_rounds: how.pairs.map(|n| n as usize),

@@ -44,6 +44,10 @@ impl Progress {
                 let side = self.sides.get(check.side).map_or("", String::as_str);
                 self.line(format!("check {} on {side}: {answer}", check.name));
             }
+            Event::Failed(run) => {
+                let side = self.sides.get(run.side).map_or("", String::as_str);
+                self.line(format!("pair {} on {side}: {} failed: {}", run.round + 1, run.what, run.outcome));
+            }
             Event::Note(text) => self.line(text),
         }
     }
@@ -61,7 +65,7 @@ impl Progress {
             bar.set_prefix(left);
             return;
         }
-        let whole = all.iter().filter(|s| s.round == sample.round).count() >= self.sides.len();
+        let whole = all.iter().rev().take_while(|s| s.round == sample.round).count() >= self.sides.len();
         if whole && self.shown.insert(sample.round) {
             let comma = if left.is_empty() { "" } else { ", " };
             self.line(format!("pair {} done{comma}{left}", sample.round + 1));

@@ -91,6 +91,9 @@ fn measurement(ctx: &Ctx, id: &Ulid, measured: &Measured) -> Result<(), Failure>
     ))?;
     let machine = &measured.environment;
     ctx.say(format!("  on {}, {} cores, {}", clean(&machine.cpu), machine.cores, clean(&machine.platform)))?;
+    for (name, value) in &machine.more {
+        ctx.say(format!("     {:<16} {}", clean(name), clean(value)))?;
+    }
     measure::show(ctx, measured)?;
     let weight = &measured.complexity;
     ctx.say(format!(

@@ -74,14 +74,16 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
     let rows = compare::rows(&plan.config, &measurement, 0, 1);
     let complexity = complexity::weigh(&repo, &base, &candidate)?;
     let recommendation = recommend::recommend(&rows, &[], &complexity, &Policy::default());
+    let recommendation = recommend::weigh_failures(recommendation, &measurement.samples, &measurement.failures, 0, 1);
     ctx.say(table::comparison(&rows, ctx.look()))?;
+    super::measure::failed_runs(ctx, &measurement.sides, &measurement.samples, &measurement.failures)?;
     ctx.say(table::recommendation(&recommendation, ctx.look()))?;
     ctx.emit(
         "weigh",
         json!({
             "base": base, "candidate": candidate, "comparison": rows, "complexity": complexity,
             "recommendation": recommendation, "samples": measurement.samples, "seed": measurement.seed,
-            "environment": measurement.environment,
+            "environment": measurement.environment, "failures": measurement.failures,
         }),
     )?;
     Ok(Exit::Done)
@@ -96,7 +98,7 @@ fn config(args: &Args) -> Result<Config, Failure> {
         if text.trim().is_empty() {
             return Err(Failure::usage("a command is empty").try_next("--run CMD, --time CMD"));
         }
-        Ok(Step { name, run: Command::Shell(text.into()), prepare: None, timeout: None })
+        Ok(Step { name, run: Command::Shell(text.into()), prepare: None, timeout: None, warmup: 0 })
     };
     let metric = |name: String, source: Source, unit: Unit, default: f64| Metric {
         name,

@@ -13,6 +13,7 @@ mod worth;
 pub use error::ConfigError;
 pub use worth::{Contradiction, contradiction};
 
+use crate::measure::placement::Placement;
 use crate::units::{Ratio, Unit};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -30,6 +31,8 @@ pub struct Config {
     pub metrics: Vec<Metric>,
     /// Checks in the order they run.
     pub checks: Vec<Check>,
+    /// Where and how urgently steps run.
+    pub placement: Placement,
     /// How results become recommendations and land.
     pub policy: Policy,
     /// Hex SHA-256 of the text this was read from.
@@ -66,6 +69,8 @@ pub struct Step {
     pub prepare: Option<Command>,
     /// Killed, and the measurement failed, after this long.
     pub timeout: Option<Duration>,
+    /// Runs on each side that are not measured, before its first one that is.
+    pub warmup: u32,
 }
 
 /// What a metric reads.

@@ -10,6 +10,7 @@ use super::{
     Better, Check, Command, Compress, Config, ConfigError, Extract, Matters, Metric, Policy, Resource, RevertMode,
     Source, Step,
 };
+use crate::measure::placement::Placement;
 use crate::units::{Ratio, Unit, base_unit, split_quantity};
 use sha2::{Digest, Sha256};
 use std::ops::Range;
@@ -23,8 +24,9 @@ const VERSION: i64 = 1;
 /// The longest name of a step, a metric or a check.
 const LONGEST_NAME: usize = 64;
 
-const TOP_KEYS: &[&str] = &["version", "steps", "metrics", "checks", "policy"];
-const STEP_KEYS: &[&str] = &["run", "prepare", "timeout"];
+const TOP_KEYS: &[&str] = &["version", "measure", "steps", "metrics", "checks", "policy"];
+const STEP_KEYS: &[&str] = &["run", "prepare", "timeout", "warmup"];
+const MEASURE_KEYS: &[&str] = &["pin", "nice"];
 const CHECK_KEYS: &[&str] = &["run", "timeout"];
 const POLICY_KEYS: &[&str] = &["worth", "base", "revert", "keep_type", "adr"];
 const METRIC_KEYS: &[&str] = &[
@@ -171,6 +173,9 @@ impl Reader<'_> {
             self.name(field, "check");
             config.checks.extend(self.check(field));
         }
+        if let Some(table) = self.sub_table(root, "measure") {
+            config.placement = self.placement(&table);
+        }
         if let Some(table) = self.sub_table(root, "policy") {
             config.policy = self.policy(&table, &metric_names, &config.metrics);
         }
@@ -182,8 +187,44 @@ impl Reader<'_> {
         self.known_keys(&table, STEP_KEYS);
         let prepare = table.field("prepare").and_then(|f| self.command(f));
         let timeout = table.field("timeout").and_then(|f| self.timeout(f));
+        let warmup = table.field("warmup").and_then(|f| self.whole(f, 0..=100, "1")).unwrap_or(0);
         let run = self.required_command(&table)?;
-        Some(Step { name: field.key.to_string(), run, prepare, timeout })
+        Some(Step { name: field.key.to_string(), run, prepare, timeout, warmup: warmup as u32 })
+    }
+
+    fn placement(&mut self, table: &Table) -> Placement {
+        self.known_keys(table, MEASURE_KEYS);
+        let mut pin = Vec::new();
+        if let Some(field) = table.field("pin") {
+            match field.value.get_ref() {
+                DeValue::Array(items) if !items.is_empty() => {
+                    for value in items.iter() {
+                        let item = Field { key: field.key, at: field.at.clone(), value };
+                        pin.extend(self.whole(&item, 0..=1023, "2").map(|n| n as usize));
+                    }
+                }
+                _ => self.problems.push(wrong_type(field, "a list of processors", "[2, 3]")),
+            }
+        }
+        let nice = table.field("nice").and_then(|f| self.whole(f, -20..=19, "-5")).map(|n| n as i32);
+        Placement { pin, nice }
+    }
+
+    /// A whole number within bounds.
+    fn whole(&mut self, field: &Field, bounds: std::ops::RangeInclusive<i64>, example: &str) -> Option<i64> {
+        let DeValue::Integer(number) = field.value.get_ref() else {
+            self.problems.push(wrong_type(field, "a whole number", example));
+            return None;
+        };
+        match i64::from_str_radix(number.as_str(), number.radix()) {
+            Ok(n) if bounds.contains(&n) => Some(n),
+            _ => {
+                let message =
+                    format!("'{}' is {}, and goes from {} to {}", field.key, number, bounds.start(), bounds.end());
+                self.problem(field.value.span().start, message, format!("write {} = {example}", field.key));
+                None
+            }
+        }
     }
 
     fn check(&mut self, field: &Field) -> Option<Check> {

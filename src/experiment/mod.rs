@@ -341,6 +341,8 @@ mod tests {
             comparison: vec![],
             complexity: Default::default(),
             recommendation: crate::policy::Recommendation { advice: crate::policy::Advice::Keep, reasons: vec![] },
+            failures: Vec::new(),
+            reused: None,
         }))
     }
 

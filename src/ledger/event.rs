@@ -4,7 +4,7 @@
 
 use crate::config::RevertMode;
 use crate::git::{Oid, Person};
-use crate::measure::{CheckResult, Sample, Side, environment::Environment};
+use crate::measure::{CheckResult, FailedRun, Sample, Side, environment::Environment};
 use crate::policy::{Complexity, MetricComparison, Recommendation};
 use chrono::{DateTime, FixedOffset};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
@@ -175,6 +175,12 @@ pub struct Measured {
     pub complexity: Complexity,
     /// What the rules said.
     pub recommendation: Recommendation,
+    /// Every run that failed after its side had been read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<FailedRun>,
+    /// The record whose exact readings stand for those of the base, when it was not run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reused: Option<Ulid>,
 }
 
 /// The two verdicts.

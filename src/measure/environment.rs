@@ -1,9 +1,69 @@
-//! What machine a session ran on.
+//! What machine a session ran on, and whether two sessions ran on machines whose times can be compared.
+//!
+//! | name in [`Environment::more`] | what it is | must agree for times |
+//! |---|---|---|
+//! | `governor`, `turbo` | frequency scaling | yes |
+//! | `container`, `cpu limit`, `memory limit` | container and control group | yes |
+//! | `pinned`, `nice` | where and how urgently steps ran | yes |
+//! | `tool NAME` | version of a program that a command names | when both know it |
+//! | `variable NAME` | a variable that changes what compilers and programs do | yes, but for `PATH` |
+//! | `load`, `memory free`, `git` | the moment | no |
+//!
+//! Records are shared, so no variable outside of [`VALUES`] and [`DIGESTS`] is looked at, and of those in [`DIGESTS`], and of
+//! values that could hold a secret, only a digest is kept: enough to see that two differ.
 
+use super::placement::Placement;
+use crate::config::{Command, Config, Source};
 use rustix::system::uname;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
 use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+/// Variables whose values are recorded.
+pub const VALUES: &[&str] = &[
+    "CARGO_BUILD_JOBS",
+    "CARGO_INCREMENTAL",
+    "CFLAGS",
+    "CPPFLAGS",
+    "CXXFLAGS",
+    "DOCKER_BUILDKIT",
+    "GODEBUG",
+    "GOFLAGS",
+    "GOGC",
+    "GOMAXPROCS",
+    "LANG",
+    "LC_ALL",
+    "LDFLAGS",
+    "MAKEFLAGS",
+    "MALLOC_ARENA_MAX",
+    "NODE_ENV",
+    "OMP_NUM_THREADS",
+    "PYTHONDONTWRITEBYTECODE",
+    "PYTHONHASHSEED",
+    "PYTHONOPTIMIZE",
+    "RUSTFLAGS",
+    "RUST_MIN_STACK",
+    "SOURCE_DATE_EPOCH",
+    "TZ",
+];
+
+/// Variables of which a digest is recorded: their values are long, or name what is nobody's business.
+pub const DIGESTS: &[&str] = &["JAVA_TOOL_OPTIONS", "LD_LIBRARY_PATH", "LD_PRELOAD", "NODE_OPTIONS", "PATH"];
+
+/// Programs that are asked for their version when a command names them. A name that is not here is never run: what an
+/// unknown program does with `--version` is not known.
+const TOOLS: &[&str] = &[
+    "bash", "buildah", "bun", "c++", "cargo", "cc", "clang", "clang++", "cmake", "deno", "docker", "dotnet", "g++",
+    "gcc", "go", "java", "javac", "ld", "make", "meson", "ninja", "node", "npm", "perl", "php", "pip", "pip3", "pnpm",
+    "podman", "python", "python3", "ruby", "rustc", "swift", "tsc", "uv", "yarn", "zig",
+];
+
+/// How long a program may take to tell its version.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The machine and its state when a session began.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -18,7 +78,7 @@ pub struct Environment {
     pub memory: u64,
     /// Kernel release.
     pub kernel: String,
-    /// Frequency governor and turbo, container limits, load, tool versions: whatever was found, by name.
+    /// Frequency governor and turbo, container limits, load, tool versions, variables: whatever was found, by name.
     #[serde(default)]
     pub more: BTreeMap<String, String>,
 }
@@ -31,20 +91,151 @@ impl Environment {
             platform: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
             cpu: cpu().unwrap_or_default(),
             cores: std::thread::available_parallelism().map_or(1, usize::from),
-            memory: memory().unwrap_or_default(),
+            memory: memory("MemTotal:").unwrap_or_default(),
             kernel: system.release().to_string_lossy().into_owned(),
             more: more(),
         }
     }
 
-    /// What must be the same for times to be comparable: platform, CPU model, cores, memory and kernel. Memory counts in
-    /// steps of 64 MiB, because what the kernel keeps for itself varies a little from boot to boot.
-    pub fn fingerprint(&self) -> String {
-        let memory = (self.memory + (32 << 20)) >> 26;
-        let memory = (memory << 26) as f64 / (1u64 << 30) as f64;
-        let cpu = if self.cpu.is_empty() { "unknown CPU" } else { &self.cpu };
-        format!("{}, {}, {} cores, {:.1} GiB, kernel {}", self.platform, cpu, self.cores, memory, self.kernel)
+    /// This machine, with the tools that a configuration names; they are asked in `dir`.
+    pub fn of_work(config: &Config, dir: &Path) -> Environment {
+        let mut here = Environment::capture();
+        for name in tools_of(config) {
+            if let Some(version) = version(name, dir) {
+                here.more.insert(format!("tool {name}"), version);
+            }
+        }
+        here
     }
+
+    /// The same with where steps run.
+    pub fn on(mut self, placement: &Placement) -> Environment {
+        if !placement.pin.is_empty() {
+            self.more.insert("pinned".into(), placement.pinned());
+        }
+        if let Some(nice) = placement.nice {
+            self.more.insert("nice".into(), nice.to_string());
+        }
+        self
+    }
+
+    /// The machine in one line: platform, CPU model, cores, memory and kernel. Whether times compare is for [`comparable`].
+    pub fn fingerprint(&self) -> String {
+        let cpu = if self.cpu.is_empty() { "unknown CPU" } else { &self.cpu };
+        let memory = gibibytes(self.memory);
+        format!("{}, {}, {} cores, {memory}, kernel {}", self.platform, cpu, self.cores, self.kernel)
+    }
+}
+
+/// Whether times measured in one environment may be compared with times measured in the other. The reasons are shown to
+/// people: `cores: 8 and 4`. Exact sizes may be compared whatever this says.
+pub fn comparable(one: &Environment, other: &Environment) -> Result<(), Vec<String>> {
+    let mut reasons = Vec::new();
+    let mut compare = |name: &str, one: &str, other: &str| {
+        if one != other {
+            let shown = |value: &str| if value.is_empty() { "none".to_string() } else { value.to_string() };
+            reasons.push(format!("{name}: {} and {}", shown(one), shown(other)));
+        }
+    };
+    compare("platform", &one.platform, &other.platform);
+    compare("CPU", &one.cpu, &other.cpu);
+    compare("cores", &one.cores.to_string(), &other.cores.to_string());
+    compare("memory", &gibibytes(one.memory), &gibibytes(other.memory));
+    compare("kernel", &one.kernel, &other.kernel);
+    let names: BTreeSet<&String> = one.more.keys().chain(other.more.keys()).collect();
+    for name in names {
+        let (a, b) = (one.more.get(name), other.more.get(name));
+        let counts = match name.as_str() {
+            "governor" | "turbo" | "container" | "cpu limit" | "memory limit" | "pinned" | "nice" => true,
+            "variable PATH" => false,
+            tool if tool.starts_with("tool ") => a.is_some() && b.is_some(),
+            variable => variable.starts_with("variable "),
+        };
+        if counts {
+            compare(name, a.map_or("", String::as_str), b.map_or("", String::as_str));
+        }
+    }
+    if reasons.is_empty() { Ok(()) } else { Err(reasons) }
+}
+
+/// Memory in steps of 64 MiB, because what the kernel keeps for itself varies a little from boot to boot.
+fn gibibytes(memory: u64) -> String {
+    let rounded = (memory + (32 << 20)) >> 26 << 26;
+    format!("{:.1} GiB", rounded as f64 / (1u64 << 30) as f64)
+}
+
+/// The known programs among the words of all commands, and the compiler that `cargo` runs.
+fn tools_of(config: &Config) -> BTreeSet<&'static str> {
+    let steps = config.steps.iter().flat_map(|s| s.prepare.iter().chain([&s.run]));
+    let metrics = config.metrics.iter().filter_map(|m| match &m.source {
+        Source::Command { run, .. } => Some(run),
+        _ => None,
+    });
+    let mut found = BTreeSet::new();
+    for command in steps.chain(metrics) {
+        let words: Vec<&str> = match command {
+            Command::Shell(text) => text.split(|c: char| c.is_whitespace() || "();&|`$\"'".contains(c)).collect(),
+            Command::Direct(words) => words.first().map(String::as_str).into_iter().collect(),
+        };
+        found.extend(TOOLS.iter().copied().filter(|tool| words.contains(tool)));
+    }
+    if found.contains("cargo") {
+        found.insert("rustc");
+    }
+    found
+}
+
+/// The first line that a program prints about its version; none when it is not there or does not answer in time.
+fn version(program: &str, dir: &Path) -> Option<String> {
+    let word = if matches!(program, "go" | "zig") { "version" } else { "--version" };
+    let mut child = std::process::Command::new(program)
+        .arg(word)
+        .current_dir(dir)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .ok()?;
+    let begun = Instant::now();
+    let status = loop {
+        match child.try_wait() {
+            Ok(Some(status)) => break status,
+            Ok(None) if begun.elapsed() < PATIENCE => std::thread::sleep(Duration::from_millis(2)),
+            _ => {
+                let _ = child.kill();
+                let _ = child.wait();
+                return None;
+            }
+        }
+    };
+    // A version is far shorter than a pipe is deep, so the program never waits for its reader.
+    let mut text = Vec::new();
+    child.stdout.take()?.take(4096).read_to_end(&mut text).ok()?;
+    let text = String::from_utf8_lossy(&text);
+    let line = super::runner::plain(text.lines().find(|l| !l.trim().is_empty())?);
+    status.success().then(|| line.chars().take(120).collect())
+}
+
+/// The variables that are set, as they are recorded.
+fn variables(get: impl Fn(&str) -> Option<String>) -> BTreeMap<String, String> {
+    let shown = VALUES.iter().filter_map(|name| Some((name, get(name)?, false)));
+    let hidden = DIGESTS.iter().filter_map(|name| Some((name, get(name)?, true)));
+    let set = shown.chain(hidden).filter(|(_, value, _)| !value.is_empty());
+    set.map(|(name, value, hide)| {
+        let hide = hide || value.len() > 200 || may_hold_a_secret(&value);
+        (format!("variable {name}"), if hide { digest(&value) } else { value })
+    })
+    .collect()
+}
+
+fn may_hold_a_secret(value: &str) -> bool {
+    let lower = value.to_ascii_lowercase();
+    ["secret", "token", "passw", "credential", "apikey", "api_key", "auth", "://"].iter().any(|w| lower.contains(w))
+}
+
+fn digest(value: &str) -> String {
+    let hash = Sha256::digest(value.as_bytes());
+    format!("sha256:{}", hash[..6].iter().map(|b| format!("{b:02x}")).collect::<String>())
 }
 
 fn text(path: impl AsRef<Path>) -> Option<String> {
@@ -64,9 +255,9 @@ fn cpu() -> Option<String> {
     field("model name").or_else(|| field("Model")).or_else(arm).or_else(|| field("uarch"))
 }
 
-fn memory() -> Option<u64> {
+fn memory(field: &str) -> Option<u64> {
     let info = text("/proc/meminfo")?;
-    let kilobytes = info.lines().find_map(|l| l.strip_prefix("MemTotal:"))?;
+    let kilobytes = info.lines().find_map(|l| l.strip_prefix(field))?;
     kilobytes.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|k| k * 1024)
 }
 
@@ -86,7 +277,9 @@ fn more() -> BTreeMap<String, String> {
     let limit = cgroup("memory.max", "memory/memory.limit_in_bytes");
     // Version 1 writes "no limit" as the largest number of whole pages.
     put("memory limit", limit.filter(|l| l.parse::<u64>().is_ok_and(|bytes| bytes < 1 << 60)));
+    put("memory free", memory("MemAvailable:").map(gibibytes));
     put("git", git());
+    found.extend(variables(|name| std::env::var(name).ok()));
     found
 }
 
@@ -156,5 +349,54 @@ mod tests {
         ] {
             assert_ne!(here.fingerprint(), other.fingerprint());
         }
+    }
+
+    #[test]
+    fn times_compare_only_where_all_that_matters_agrees() {
+        let more = |pairs: &[(&str, &str)]| Environment {
+            cores: 2,
+            more: pairs.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect(),
+            ..Environment::default()
+        };
+        let here = more(&[("governor", "powersave"), ("tool gcc", "gcc 13"), ("load", "1"), ("variable PATH", "a")]);
+        assert_eq!(comparable(&here, &here), Ok(()));
+        let calm =
+            more(&[("governor", "powersave"), ("load", "9"), ("memory free", "1.0 GiB"), ("variable PATH", "b")]);
+        assert_eq!(comparable(&here, &calm), Ok(()), "a tool that one side does not name is not compared");
+        for (other, reason) in [
+            (Environment { cores: 3, ..here.clone() }, "cores: 2 and 3"),
+            (more(&[("governor", "performance"), ("tool gcc", "gcc 13")]), "governor: powersave and performance"),
+            (more(&[("governor", "powersave"), ("tool gcc", "gcc 14")]), "tool gcc: gcc 13 and gcc 14"),
+            (more(&[("governor", "powersave"), ("variable CFLAGS", "-O2")]), "variable CFLAGS: none and -O2"),
+            (more(&[("governor", "powersave"), ("pinned", "1")]), "pinned: none and 1"),
+        ] {
+            assert_eq!(comparable(&here, &other), Err(vec![reason.to_string()]));
+        }
+    }
+
+    #[test]
+    fn a_value_that_could_hold_a_secret_is_kept_as_a_digest() {
+        let set = BTreeMap::from([
+            ("CFLAGS", "-O3 -march=native"),
+            ("GOFLAGS", "-ldflags=-X=main.token=hunter2"),
+            ("PATH", "/home/someone/bin"),
+            ("AWS_SECRET_ACCESS_KEY", "hunter2"),
+            ("LANG", ""),
+        ]);
+        let found = variables(|name| set.get(name).map(|v| v.to_string()));
+        assert_eq!(found["variable CFLAGS"], "-O3 -march=native");
+        assert!(found["variable GOFLAGS"].starts_with("sha256:"), "{found:?}");
+        assert!(found["variable PATH"].starts_with("sha256:"), "{found:?}");
+        assert_eq!(found.len(), 3);
+    }
+
+    #[test]
+    fn the_programs_that_commands_name_are_found_and_no_others() {
+        let text = "version = 1\n[steps.a]\nrun = \"CC=gcc make -j2 && ./make.sh | (python3 -)\"\nprepare = [\"cargo\", \"node\"]\n";
+        let config = Config::parse(text, "verdict.toml").unwrap();
+        assert_eq!(tools_of(&config).into_iter().collect::<Vec<_>>(), ["cargo", "make", "python3", "rustc"]);
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(version("no-such-program-here", dir.path()), None);
+        assert!(version("bash", dir.path()).is_some_and(|v| v.contains("bash")));
     }
 }

@@ -6,6 +6,7 @@
 //! | file | what it does |
 //! |---|---|
 //! | [`schedule`] | rounds: what runs when, what is read, when it ends |
+//! | [`placement`] | processors and niceness |
 //! | [`session`] | samples on disk |
 //! | [`worktree`] | the checked out sides |
 //! | [`runner`] | one command, its resources and its output |
@@ -20,6 +21,7 @@ pub mod environment;
 pub mod family;
 pub mod interrupt;
 pub mod lock;
+pub mod placement;
 pub mod runner;
 pub mod schedule;
 pub mod session;
@@ -89,6 +91,43 @@ pub struct Sample {
     pub values: BTreeMap<String, f64>,
 }
 
+/// A run that gave no sample: a step failed, or a metric gave no number, on a side that had been read before.
+///
+/// Its round does not count as a pair, and no value is made up for it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FailedRun {
+    /// Which round, from 0.
+    pub round: usize,
+    /// Place within the round, from 0.
+    pub place: usize,
+    /// Index into [`Plan::sides`].
+    pub side: usize,
+    /// Seconds since the epoch when it began; for display.
+    pub at: f64,
+    /// `step build`, `metric size`.
+    pub what: String,
+    /// `exit status 1`, `timed out after 30 s`, `'out/app' does not exist`.
+    pub outcome: String,
+    /// The end of its output.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub tail: String,
+}
+
+/// Of how many runs of a side how many failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Runs {
+    /// Runs that failed.
+    pub failed: usize,
+    /// All runs.
+    pub all: usize,
+}
+
+/// The runs of a side.
+pub fn runs(samples: &[Sample], failures: &[FailedRun], side: usize) -> Runs {
+    let failed = failures.iter().filter(|f| f.side == side).count();
+    Runs { failed, all: failed + samples.iter().filter(|s| s.side == side).count() }
+}
+
 /// How a check ended on a side.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CheckResult {
@@ -124,12 +163,35 @@ pub struct Measurement {
     pub samples: Vec<Sample>,
     /// Every check that was run.
     pub checks: Vec<CheckResult>,
+    /// Every run that failed after its side had been read, in the order taken.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<FailedRun>,
+    /// The record whose exact readings stand for those of the base, when it was not run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reused: Option<Ulid>,
 }
 
 impl Measurement {
     /// The readings of one metric as complete rounds of two sides: `(first, second)` pairs in round order.
     pub fn pairs(&self, metric: &str, first: usize, second: usize) -> Vec<(f64, f64)> {
         pairs(&self.samples, metric, first, second)
+    }
+
+    /// The same session with `base` as its first side and `candidate` as its second; all others follow in their order.
+    /// Checks are those of the candidate.
+    pub fn seen_from(&self, base: usize, candidate: usize) -> Measurement {
+        let rest = (0..self.sides.len()).filter(|side| *side != base && *side != candidate);
+        let order: Vec<usize> = [base, candidate].into_iter().chain(rest).collect();
+        let now = |side: usize| order.iter().position(|was| *was == side).unwrap_or(side);
+        let candidates = self.checks.iter().filter(|check| check.side == candidate);
+        Measurement {
+            sides: order.iter().filter_map(|side| self.sides.get(*side)).cloned().collect(),
+            samples: self.samples.iter().map(|s| Sample { side: now(s.side), ..s.clone() }).collect(),
+            checks: candidates.map(|check| CheckResult { side: now(check.side), ..check.clone() }).collect(),
+            failures: self.failures.iter().map(|f| FailedRun { side: now(f.side), ..f.clone() }).collect(),
+            reused: self.reused.filter(|_| base == 0),
+            ..self.clone()
+        }
     }
 }
 
@@ -186,8 +248,31 @@ pub enum Event<'a> {
     },
     /// A check ended.
     Checked(&'a CheckResult),
+    /// A run failed after its side had been read; measuring goes on.
+    Failed(&'a FailedRun),
     /// Something the user should know: a session goes on where it stopped, a metric varies that should be exact.
     Note(String),
+}
+
+/// Exact readings of the base that an earlier record holds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Known {
+    /// The record.
+    pub record: Ulid,
+    /// Metric name -> value in the base unit, for every metric of the plan.
+    pub values: BTreeMap<String, f64>,
+}
+
+/// As [`run`], but the readings that prove the base exact are taken from a record where `known` is given: the base then is
+/// neither checked out nor run, unless the candidate turns out to vary.
+pub fn run_with(
+    repo: &crate::git::Repo,
+    plan: &Plan,
+    known: Option<&Known>,
+    rule: &mut dyn FnMut(&[Sample]) -> Next,
+    observe: &mut dyn FnMut(Event<'_>),
+) -> Result<Measurement, MeasureError> {
+    schedule::run(repo, plan, known, rule, observe)
 }
 
 /// Takes the samples of a plan. `rule` is asked after the first round and then as often as it wants; `observe` is told
@@ -199,7 +284,7 @@ pub fn run(
     rule: &mut dyn FnMut(&[Sample]) -> Next,
     observe: &mut dyn FnMut(Event<'_>),
 ) -> Result<Measurement, MeasureError> {
-    schedule::run(repo, plan, rule, observe)
+    schedule::run(repo, plan, None, rule, observe)
 }
 
 /// Why measuring failed. Nothing is left behind in any of these cases but the samples already taken.
@@ -218,6 +303,22 @@ pub enum MeasureError {
         tail: String,
         /// All of its output.
         log: Option<std::path::PathBuf>,
+    },
+    /// Runs of one side fail again and again.
+    #[error("{side}: {failed} of {all} runs failed, the last in {what}: {outcome}")]
+    Flaky {
+        /// The side's name.
+        side: String,
+        /// Runs that failed.
+        failed: usize,
+        /// All runs of the side.
+        all: usize,
+        /// What failed last.
+        what: String,
+        /// How it ended.
+        outcome: String,
+        /// The end of its output.
+        tail: String,
     },
     /// A metric gave no usable number.
     #[error("{side}: metric '{metric}': {problem}")]
@@ -261,7 +362,7 @@ impl crate::error::Explain for MeasureError {
     fn exit(&self) -> crate::error::Exit {
         use crate::error::Exit;
         match self {
-            MeasureError::Step { .. } | MeasureError::Metric { .. } => Exit::Step,
+            MeasureError::Step { .. } | MeasureError::Metric { .. } | MeasureError::Flaky { .. } => Exit::Step,
             MeasureError::Interrupted { .. } => Exit::Interrupted,
             MeasureError::Git(inner) => inner.exit(),
             MeasureError::Busy { .. } | MeasureError::Io { .. } => Exit::State,
@@ -269,7 +370,9 @@ impl crate::error::Explain for MeasureError {
     }
     fn why(&self) -> Option<String> {
         match self {
-            MeasureError::Step { tail, .. } if !tail.is_empty() => Some(format!("the end of its output:\n{tail}")),
+            MeasureError::Step { tail, .. } | MeasureError::Flaky { tail, .. } if !tail.is_empty() => {
+                Some(format!("the end of its output:\n{tail}"))
+            }
             MeasureError::Git(inner) => inner.why(),
             _ => None,
         }
@@ -279,6 +382,9 @@ impl crate::error::Explain for MeasureError {
             MeasureError::Interrupted { .. } => Some("git verdict measure (goes on where it stopped)".into()),
             MeasureError::Step { log: Some(log), .. } => {
                 Some(format!("less -R '{}' (all of its output)", log.display()))
+            }
+            MeasureError::Flaky { .. } => {
+                Some("mend what fails, or measure again: what was taken is kept and measuring goes on".into())
             }
             MeasureError::Busy { .. } => Some("git verdict status, or wait until it has ended".into()),
             MeasureError::Git(inner) => inner.next(),

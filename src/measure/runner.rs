@@ -8,6 +8,7 @@
 use super::MeasureError;
 use super::family::{self, Family};
 use super::interrupt;
+use super::placement::Placement;
 use super::sys::Usage;
 use crate::config::{Command, nearest};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -100,6 +101,8 @@ pub struct Job<'a> {
     pub timeout: Option<Duration>,
     /// Where output goes.
     pub sink: Sink<'a>,
+    /// Where and how urgently it runs.
+    pub placement: &'a Placement,
 }
 
 /// How a command ended. `Display` is the words that errors use.
@@ -164,7 +167,7 @@ pub fn run(job: &Job<'_>) -> Result<Finished, MeasureError> {
     let marker = family::marker();
     let (mut command, mut output) = set_up(job, &marker)?;
     let started = Instant::now();
-    let child = match command.spawn() {
+    let child = match job.placement.spawn(&mut command) {
         Ok(child) => child,
         Err(error) => {
             let outcome = Outcome::NotStarted(why_not_started(job, &error));
@@ -554,7 +557,14 @@ mod tests {
         }
         fn run(&self, command: Command, timeout: Option<Duration>) -> Finished {
             let log = self.path("log");
-            let job = Job { command: &command, dir: self.dir.path(), env: &[], timeout, sink: Sink::Log(&log) };
+            let job = Job {
+                command: &command,
+                dir: self.dir.path(),
+                env: &[],
+                timeout,
+                sink: Sink::Log(&log),
+                placement: &Placement::default(),
+            };
             run(&job).unwrap()
         }
         fn shell(&self, text: &str) -> Finished {
@@ -684,7 +694,16 @@ mod tests {
         let sink = Sink::Split { out: &out, err: &err, limit: 1000 };
         let go = |text: &str| {
             let command = Command::Shell(text.into());
-            run(&Job { command: &command, dir: bench.dir.path(), env: &[], timeout: None, sink }).unwrap().outcome
+            run(&Job {
+                command: &command,
+                dir: bench.dir.path(),
+                env: &[],
+                timeout: None,
+                sink,
+                placement: &Placement::default(),
+            })
+            .unwrap()
+            .outcome
         };
         assert_eq!(go("echo 42; echo noise >&2"), Outcome::Success);
         assert_eq!(read_output(&out).unwrap(), "42\n");
@@ -699,7 +718,15 @@ mod tests {
         let log = bench.path("log");
         let command = Command::Shell("echo one; sleep 0.2; printf two; sleep 0.1; echo ' more' >&2; printf end".into());
         let sink = Sink::Timed(&log);
-        let done = run(&Job { command: &command, dir: bench.dir.path(), env: &[], timeout: None, sink }).unwrap();
+        let done = run(&Job {
+            command: &command,
+            dir: bench.dir.path(),
+            env: &[],
+            timeout: None,
+            sink,
+            placement: &Placement::default(),
+        })
+        .unwrap();
         assert_eq!(done.outcome, Outcome::Success);
         let text = read_output(&log).unwrap();
         let lines: Vec<(f64, &str)> =
@@ -715,8 +742,14 @@ mod tests {
         let log = bench.path("log");
         let command =
             Command::Shell("setsid sh -c 'echo $$ >d; exec sleep 300' & while ! [ -s d ]; do sleep 0.01; done".into());
-        let job =
-            Job { command: &command, dir: bench.dir.path(), env: &[], timeout: seconds(60.0), sink: Sink::Timed(&log) };
+        let job = Job {
+            command: &command,
+            dir: bench.dir.path(),
+            env: &[],
+            timeout: seconds(60.0),
+            sink: Sink::Timed(&log),
+            placement: &Placement::default(),
+        };
         assert_eq!(run(&job).unwrap().outcome, Outcome::Success);
         Std::new("kill").arg(bench.pid("d")).status().unwrap();
     }
@@ -727,7 +760,14 @@ mod tests {
         let command = Command::Shell("env".into());
         let log = bench.path("log");
         let env = [("VERDICT_SIDE", OsString::from("base"))];
-        let job = Job { command: &command, dir: bench.dir.path(), env: &env, timeout: None, sink: Sink::Log(&log) };
+        let job = Job {
+            command: &command,
+            dir: bench.dir.path(),
+            env: &env,
+            timeout: None,
+            sink: Sink::Log(&log),
+            placement: &Placement::default(),
+        };
         let (prepared, _) = set_up(&job, "m").unwrap();
         let removed: Vec<_> = prepared.get_envs().filter(|(_, v)| v.is_none()).map(|(k, _)| k.to_owned()).collect();
         assert!(removed.contains(&"GIT_DIR".into()) && removed.contains(&"GIT_INDEX_FILE".into()));

@@ -9,16 +9,21 @@
 //! - Checks run after the first round, once on every side but the base. One that fails is a result, not an error.
 //! - The rule is asked after the first round and then when it said it wants to be. A session that goes on asks it the
 //!   same questions again, over the saved samples, so that it ends where it would have ended.
+//! - A run that fails on a side that was read before is recorded, and its round is no pair; measuring goes on until
+//!   more than [`PATIENCE`] runs of a side have failed and they are over a fifth of its runs, or so many in a row. A
+//!   side that fails in its first run ends the session with the error.
 //! - A half taken round of an interrupted session is completed in the same order, not taken again.
 
 use super::environment::Environment;
+use super::placement::Placement;
 use super::runner::{self, Finished, Job, Outcome, Sink};
 use super::session::{self, Found, Session};
 use super::source::{self, Place, Trouble};
 use super::worktree::{self, Worktrees};
-use super::{CheckResult, Event, MeasureError, Measurement, Next, Plan, Sample, interrupt};
-use crate::config::{Command, Metric, Resource, Source};
+use super::{CheckResult, Event, FailedRun, Known, MeasureError, Measurement, Next, Plan, Sample, interrupt};
+use crate::config::{Command, Metric, Resource, Source, Step};
 use crate::git::Repo;
+use crate::units::Unit;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
@@ -27,6 +32,9 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use ulid::Ulid;
+
+/// So many runs of a side may fail before failing ends the session.
+const PATIENCE: usize = 3;
 
 /// The order of sides in a round: the same for the same seed, whatever was taken before.
 pub fn order(seed: u64, round: usize, sides: usize) -> Vec<usize> {
@@ -40,11 +48,18 @@ pub fn order(seed: u64, round: usize, sides: usize) -> Vec<usize> {
 pub(super) fn run(
     repo: &Repo,
     plan: &Plan,
+    known: Option<&Known>,
     rule: &mut dyn FnMut(&[Sample]) -> Next,
     observe: &mut dyn FnMut(Event<'_>),
 ) -> Result<Measurement, MeasureError> {
     let _guard = interrupt::Guard::new().map_err(|source| MeasureError::Io { path: "signals".into(), source })?;
-    let (session, found) = Session::open(repo, plan, Environment::capture())?;
+    let (placement, refused) = plan.config.placement.granted();
+    let dir = repo.workdir().unwrap_or(repo.git_dir());
+    let environment = Environment::of_work(&plan.config, dir).on(&placement);
+    let (session, found) = Session::open(repo, plan, environment, known.map(|k| k.record))?;
+    for note in refused {
+        observe(Event::Note(note));
+    }
     match found {
         Found::Nothing => {}
         Found::Resumed => {
@@ -58,6 +73,14 @@ pub(super) fn run(
         Found::SetAside { why, path } => {
             observe(Event::Note(format!("an earlier session is set aside in {}: {why}", path.display())));
         }
+    }
+    if let Some(known) = known {
+        let on = chrono::DateTime::from_timestamp_millis(known.record.timestamp_ms() as i64).unwrap_or_default();
+        observe(Event::Note(format!(
+            "base readings reused from record {} of {}; --fresh takes them again",
+            known.record,
+            on.format("%Y-%m-%d")
+        )));
     }
     match worktree::clean_leftovers(repo) {
         Ok(0) => {}
@@ -74,6 +97,8 @@ pub(super) fn run(
     let mut engine = Engine {
         repo,
         plan,
+        known,
+        placement,
         session,
         observe,
         logs,
@@ -81,11 +106,17 @@ pub(super) fn run(
         built: BTreeSet::new(),
         varying: BTreeSet::new(),
         begun: Instant::now(),
+        complete: 0,
         taken: Vec::new(),
         expected: None,
     };
     let result = engine.rounds(rule);
     let Engine { session, trees, .. } = engine;
+    for name in slow_starts(plan, &session.samples) {
+        observe(Event::Note(format!(
+            "{name}: the first run of every side is far slower than all others; warmup = 1 in its step leaves it out"
+        )));
+    }
     if let Some(Err(error)) = trees.map(Worktrees::close) {
         observe(Event::Note(format!("a worktree could not be removed: {}", full(&error))));
     }
@@ -98,6 +129,8 @@ pub(super) fn run(
             environment: session.header.environment.clone(),
             samples: session.samples.clone(),
             checks: session.checks.clone(),
+            failures: session.failures.clone(),
+            reused: session.header.reused,
         }),
         // Whatever fails while stopping is asked for fails because of it.
         Err(_) if interrupt::requested() => Err(MeasureError::Interrupted { rounds: session.complete_rounds() }),
@@ -117,9 +150,22 @@ fn full(error: &MeasureError) -> String {
     }
 }
 
+/// A run's place in the session.
+#[derive(Clone, Copy)]
+struct Turn {
+    round: usize,
+    place: usize,
+    side: usize,
+    at: f64,
+}
+
 struct Engine<'a> {
     repo: &'a Repo,
     plan: &'a Plan,
+    /// Readings of the base that need not be taken.
+    known: Option<&'a Known>,
+    /// What the system granted.
+    placement: Placement,
     session: Session,
     observe: &'a mut dyn FnMut(Event<'_>),
     logs: PathBuf,
@@ -130,6 +176,8 @@ struct Engine<'a> {
     /// Metrics that should be exact and are not.
     varying: BTreeSet<String>,
     begun: Instant,
+    /// Rounds so far with a sample of every side.
+    complete: usize,
     /// How long the samples of this process took.
     taken: Vec<Duration>,
     /// In how many rounds the rule expects to end.
@@ -149,11 +197,14 @@ impl Engine<'_> {
                 }
                 self.round(round)?;
             }
-            let complete = round + 1;
+            if self.session.whole(round) {
+                self.complete += 1;
+            }
+            let complete = self.complete;
             if round == 0 && plan.checks {
                 self.checks()?;
             }
-            if round == 1 {
+            if complete == 2 {
                 self.find_varying();
             }
             if plan.max_rounds.is_some_and(|max| complete >= max) || plan.metrics().next().is_none() {
@@ -168,7 +219,7 @@ impl Engine<'_> {
             if complete < ask_at {
                 continue;
             }
-            let upto = self.session.samples.iter().take_while(|s| s.round < complete).count();
+            let upto = self.session.samples.iter().take_while(|s| s.round <= round).count();
             match rule(&self.session.samples[..upto]) {
                 Next::Stop => break,
                 Next::More { rounds, expected } => {
@@ -187,8 +238,14 @@ impl Engine<'_> {
                 continue;
             }
             let begun = Instant::now();
-            let sample = self.sample(round, place, side)?;
-            self.session.add_sample(sample)?;
+            let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |d| d.as_secs_f64());
+            match self.values(round, side) {
+                Ok(values) => self.session.add_sample(Sample { round, place, side, at, values })?,
+                Err(error) => {
+                    self.fail(Turn { round, place, side, at }, error)?;
+                    continue;
+                }
+            }
             self.taken.push(begun.elapsed());
             let left = self.left();
             if let Some(sample) = self.session.samples.last() {
@@ -217,18 +274,54 @@ impl Engine<'_> {
         }
     }
 
-    fn sample(&mut self, round: usize, place: usize, side: usize) -> Result<Sample, MeasureError> {
-        let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |d| d.as_secs_f64());
+    /// One run of a side: all steps, then the metrics that are due.
+    fn values(&mut self, round: usize, side: usize) -> Result<BTreeMap<String, f64>, MeasureError> {
+        let proved = self.complete >= 2;
+        if let Some(known) = self.known.filter(|_| side == 0 && !proved) {
+            return Ok(known.values.clone());
+        }
         let ran = self.steps(side, Some(round))?;
         let mut values = BTreeMap::new();
         for metric in self.plan.metrics() {
-            if round >= 2 && metric.source.exact() && !self.varying.contains(&metric.name) {
+            if proved && metric.source.exact() && !self.varying.contains(&metric.name) {
                 continue;
             }
             let value = self.read(metric, side, round, &ran)?;
             values.insert(metric.name.clone(), value);
         }
-        Ok(Sample { round, place, side, at, values })
+        Ok(values)
+    }
+
+    /// A run failed: recorded when its side was read before and may fail more often, the session's end otherwise.
+    fn fail(&mut self, turn: Turn, error: MeasureError) -> Result<(), MeasureError> {
+        let (what, outcome, tail) = match &error {
+            _ if interrupt::requested() => return Err(error),
+            MeasureError::Step { what, outcome, tail, .. } => (what.clone(), outcome.clone(), tail.clone()),
+            MeasureError::Metric { metric, problem, .. } => {
+                (format!("metric {metric}"), problem.clone(), String::new())
+            }
+            _ => return Err(error),
+        };
+        let Turn { round, place, side, at } = turn;
+        let run = FailedRun { round, place, side, at, what, outcome, tail };
+        if !self.session.samples.iter().any(|s| s.side == side) {
+            return Err(error);
+        }
+        self.session.add_failure(run.clone())?;
+        (self.observe)(Event::Failed(&run));
+        let runs = self.session.runs(side);
+        let often = runs.failed * 5 > runs.all || self.session.failed_in_a_row(side) > PATIENCE;
+        if runs.failed > PATIENCE && often {
+            return Err(MeasureError::Flaky {
+                side: self.plan.sides[side].name.clone(),
+                failed: runs.failed,
+                all: runs.all,
+                what: run.what,
+                outcome: run.outcome,
+                tail: run.tail,
+            });
+        }
+        Ok(())
     }
 
     /// Runs all steps on a side.
@@ -236,10 +329,11 @@ impl Engine<'_> {
         let plan = self.plan;
         let mut ran = BTreeMap::new();
         for step in &plan.config.steps {
-            if let Some(prepare) = &step.prepare {
-                let what = format!("prepare {}", step.name);
-                self.must(side, &what, round, prepare, step.timeout, false)?;
+            for _ in 0..if self.built.contains(&side) { 0 } else { step.warmup } {
+                self.prepare(side, step, round)?;
+                self.must(side, &format!("warm-up {}", step.name), round, &step.run, step.timeout, false)?;
             }
+            self.prepare(side, step, round)?;
             let timed =
                 plan.metrics().any(|m| matches!(&m.source, Source::BuildStep { step: s, .. } if *s == step.name));
             let what = format!("step {}", step.name);
@@ -248,6 +342,11 @@ impl Engine<'_> {
         }
         self.built.insert(side);
         Ok(ran)
+    }
+
+    fn prepare(&mut self, side: usize, step: &Step, round: Option<usize>) -> Result<(), MeasureError> {
+        let Some(prepare) = &step.prepare else { return Ok(()) };
+        self.must(side, &format!("prepare {}", step.name), round, prepare, step.timeout, false).map(|_| ())
     }
 
     /// Runs a command that has to succeed.
@@ -282,7 +381,7 @@ impl Engine<'_> {
         let env = self.variables(side, round, &dir);
         let log = self.log(side, what, ".log");
         let sink = if timed { Sink::Timed(&log) } else { Sink::Log(&log) };
-        let finished = runner::run(&Job { command, dir: &dir, env: &env, timeout, sink })?;
+        let finished = runner::run(&Job { command, dir: &dir, env: &env, timeout, sink, placement: &self.placement })?;
         let tail = match finished.outcome {
             Outcome::Success | Outcome::NotStarted(_) => String::new(),
             _ => runner::tail(&sink),
@@ -309,7 +408,7 @@ impl Engine<'_> {
         let dir = self.tree(side)?;
         let env = self.variables(side, Some(round), &dir);
         let logs = self.log(side, "", "");
-        let place = Place { root: &dir, env: &env, logs: &logs };
+        let place = Place { root: &dir, env: &env, logs: &logs, placement: &self.placement };
         let value = match &metric.source {
             Source::Step { step, measure } => Ok(resource(of_step(step)?, *measure)),
             Source::BuildStep { pattern, step } => {
@@ -364,13 +463,15 @@ impl Engine<'_> {
 
     /// Compares the first two readings of what should be exact.
     fn find_varying(&mut self) {
+        let rounds: Vec<usize> = self.session.complete().take(2).collect();
+        let [one, two] = rounds[..] else { return };
         for metric in self.plan.metrics().filter(|m| m.source.exact()) {
             for side in 0..self.plan.sides.len() {
                 let reading = |round: usize| {
                     let sample = self.session.samples.iter().find(|s| s.round == round && s.side == side);
                     sample.and_then(|s| s.values.get(&metric.name)).copied()
                 };
-                let (Some(first), Some(second)) = (reading(0), reading(1)) else { continue };
+                let (Some(first), Some(second)) = (reading(one), reading(two)) else { continue };
                 if first != second && self.varying.insert(metric.name.clone()) {
                     let shown = |v: f64| format!("{v} {}", metric.unit);
                     (self.observe)(Event::Note(format!(
@@ -434,6 +535,26 @@ impl Engine<'_> {
     fn log(&self, side: usize, what: &str, end: &str) -> PathBuf {
         self.logs.join(format!("{side}.{}{end}", session::file_name(&what.replace(' ', "-"))))
     }
+}
+
+/// The metrics of steps without warm-up whose first reading on every side is larger than all others of that side by more
+/// than these differ among themselves, with at least five others to tell by.
+fn slow_starts(plan: &Plan, samples: &[Sample]) -> Vec<String> {
+    let cold = |metric: &&Metric| match &metric.source {
+        Source::Step { step, .. } | Source::BuildStep { step, .. } => {
+            metric.unit == Unit::Seconds && plan.config.step(step).is_some_and(|s| s.warmup == 0)
+        }
+        _ => false,
+    };
+    let slow = |metric: &Metric, side: usize| {
+        let of_side = samples.iter().filter(|s| s.side == side);
+        let values: Vec<f64> = of_side.filter_map(|s| s.values.get(&metric.name)).copied().collect();
+        let Some((first, rest)) = values.split_first().filter(|(_, rest)| rest.len() >= 5) else { return false };
+        let (low, high) = rest.iter().fold((f64::INFINITY, 0f64), |(low, high), &v| (low.min(v), high.max(v)));
+        *first > high + (high - low)
+    };
+    let sides = plan.sides.len();
+    plan.metrics().filter(cold).filter(|m| (0..sides).all(|side| slow(m, side))).map(|m| m.name.clone()).collect()
 }
 
 fn resource(finished: &Finished, measure: Resource) -> f64 {

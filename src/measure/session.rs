@@ -1,7 +1,7 @@
 //! The session file: samples are saved as they come, and found again after an interruption.
 //!
 //! `<shared git directory>/verdict/sessions/<key>.jsonl` holds one JSON object a line: first a [`Header`], then
-//! `{"sample": …}` and `{"check": …}` in the order taken. Each line is one `write`, so a killed process loses at most the
+//! `{"sample": …}`, `{"check": …}` and `{"failure": …}` in the order taken. Each line is one `write`, so a killed process loses at most the
 //! line it was writing: a last line without its end is dropped when the file is read. The header is synced to disk at
 //! once; samples at most once a second, so that runs of a millisecond are not slowed down by the disk. A session that
 //! does not fit the plan any more is set aside as `<key>.stale.jsonl`, never mixed with new samples. Kinds of lines that
@@ -11,11 +11,11 @@
 
 use super::environment::Environment;
 use super::lock::Lock;
-use super::{CheckResult, MeasureError, Plan, Sample, Side};
+use super::{CheckResult, FailedRun, MeasureError, Plan, Runs, Sample, Side};
 use crate::git::Repo;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -49,13 +49,17 @@ pub struct Header {
     pub metrics: Vec<String>,
     /// The machine it runs on.
     pub environment: Environment,
+    /// The record whose exact readings stand for those of the base.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reused: Option<Ulid>,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Line<S, C> {
+enum Line<S, C, F> {
     Sample(S),
     Check(C),
+    Failure(F),
 }
 
 /// An open session: what has been taken, and where more is added. Held by one process at a time.
@@ -67,6 +71,8 @@ pub struct Session {
     pub samples: Vec<Sample>,
     /// The checks run, in order.
     pub checks: Vec<CheckResult>,
+    /// The runs that failed, in order.
+    pub failures: Vec<FailedRun>,
     file: File,
     path: PathBuf,
     synced: Instant,
@@ -91,7 +97,12 @@ pub enum Found {
 
 impl Session {
     /// Opens the session of a plan: the interrupted one when there is one that fits, a new one otherwise.
-    pub fn open(repo: &Repo, plan: &Plan, environment: Environment) -> Result<(Session, Found), MeasureError> {
+    pub fn open(
+        repo: &Repo,
+        plan: &Plan,
+        environment: Environment,
+        reused: Option<Ulid>,
+    ) -> Result<(Session, Found), MeasureError> {
         let path = file_of(repo, &plan.key)?;
         let lock_path = path.with_extension("lock");
         let lock = Lock::acquire(&lock_path).map_err(|source| trouble(&lock_path, source))?;
@@ -99,6 +110,7 @@ impl Session {
             return Err(MeasureError::Busy { key: plan.key.clone(), holder: Lock::holder(&lock_path) });
         };
         let header = Header {
+            reused,
             session: FORMAT,
             id: Ulid::new(),
             key: plan.key.clone(),
@@ -118,6 +130,7 @@ impl Session {
                         header: saved.header,
                         samples: saved.samples,
                         checks: saved.checks,
+                        failures: saved.failures,
                         file,
                         path,
                         synced: Instant::now(),
@@ -130,33 +143,76 @@ impl Session {
             Some(Err(why)) => set_aside(&path, why).map_err(|source| trouble(&path, source))?,
         };
         let file = create(&path, &header).map_err(|source| trouble(&path, source))?;
-        let (samples, checks) = (Vec::new(), Vec::new());
-        Ok((Session { header, samples, checks, file, path, synced: Instant::now(), _lock: lock }, found))
+        let session = Session {
+            header,
+            samples: Vec::new(),
+            checks: Vec::new(),
+            failures: Vec::new(),
+            file,
+            path,
+            synced: Instant::now(),
+            _lock: lock,
+        };
+        Ok((session, found))
     }
 
     /// Saves a sample.
     pub fn add_sample(&mut self, sample: Sample) -> Result<(), MeasureError> {
-        self.write(&Line::<&Sample, &CheckResult>::Sample(&sample))?;
+        self.write(&Line::<&Sample, &CheckResult, &FailedRun>::Sample(&sample))?;
         self.samples.push(sample);
         Ok(())
     }
 
     /// Saves how a check ended.
     pub fn add_check(&mut self, check: CheckResult) -> Result<(), MeasureError> {
-        self.write(&Line::<&Sample, &CheckResult>::Check(&check))?;
+        self.write(&Line::<&Sample, &CheckResult, &FailedRun>::Check(&check))?;
         self.checks.push(check);
         Ok(())
     }
 
-    /// How many rounds are complete, from the first on.
-    pub fn complete_rounds(&self) -> usize {
-        let taken: BTreeSet<(usize, usize)> = self.samples.iter().map(|s| (s.round, s.side)).collect();
-        (0..).take_while(|&round| (0..self.header.sides.len()).all(|side| taken.contains(&(round, side)))).count()
+    /// Saves a run that failed.
+    pub fn add_failure(&mut self, failure: FailedRun) -> Result<(), MeasureError> {
+        self.write(&Line::<&Sample, &CheckResult, &FailedRun>::Failure(&failure))?;
+        self.failures.push(failure);
+        Ok(())
     }
 
-    /// Whether a side was sampled in a round.
+    /// How many rounds have a sample of every side.
+    pub fn complete_rounds(&self) -> usize {
+        self.complete().count()
+    }
+
+    /// Whether every side was sampled in a round.
+    pub fn whole(&self, round: usize) -> bool {
+        let taken = self.samples.iter().rev().skip_while(|s| s.round > round).take_while(|s| s.round == round);
+        taken.count() == self.header.sides.len()
+    }
+
+    /// The rounds that have a sample of every side, in order.
+    pub fn complete(&self) -> impl Iterator<Item = usize> {
+        let mut present: BTreeMap<usize, usize> = BTreeMap::new();
+        for sample in &self.samples {
+            *present.entry(sample.round).or_default() += 1;
+        }
+        let sides = self.header.sides.len();
+        present.into_iter().filter(move |&(_, n)| n == sides).map(|(round, _)| round)
+    }
+
+    /// Whether a side has had its run in a round.
     pub fn has(&self, round: usize, side: usize) -> bool {
         self.samples.iter().rev().any(|s| s.round == round && s.side == side)
+            || self.failures.iter().any(|f| f.round == round && f.side == side)
+    }
+
+    /// The runs of a side.
+    pub fn runs(&self, side: usize) -> Runs {
+        super::runs(&self.samples, &self.failures, side)
+    }
+
+    /// How many runs of a side failed since the last that did not.
+    pub fn failed_in_a_row(&self, side: usize) -> usize {
+        let last = self.samples.iter().rev().find(|s| s.side == side).map(|s| s.round);
+        self.failures.iter().filter(|f| f.side == side && last.is_none_or(|last| f.round > last)).count()
     }
 
     fn write(&mut self, line: &impl Serialize) -> Result<(), MeasureError> {
@@ -233,14 +289,19 @@ fn difference(saved: &Header, now: &Header) -> Option<String> {
     if saved.config_hash != now.config_hash || saved.work_hash != now.work_hash {
         return Some("the configuration has changed since".into());
     }
-    let (then, here) = (saved.environment.fingerprint(), now.environment.fingerprint());
-    (then != here).then(|| format!("it ran on another machine ({then}; this is {here})"))
+    if saved.reused != now.reused {
+        return Some("it began with other readings of the base".into());
+    }
+    // Sizes do not depend on the machine, but a session is one or the other whole.
+    let reasons = super::environment::comparable(&saved.environment, &now.environment).err()?;
+    Some(format!("it ran on another machine, or on this one set up differently ({})", reasons.join("; ")))
 }
 
 struct Saved {
     header: Header,
     samples: Vec<Sample>,
     checks: Vec<CheckResult>,
+    failures: Vec<FailedRun>,
     /// Bytes up to the end of the last whole line.
     length: u64,
 }
@@ -264,16 +325,16 @@ fn parse(bytes: &[u8]) -> Result<Saved, String> {
         return Err(format!("it is of format {}, not {FORMAT}", head["session"]));
     }
     let header: Header = serde_json::from_value(head).map_err(|e| format!("line 1 cannot be read: {e}"))?;
-    let mut saved = Saved { header, samples: Vec::new(), checks: Vec::new(), length: length as u64 };
+    let mut saved =
+        Saved { header, samples: Vec::new(), checks: Vec::new(), failures: Vec::new(), length: length as u64 };
     for (i, line) in lines {
         let bad = |what: &str| format!("line {} cannot be read: {what}", i + 1);
         let value: serde_json::Value = serde_json::from_slice(line).map_err(|e| bad(&e.to_string()))?;
-        let known = value.get("sample").is_some() || value.get("check").is_some();
-        if !known {
+        if !["sample", "check", "failure"].iter().any(|kind| value.get(kind).is_some()) {
             continue;
         }
         match serde_json::from_value(value).map_err(|e| bad(&e.to_string()))? {
-            Line::Sample::<Sample, CheckResult>(sample) => {
+            Line::Sample::<Sample, CheckResult, FailedRun>(sample) => {
                 if saved.samples.last().is_some_and(|s| s.round > sample.round)
                     || saved.samples.iter().any(|s| s.round == sample.round && s.side == sample.side)
                 {
@@ -285,6 +346,8 @@ fn parse(bytes: &[u8]) -> Result<Saved, String> {
                 saved.samples.push(sample);
             }
             Line::Check(check) => saved.checks.push(check),
+            Line::Failure(failure) if failure.side >= saved.header.sides.len() => return Err(bad("no such side")),
+            Line::Failure(failure) => saved.failures.push(failure),
         }
     }
     Ok(saved)
@@ -326,6 +389,7 @@ mod tests {
         let id = Oid::parse(&"b".repeat(40)).unwrap();
         let side = |name: &str| Side { name: name.into(), commit: id.clone(), tree: id.clone() };
         Header {
+            reused: None,
             session: FORMAT,
             id: Ulid::new(),
             key: "k".into(),
@@ -347,7 +411,7 @@ mod tests {
         let path = dir.path().join("s");
         let mut file = create(&path, &header()).unwrap();
         for sample in samples {
-            write_line(&mut file, &Line::<&Sample, &CheckResult>::Sample(sample), false).unwrap();
+            write_line(&mut file, &Line::<&Sample, &CheckResult, &FailedRun>::Sample(sample), false).unwrap();
         }
         std::fs::read(path).unwrap()
     }

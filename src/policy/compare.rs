@@ -200,6 +200,8 @@ fn percent(ratio: f64, round: fn(f64) -> f64) -> String {
 pub struct StopRule {
     metrics: Vec<Metric>,
     sides: usize,
+    /// The sides compared: base and candidate.
+    against: Vec<(usize, usize)>,
     looks: Looks,
     may_give_up: bool,
     criticals: Criticals,
@@ -211,10 +213,16 @@ impl StopRule {
         StopRule {
             metrics: plan.metrics().cloned().collect(),
             sides: plan.sides.len(),
+            against: (1..plan.sides.len()).map(|side| (0, side)).collect(),
             looks: Looks::up_to(plan.max_rounds),
             may_give_up: plan.max_rounds.is_none(),
             criticals: Criticals::default(),
         }
+    }
+
+    /// The same rule for these pairs of sides, base first, in place of every side against the first.
+    pub fn comparing(self, against: Vec<(usize, usize)>) -> StopRule {
+        StopRule { against, ..self }
     }
 
     /// Whether more rounds are needed after these samples. Depends on nothing but the samples, so it may be asked at any
@@ -225,7 +233,8 @@ impl StopRule {
         if done >= self.looks.last() {
             return Next::Stop;
         }
-        let wants: Vec<_> = (1..self.sides).flat_map(|side| self.wants(samples, &complete, side)).collect();
+        let wants: Vec<_> =
+            self.against.clone().into_iter().flat_map(|sides| self.wants(samples, &complete, sides)).collect();
         let step = |target: usize| self.looks.next(target.max(done + 1) - 1).unwrap_or(self.looks.last());
         let joined = wants.into_iter().reduce(|(a, b), (c, d)| (a.min(c), b.max(d)));
         if done == 0 {
@@ -241,12 +250,12 @@ impl StopRule {
     }
 
     /// For each metric that is still open on a side: rounds until it wants to look, and rounds it may need in all.
-    fn wants(&mut self, samples: &[Sample], complete: &[usize], side: usize) -> Vec<(usize, usize)> {
-        let all = readings(self.metrics.iter(), samples, 0, side);
+    fn wants(&mut self, samples: &[Sample], complete: &[usize], sides: (usize, usize)) -> Vec<(usize, usize)> {
+        let all = readings(self.metrics.iter(), samples, sides.0, sides.1);
         let open = |one: &Readings<'_>| {
             let taken = one.pairs.len();
             if one.exact(taken) {
-                return (taken < PROOF).then_some((PROOF - taken, PROOF));
+                return (taken < PROOF).then(|| (PROOF - taken, PROOF));
             }
             if gone(&one.metric.name, samples, complete) {
                 return None;
@@ -347,6 +356,8 @@ mod tests {
             environment: Default::default(),
             samples,
             checks: Vec::new(),
+            failures: Vec::new(),
+            reused: None,
         }
     }
 

@@ -3,6 +3,7 @@
 use super::{Complexity, MetricComparison};
 use crate::config::{Better, Matters};
 use crate::git::Oid;
+use crate::measure::environment::{Environment, comparable};
 use serde::Serialize;
 use std::collections::HashMap;
 
@@ -19,6 +20,8 @@ pub struct Candidate<'a> {
     pub rows: &'a [MetricComparison],
     /// What its diff weighs.
     pub complexity: &'a Complexity,
+    /// The machine that it was measured on.
+    pub environment: &'a Environment,
 }
 
 /// One metric of an option, in the base unit.
@@ -39,7 +42,8 @@ pub struct Judged {
     pub name: String,
     /// The commit that the whole stack stands on.
     pub root: Oid,
-    /// Against that commit: its own change and those of all that it stands on, chained by ratio.
+    /// Against that commit: its own change and those of all that it stands on, chained by ratio. A metric that is not
+    /// exact is left out when some of them were measured on machines whose times do not compare.
     pub totals: Vec<Total>,
     /// Lines added and removed, with all that it stands on.
     pub lines: usize,
@@ -48,7 +52,8 @@ pub struct Judged {
 }
 
 /// Judges options. One beats another on the same base when it is no worse in any metric and in lines changed, and better in one
-/// metric by more than matters. Doing nothing counts as an option.
+/// metric by more than matters. Doing nothing counts as an option. Options that were measured on machines whose times do not
+/// compare beat each other only where every metric is exact.
 pub fn judge(options: &[Candidate<'_>]) -> Vec<Judged> {
     let by_name: HashMap<&str, &Candidate<'_>> = options.iter().map(|o| (o.name, o)).collect();
     let mut judged: Vec<Judged> = options.iter().map(|option| total(option, &by_name)).collect();
@@ -57,8 +62,14 @@ pub fn judge(options: &[Candidate<'_>]) -> Vec<Judged> {
         .zip(options)
         .map(|(one, option)| {
             let nothing = nothing(one);
-            let rivals = judged.iter().filter(|other| other.name != one.name && other.root == one.root);
-            rivals.chain([&nothing]).find(|other| beats(other, one, option.rows)).map(|other| other.name.clone())
+            let rivals = judged.iter().zip(options).filter(|(other, rival)| {
+                other.name != one.name && other.root == one.root && comparable_options(option, rival)
+            });
+            rivals
+                .map(|(other, _)| other)
+                .chain([&nothing])
+                .find(|other| beats(other, one, option.rows))
+                .map(|other| other.name.clone())
         })
         .collect();
     for (one, by) in judged.iter_mut().zip(beaten) {
@@ -75,18 +86,22 @@ fn total(option: &Candidate<'_>, by_name: &HashMap<&str, &Candidate<'_>>) -> Jud
         }
         chain.push(parent);
     }
-    let totals = option.rows.iter().map(|row| {
+    let totals = option.rows.iter().filter_map(|row| {
         let mut base = row.base;
         let mut factor = 1.0;
         let mut plain = 0.0;
         for step in &chain {
             let Some(found) = step.rows.iter().find(|r| r.metric == row.metric) else { break };
+            let exact = row.exact && found.exact;
+            if !exact && comparable(option.environment, step.environment).is_err() {
+                return None;
+            }
             base = found.base;
             plain += found.absolute();
             factor *= if found.base == 0.0 { f64::NAN } else { found.candidate / found.base };
         }
         let candidate = if factor.is_finite() { base * factor } else { base + plain };
-        Total { metric: row.metric.clone(), base, candidate }
+        Some(Total { metric: row.metric.clone(), base, candidate })
     });
     Judged {
         name: option.name.to_string(),
@@ -95,6 +110,11 @@ fn total(option: &Candidate<'_>, by_name: &HashMap<&str, &Candidate<'_>>) -> Jud
         lines: chain.iter().map(|o| o.complexity.added + o.complexity.removed).sum(),
         beaten_by: None,
     }
+}
+
+/// Whether one option may beat another: on machines whose times compare, or by exact metrics alone.
+fn comparable_options(one: &Candidate<'_>, other: &Candidate<'_>) -> bool {
+    comparable(one.environment, other.environment).is_ok() || one.rows.iter().chain(other.rows).all(|row| row.exact)
 }
 
 fn nothing(one: &Judged) -> Judged {
@@ -155,13 +175,26 @@ mod tests {
     }
 
     fn judge_seed() -> Vec<Judged> {
+        judge_on(&Environment::default())
+    }
+
+    /// The seed's options; the one that is stacked was measured on `other`.
+    fn judge_on(other: &Environment) -> Vec<Judged> {
+        let here = Environment::default();
         let root = Oid::parse(&"a".repeat(40)).unwrap();
         let later = Oid::parse(&"b".repeat(40)).unwrap();
         let (one, two, worse) = (lines(1), lines(30), lines(40));
         let pip = [row("build", Unit::Seconds, 900.0, 420.0, false), row("size", Unit::Bytes, 9.6e9, 3.6e9, true)];
         let multi = [row("build", Unit::Seconds, 430.0, 790.0, false), row("size", Unit::Bytes, 3.6e9, 3.3e9, true)];
         let slow = [row("build", Unit::Seconds, 900.0, 990.0, false), row("size", Unit::Bytes, 9.6e9, 9.6e9, true)];
-        let option = |name, stands_on, base, rows, complexity| Candidate { name, stands_on, base, rows, complexity };
+        let option = |name, stands_on: Option<&'static str>, base, rows, complexity| Candidate {
+            environment: if stands_on.is_some() { other } else { &here },
+            name,
+            stands_on,
+            base,
+            rows,
+            complexity,
+        };
         judge(&[
             option("pip-cache", None, &root, &pip[..], &one),
             option("multi-stage", Some("pip-cache"), &later, &multi[..], &two),
@@ -193,8 +226,14 @@ mod tests {
     fn an_option_that_only_costs_is_beaten_by_doing_nothing() {
         let root = Oid::parse(&"a".repeat(40)).unwrap();
         let rows = [row("build", Unit::Seconds, 10.0, 12.0, false)];
-        let judged =
-            judge(&[Candidate { name: "x", stands_on: None, base: &root, rows: &rows, complexity: &lines(3) }]);
+        let judged = judge(&[Candidate {
+            name: "x",
+            stands_on: None,
+            base: &root,
+            rows: &rows,
+            complexity: &lines(3),
+            environment: &Environment::default(),
+        }]);
         assert_eq!(judged[0].beaten_by.as_deref(), Some("base"));
     }
 
@@ -203,8 +242,42 @@ mod tests {
         let root = Oid::parse(&"a".repeat(40)).unwrap();
         let rows = [row("build", Unit::Seconds, 10.0, 9.0, false)];
         let weight = lines(1);
-        let option =
-            |name, on| Candidate { name, stands_on: Some(on), base: &root, rows: &rows[..], complexity: &weight };
+        let environment = Environment::default();
+        let option = |name, on| Candidate {
+            name,
+            stands_on: Some(on),
+            base: &root,
+            rows: &rows[..],
+            complexity: &weight,
+            environment: &environment,
+        };
         assert_eq!(judge(&[option("a", "b"), option("b", "a")]).len(), 2);
+    }
+
+    #[test]
+    fn times_of_another_machine_are_not_chained_and_beat_nothing_but_exact_sizes_are() {
+        let judged = judge_on(&Environment { cores: 64, ..Environment::default() });
+        let stacked: Vec<&str> = judged[1].totals.iter().map(|t| t.metric.as_str()).collect();
+        assert_eq!(stacked, ["size"], "the build times come from two machines");
+        assert_eq!(judged[2].beaten_by.as_deref(), Some("pip-cache"), "these two were measured on one machine");
+        let root = Oid::parse(&"a".repeat(40)).unwrap();
+        let (small, large) = (lines(1), lines(9));
+        let sizes = |after| [row("size", Unit::Bytes, 10.0, after, true)];
+        let times = |after| [row("time", Unit::Seconds, 10.0, after, false)];
+        let far = Environment { cores: 64, ..Environment::default() };
+        let beaten = |fast: &[MetricComparison], slow: &[MetricComparison]| {
+            let option = |name, rows, complexity, environment| Candidate {
+                name,
+                stands_on: None,
+                base: &root,
+                rows,
+                complexity,
+                environment,
+            };
+            let here = Environment::default();
+            judge(&[option("a", fast, &small, &here), option("b", slow, &large, &far)])[1].beaten_by.clone()
+        };
+        assert_eq!(beaten(&sizes(5.0), &sizes(8.0)).as_deref(), Some("a"));
+        assert_eq!(beaten(&times(5.0), &times(8.0)), None);
     }
 }

@@ -11,13 +11,16 @@
 //! | improved and worse, no rate connects them | trade-off |
 //! | an inconclusive metric that could change the answer | measure-more |
 //!
+//! A candidate whose runs fail at times where the base's never do is not recommended to be kept, whatever its numbers say
+//! ([`weigh_failures`]).
+//!
 //! An inconclusive metric is put at either end of its interval. The rules never like a candidate less for a better
 //! metric, so when both ends lead to the same advice, so does all between them.
 
 use super::compare::what_settles;
 use super::{Advice, Complexity, MetricComparison, Recommendation};
 use crate::config::{Better, Matters, Policy, Worth};
-use crate::measure::CheckResult;
+use crate::measure::{self, CheckResult, FailedRun, Runs, Sample};
 use crate::stats::Word;
 use crate::units::Unit;
 use std::collections::{BTreeMap, VecDeque};
@@ -73,6 +76,15 @@ pub enum Reason {
         better: Better,
         /// Whether the base breaks it too.
         base_too: bool,
+    },
+    /// Runs failed.
+    Flaky {
+        /// `candidate` or `base`.
+        side: &'static str,
+        /// How many.
+        runs: Runs,
+        /// What failed most often: `step build: exit status 1`.
+        most: String,
     },
     /// A metric improved.
     Improved(Change),
@@ -198,6 +210,35 @@ pub fn judge(
         open.iter().map(|row| Reason::Open { change: Change::of(row), settles: what_settles(row) }).collect();
     reasons.extend(settled(rows).iter().map(Effect::reason));
     (Advice::MeasureMore, reasons)
+}
+
+/// What runs that failed make of a recommendation: a candidate that is flaky where the base is not turns `keep` into
+/// `trade-off`. Every other advice stays, and says which runs failed. Samples and failures are those of the session;
+/// `base` and `candidate` index its sides.
+pub fn weigh_failures(
+    mut recommendation: Recommendation,
+    samples: &[Sample],
+    failures: &[FailedRun],
+    base: usize,
+    candidate: usize,
+) -> Recommendation {
+    let flaky = |name: &'static str, side: usize| {
+        let runs = measure::runs(samples, failures, side);
+        let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
+        for run in failures.iter().filter(|f| f.side == side) {
+            *kinds.entry(format!("{}: {}", run.what, run.outcome)).or_default() += 1;
+        }
+        let most = kinds.into_iter().max_by_key(|(_, n)| *n).map(|(kind, _)| kind);
+        most.map(|most| Reason::Flaky { side: name, runs, most })
+    };
+    let (before, after) = (flaky("base", base), flaky("candidate", candidate));
+    if recommendation.advice == Advice::Keep && before.is_none() && after.is_some() {
+        recommendation.advice = Advice::TradeOff;
+        recommendation.reasons.splice(0..0, after.iter().map(Reason::to_string));
+    } else {
+        recommendation.reasons.extend(after.iter().chain(&before).map(Reason::to_string));
+    }
+    recommendation
 }
 
 fn limit_broken(row: &MetricComparison) -> Reason {
@@ -498,6 +539,9 @@ impl fmt::Display for Reason {
                     write!(f, "; the base breaks it too, with {}", change.unit.show(change.base))?;
                 }
                 Ok(())
+            }
+            Reason::Flaky { side, runs, most } => {
+                write!(f, "the {side} is flaky: {} of {} runs failed, mostly {most}", runs.failed, runs.all)
             }
             Reason::Improved(change) => write!(f, "{} improved {change}", change.metric),
             Reason::Regressed(change) => write!(f, "{} got worse {change}", change.metric),
@@ -876,5 +920,30 @@ mod tests {
                 assert!(by_size.windows(2).all(|w| w[0] <= w[1]), "{by_size:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_candidate_that_is_flaky_where_the_base_is_not_is_not_simply_kept() {
+        let sample = |side| Sample { round: 0, place: 0, side, at: 0.0, values: BTreeMap::new() };
+        let samples: Vec<Sample> = (0..20).map(|i| sample(i % 2)).collect();
+        let failed = |side| FailedRun {
+            round: 1,
+            place: 0,
+            side,
+            at: 0.0,
+            what: "step build".into(),
+            outcome: "exit status 1".into(),
+            tail: String::new(),
+        };
+        let kept = Recommendation { advice: Advice::Keep, reasons: vec!["faster".into()] };
+        let weighed = |failures: &[FailedRun]| weigh_failures(kept.clone(), &samples, failures, 0, 1);
+        assert_eq!(weighed(&[]), kept);
+        let flaky = weighed(&[failed(1), failed(1)]);
+        assert_eq!(flaky.advice, Advice::TradeOff);
+        let said = "the candidate is flaky: 2 of 12 runs failed, mostly step build: exit status 1";
+        assert_eq!(flaky.reasons, [said, "faster"]);
+        let both = weighed(&[failed(0), failed(1)]);
+        assert_eq!((both.advice, both.reasons.len()), (Advice::Keep, 3));
+        assert_eq!(weighed(&[failed(0)]).advice, Advice::Keep);
     }
 }

@@ -216,6 +216,8 @@ impl Sandbox {
             }],
             complexity: Complexity::default(),
             recommendation: Recommendation { advice, reasons: Vec::new() },
+            failures: Vec::new(),
+            reused: None,
         };
         change(&mut measured);
         let event = ledger.draft(experiment.id, name, Fact::Measured(Box::new(measured))).unwrap();

@@ -694,8 +694,13 @@ mod tests {
 
     #[test]
     fn the_engine_that_a_step_names_is_asked_first() {
-        let step =
-            |text: &str| Step { name: "b".into(), run: Command::Shell(text.into()), prepare: None, timeout: None };
+        let step = |text: &str| Step {
+            name: "b".into(),
+            run: Command::Shell(text.into()),
+            prepare: None,
+            timeout: None,
+            warmup: 0,
+        };
         assert_eq!(in_order(&[]), Engine::ALL);
         let order = in_order(&[step("cd x && /usr/bin/podman build .")]);
         assert_eq!(order, [Engine::Podman, Engine::Docker, Engine::Buildah]);

@@ -15,6 +15,7 @@ pub mod image;
 pub mod path;
 
 use super::MeasureError;
+use super::placement::Placement;
 use super::runner::{self, Finished, Job, Outcome, Sink};
 use crate::config::Command;
 use std::ffi::OsString;
@@ -28,6 +29,8 @@ pub struct Place<'a> {
     pub root: &'a Path,
     /// Variables for commands.
     pub env: &'a [(&'static str, OsString)],
+    /// Where and how urgently commands run.
+    pub placement: &'a Placement,
     /// Output files of commands begin with this path.
     pub logs: &'a Path,
 }
@@ -78,6 +81,7 @@ fn run(
     };
     let (out, err) = (file("out"), file("err"));
     let sink = Sink::Split { out: &out, err: &err, limit };
-    let finished = runner::run(&Job { command, dir: place.root, env: place.env, timeout, sink })?;
+    let finished =
+        runner::run(&Job { command, dir: place.root, env: place.env, timeout, sink, placement: place.placement })?;
     Ok(Ran { finished, out, err })
 }
