@@ -1,5 +1,6 @@
 //! `git verdict doctor`: finds what is wrong here, a decision that was cut off above all.
 
+use super::measure::duration;
 use super::{Ctx, Done, land};
 use crate::config::Config;
 use crate::decision::{self, Pending};
@@ -8,6 +9,7 @@ use crate::git::command::Git;
 use crate::ledger::Ledger;
 use crate::render::text::clean;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -17,6 +19,15 @@ pub struct Args {
     /// Take back a decision that was cut off: all is as it was before it
     #[arg(long)]
     undo: bool,
+    /// Measure this commit against itself: how often a difference is claimed, and how small a one can be found
+    #[arg(long, conflicts_with_all = ["resume", "undo"])]
+    noise: bool,
+    /// How long to measure for --noise (default: 2m)
+    #[arg(long, value_name = "TIME", value_parser = duration, requires = "noise")]
+    budget: Option<Duration>,
+    /// Time this command for --noise; may be given again (default: the steps of verdict.toml)
+    #[arg(long = "run", value_name = "CMD", requires = "noise")]
+    runs: Vec<String>,
 }
 
 /// One thing that was looked at.
@@ -27,6 +38,9 @@ struct Finding {
 }
 
 pub fn run(ctx: &Ctx, args: Args) -> Done {
+    if args.noise {
+        return super::noise::run(ctx, args.budget, &args.runs);
+    }
     let repo = ctx.repo()?;
     let ledger = Ledger::open(&repo);
     let pending = decision::pending(&repo)?;

@@ -16,6 +16,7 @@ mod keep;
 mod land;
 mod log;
 mod measure;
+mod noise;
 mod progress;
 mod revert;
 mod show;

@@ -2,6 +2,7 @@
 
 pub mod compare;
 pub mod complexity;
+pub mod noise;
 pub mod options;
 pub mod recommend;
 
