@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::Repo;
+use common::{Repo, skip, works};
 use serde_json::Value;
 
 /// A project whose step runs `work.sh` and writes `out`; the experiment `slim` is checked out.
@@ -246,4 +246,72 @@ fn steps_are_pinned_and_nice_and_the_record_says_so() {
     repo.refuses(2, &["measure", "--nice", "20"]).says(&["--nice"]);
     repo.write("verdict.toml", config.replace("nice = 7", "pim = [1]"));
     repo.refuses(2, &["measure"]).says(&["unknown key 'pim'", "did you mean 'pin'?"]);
+}
+
+const COUNTED: &str = r#"version = 1
+[steps.work]
+run = "./work.sh"
+[metrics.instructions]
+step = "work"
+measure = "instructions"
+"#;
+
+/// A loop of the shell that runs so many times.
+fn looping(times: u32) -> String {
+    format!("i=0; while [ $i -lt {times} ]; do i=$((i+1)); done; (exit 0)\n: > out\n")
+}
+
+#[test]
+fn instructions_tell_a_small_difference_on_a_noisy_machine() {
+    if !works("valgrind", &["--version"]) && !works("perf", &["stat", "-e", "instructions:u", "true"]) {
+        return skip("neither valgrind nor perf counts instructions here");
+    }
+    let repo = project(COUNTED, &looping(1000), &looping(900));
+    let value = repo.json(&["measure"]);
+    let measured = &value["measured"];
+    let row = &measured["comparison"][0];
+    assert_eq!(row["word"], "improved", "{row}");
+    let relative = row["relative"].as_f64().unwrap();
+    assert!((-0.11..-0.05).contains(&relative), "{relative}");
+    let counter = &measured["environment"]["more"]["instructions counted by"];
+    assert!(counter.is_string(), "{measured}");
+    if counter.as_str().unwrap().starts_with("callgrind") {
+        assert_eq!((row["exact"].as_bool(), row["rounds"].as_u64()), (Some(true), Some(2)), "{row}");
+    }
+}
+
+#[test]
+fn without_anything_to_count_instructions_with_it_is_said_what_is_missing() {
+    let mut repo = project(COUNTED, ": > out\n", ": > out; : less\n");
+    let tools = tempfile::tempdir().expect("a folder");
+    for name in ["git", "sh"] {
+        let found =
+            std::env::split_paths(&std::env::var_os("PATH").unwrap()).map(|d| d.join(name)).find(|p| p.exists());
+        std::os::unix::fs::symlink(found.expect(name), tools.path().join(name)).unwrap();
+    }
+    repo.set("PATH", tools.path().to_str().unwrap());
+    repo.refuses(3, &["measure"]).says(&[
+        "metric 'instructions': instructions cannot be counted here: perf: it is not installed; valgrind: it is not installed",
+        "install valgrind",
+    ]);
+}
+
+#[test]
+fn doctor_noise_measures_a_commit_against_itself() {
+    let repo = Repo::with(&[("a.txt", "a\n")]);
+    let before = repo.snapshot();
+    let value =
+        repo.json(&["doctor", "--noise", "--budget", "0s", "--run", "i=0; while [ $i -lt 3000 ]; do i=$((i+1)); done"]);
+    assert_eq!(value["schema"], "git-verdict/noise");
+    let metric = &value["metrics"][0];
+    assert_eq!(metric["metric"], "run");
+    let study = &metric["study"];
+    assert_eq!(study["pairs"], 4, "{value}");
+    assert!(study["false_claims"].as_u64().unwrap() <= study["trials"].as_u64().unwrap(), "{value}");
+    assert_eq!(metric["readings"].as_array().unwrap().len() as u64, metric["pairs_taken"].as_u64().unwrap());
+    assert_eq!(before, repo.snapshot());
+    let ran = repo.ok(&["doctor", "--noise", "--budget", "0s"]);
+    ran.prints(&["metric", "cpu", "io", "smallest effect", "next: set 'matters'"]).says(&["two workloads"]);
+    repo.refuses(2, &["doctor", "--budget", "1s"]).says(&["--noise"]);
+    repo.refuses(4, &["doctor", "--noise", "--run", "exit 9"]).says(&["warm-up run failed: exit status 9"]);
 }

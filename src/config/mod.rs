@@ -136,6 +136,8 @@ pub enum Resource {
     Cpu,
     /// Peak resident memory of the largest process.
     MaxRss,
+    /// Instructions executed in user mode, counted in a run of their own.
+    Instructions,
 }
 
 /// Compression applied before a size is counted.

@@ -60,6 +60,7 @@ const RESOURCES: &[(&str, Resource)] = &[
     ("system", Resource::System),
     ("cpu", Resource::Cpu),
     ("max_rss", Resource::MaxRss),
+    ("instructions", Resource::Instructions),
 ];
 const COMPRESSIONS: &[(&str, Compress)] =
     &[("gzip", Compress::Gzip), ("zstd", Compress::Zstd), ("brotli", Compress::Brotli)];
@@ -251,7 +252,8 @@ impl Reader<'_> {
         }
         let (source, unit) = self.source(&table, source_key, steps)?;
         let name = field.key;
-        let default = Matters::Relative(Ratio(if unit == Unit::Bytes { 0.01 } else { 0.05 }));
+        let counted = matches!(source, Source::Step { measure: Resource::Instructions, .. });
+        let default = Matters::Relative(Ratio(if unit == Unit::Bytes || counted { 0.01 } else { 0.05 }));
         let matters = table.field("matters").and_then(|f| self.matters(f, &unit, name)).unwrap_or(default);
         let limit = table.field("limit").and_then(|f| self.amount(f, &unit, name));
         Some(Metric { name: name.to_string(), source, unit, better, matters, limit })
@@ -293,7 +295,11 @@ impl Reader<'_> {
                     Some(f) => self.choice(f, "resource", RESOURCES)?,
                     None => Resource::Wall,
                 };
-                let unit = if measure == Resource::MaxRss { Unit::Bytes } else { Unit::Seconds };
+                let unit = match measure {
+                    Resource::MaxRss => Unit::Bytes,
+                    Resource::Instructions => Unit::Count,
+                    _ => Unit::Seconds,
+                };
                 Some((Source::Step { step: step?, measure }, unit))
             }
             "image" => {

@@ -5,6 +5,7 @@
 //! | `governor`, `turbo` | frequency scaling | yes |
 //! | `container`, `cpu limit`, `memory limit` | container and control group | yes |
 //! | `pinned`, `nice` | where and how urgently steps ran | yes |
+//! | `instructions counted by` | the counter of instructions | when both know it |
 //! | `tool NAME` | version of a program that a command names | when both know it |
 //! | `variable NAME` | a variable that changes what compilers and programs do | yes, but for `PATH` |
 //! | `load`, `memory free`, `git` | the moment | no |
@@ -61,6 +62,9 @@ const TOOLS: &[&str] = &[
     "gcc", "go", "java", "javac", "ld", "make", "meson", "ninja", "node", "npm", "perl", "php", "pip", "pip3", "pnpm",
     "podman", "python", "python3", "ruby", "rustc", "swift", "tsc", "uv", "yarn", "zig",
 ];
+
+/// The name of the counter of instructions in [`Environment::more`].
+pub const COUNTER: &str = "instructions counted by";
 
 /// How long a program may take to tell its version.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -147,6 +151,7 @@ pub fn comparable(one: &Environment, other: &Environment) -> Result<(), Vec<Stri
         let (a, b) = (one.more.get(name), other.more.get(name));
         let counts = match name.as_str() {
             "governor" | "turbo" | "container" | "cpu limit" | "memory limit" | "pinned" | "nice" => true,
+            COUNTER => a.is_some() && b.is_some(),
             "variable PATH" => false,
             tool if tool.starts_with("tool ") => a.is_some() && b.is_some(),
             variable => variable.starts_with("variable "),

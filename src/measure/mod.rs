@@ -344,6 +344,14 @@ pub enum MeasureError {
         /// The process's id, if it could be read.
         holder: Option<u32>,
     },
+    /// A metric counts instructions, and nothing here can.
+    #[error("metric '{metric}': {problem}")]
+    NoCounter {
+        /// The metric's name.
+        metric: String,
+        /// What each way of counting lacks.
+        problem: String,
+    },
     /// git failed.
     #[error(transparent)]
     Git(#[from] crate::git::GitError),
@@ -365,7 +373,7 @@ impl crate::error::Explain for MeasureError {
             MeasureError::Step { .. } | MeasureError::Metric { .. } | MeasureError::Flaky { .. } => Exit::Step,
             MeasureError::Interrupted { .. } => Exit::Interrupted,
             MeasureError::Git(inner) => inner.exit(),
-            MeasureError::Busy { .. } | MeasureError::Io { .. } => Exit::State,
+            MeasureError::Busy { .. } | MeasureError::Io { .. } | MeasureError::NoCounter { .. } => Exit::State,
         }
     }
     fn why(&self) -> Option<String> {
@@ -385,6 +393,9 @@ impl crate::error::Explain for MeasureError {
             }
             MeasureError::Flaky { .. } => {
                 Some("mend what fails, or measure again: what was taken is kept and measuring goes on".into())
+            }
+            MeasureError::NoCounter { .. } => {
+                Some("install valgrind, or measure = \"user\" in place of \"instructions\"".into())
             }
             MeasureError::Busy { .. } => Some("git verdict status, or wait until it has ended".into()),
             MeasureError::Git(inner) => inner.next(),

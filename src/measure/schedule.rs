@@ -14,10 +14,11 @@
 //!   side that fails in its first run ends the session with the error.
 //! - A half taken round of an interrupted session is completed in the same order, not taken again.
 
-use super::environment::Environment;
+use super::environment::{COUNTER, Environment};
 use super::placement::Placement;
 use super::runner::{self, Finished, Job, Outcome, Sink};
 use super::session::{self, Found, Session};
+use super::source::instructions::Counter;
 use super::source::{self, Place, Trouble};
 use super::worktree::{self, Worktrees};
 use super::{CheckResult, Event, FailedRun, Known, MeasureError, Measurement, Next, Plan, Sample, interrupt};
@@ -55,7 +56,14 @@ pub(super) fn run(
     let _guard = interrupt::Guard::new().map_err(|source| MeasureError::Io { path: "signals".into(), source })?;
     let (placement, refused) = plan.config.placement.granted();
     let dir = repo.workdir().unwrap_or(repo.git_dir());
-    let environment = Environment::of_work(&plan.config, dir).on(&placement);
+    let mut environment = Environment::of_work(&plan.config, dir).on(&placement);
+    let mut counter = None;
+    if let Some(metric) = plan.metrics().find(|m| counts(&m.source)) {
+        let found = Counter::find();
+        let (how, name) = found.map_err(|problem| MeasureError::NoCounter { metric: metric.name.clone(), problem })?;
+        environment.more.insert(COUNTER.into(), name);
+        counter = Some(how);
+    }
     let (session, found) = Session::open(repo, plan, environment, known.map(|k| k.record))?;
     for note in refused {
         observe(Event::Note(note));
@@ -99,6 +107,7 @@ pub(super) fn run(
         plan,
         known,
         placement,
+        counter,
         session,
         observe,
         logs,
@@ -166,6 +175,8 @@ struct Engine<'a> {
     known: Option<&'a Known>,
     /// What the system granted.
     placement: Placement,
+    /// What counts instructions, when a metric wants them.
+    counter: Option<Counter>,
     session: Session,
     observe: &'a mut dyn FnMut(Event<'_>),
     logs: PathBuf,
@@ -325,23 +336,51 @@ impl Engine<'_> {
     }
 
     /// Runs all steps on a side.
-    fn steps(&mut self, side: usize, round: Option<usize>) -> Result<BTreeMap<String, Finished>, MeasureError> {
+    ///
+    /// A step whose instructions are wanted runs a second time to count them, so that its time is that of a plain run; when
+    /// nothing else is wanted of it, the counted run is its only one.
+    fn steps(&mut self, side: usize, round: Option<usize>) -> Result<BTreeMap<String, Ran>, MeasureError> {
         let plan = self.plan;
         let mut ran = BTreeMap::new();
         for step in &plan.config.steps {
-            for _ in 0..if self.built.contains(&side) { 0 } else { step.warmup } {
+            let of_step: Vec<&Source> = plan.metrics().map(|m| &m.source).filter(|s| reads(s, &step.name)).collect();
+            let counted = round.is_some() && of_step.iter().any(|source| counts(source));
+            let only_counted = counted && of_step.iter().all(|source| counts(source));
+            for _ in 0..if self.built.contains(&side) || only_counted { 0 } else { step.warmup } {
                 self.prepare(side, step, round)?;
                 self.must(side, &format!("warm-up {}", step.name), round, &step.run, step.timeout, false)?;
             }
-            self.prepare(side, step, round)?;
-            let timed =
-                plan.metrics().any(|m| matches!(&m.source, Source::BuildStep { step: s, .. } if *s == step.name));
-            let what = format!("step {}", step.name);
-            let finished = self.must(side, &what, round, &step.run, step.timeout, timed)?;
-            ran.insert(step.name.clone(), finished);
+            let mut one = Ran { finished: None, instructions: None };
+            if !only_counted {
+                self.prepare(side, step, round)?;
+                let timed = of_step.iter().any(|source| matches!(source, Source::BuildStep { .. }));
+                let what = format!("step {}", step.name);
+                one.finished = Some(self.must(side, &what, round, &step.run, step.timeout, timed)?);
+            }
+            if counted {
+                one.instructions = Some(self.count(side, step, round)?);
+            }
+            ran.insert(step.name.clone(), one);
         }
         self.built.insert(side);
         Ok(ran)
+    }
+
+    /// Runs a step to count its instructions.
+    fn count(&mut self, side: usize, step: &Step, round: Option<usize>) -> Result<f64, MeasureError> {
+        let Some(counter) = self.counter else { return Ok(f64::NAN) };
+        let folder = tempfile::tempdir()
+            .map_err(|source| MeasureError::Io { path: std::env::temp_dir().display().to_string(), source })?;
+        self.prepare(side, step, round)?;
+        let command = counter.wrap(&step.run, folder.path());
+        let timeout = step.timeout.map(|limit| limit.saturating_mul(counter.patience()));
+        let what = format!("counted step {}", step.name);
+        self.must(side, &what, round, &command, timeout, false)?;
+        counter.read(folder.path()).map_err(|problem| MeasureError::Metric {
+            side: self.plan.sides[side].name.clone(),
+            metric: format!("instructions of {}", step.name),
+            problem,
+        })
     }
 
     fn prepare(&mut self, side: usize, step: &Step, round: Option<usize>) -> Result<(), MeasureError> {
@@ -394,13 +433,17 @@ impl Engine<'_> {
         metric: &Metric,
         side: usize,
         round: usize,
-        ran: &BTreeMap<String, Finished>,
+        ran: &BTreeMap<String, Ran>,
     ) -> Result<f64, MeasureError> {
         let plan = self.plan;
         let name = plan.sides[side].name.clone();
         let problem =
             |problem: String| MeasureError::Metric { side: name.clone(), metric: metric.name.clone(), problem };
         let of_step = |step: &str| ran.get(step).ok_or_else(|| problem(format!("there is no step '{step}'")));
+        let plain = |step: &str| {
+            let missing = || problem(format!("the step '{step}' was not run for this"));
+            of_step(step)?.finished.as_ref().ok_or_else(missing)
+        };
         let what = format!("metric {}", metric.name);
         if !matches!(metric.source, Source::Step { .. }) {
             self.begin(side, &what, Some(round));
@@ -410,9 +453,12 @@ impl Engine<'_> {
         let logs = self.log(side, "", "");
         let place = Place { root: &dir, env: &env, logs: &logs, placement: &self.placement };
         let value = match &metric.source {
-            Source::Step { step, measure } => Ok(resource(of_step(step)?, *measure)),
+            Source::Step { step, measure } => match resource(of_step(step)?, *measure) {
+                Some(value) => Ok(value),
+                None => Err(Trouble::Problem(format!("the step '{step}' was not run for this"))),
+            },
             Source::BuildStep { pattern, step } => {
-                let end = of_step(step)?.wall.as_secs_f64();
+                let end = plain(step)?.wall.as_secs_f64();
                 let text = runner::read_output(&self.log(side, &format!("step {step}"), ".log"))?;
                 source::build_log::duration(&text, end, pattern).map_err(Trouble::Problem)
             }
@@ -557,14 +603,32 @@ fn slow_starts(plan: &Plan, samples: &[Sample]) -> Vec<String> {
     plan.metrics().filter(cold).filter(|m| (0..sides).all(|side| slow(m, side))).map(|m| m.name.clone()).collect()
 }
 
-fn resource(finished: &Finished, measure: Resource) -> f64 {
-    let usage = &finished.usage;
+/// What one run of a step gave.
+struct Ran {
+    /// The plain run; none when only the instructions were wanted.
+    finished: Option<Finished>,
+    instructions: Option<f64>,
+}
+
+fn counts(source: &Source) -> bool {
+    matches!(source, Source::Step { measure: Resource::Instructions, .. })
+}
+
+/// Whether a metric is read from a run of this step.
+fn reads(source: &Source, name: &str) -> bool {
+    matches!(source, Source::Step { step, .. } | Source::BuildStep { step, .. } if step == name)
+}
+
+fn resource(ran: &Ran, measure: Resource) -> Option<f64> {
+    let finished = ran.finished.as_ref();
+    let usage = finished.map(|f| f.usage);
     match measure {
-        Resource::Wall => finished.wall.as_secs_f64(),
-        Resource::User => usage.user.as_secs_f64(),
-        Resource::System => usage.system.as_secs_f64(),
-        Resource::Cpu => (usage.user + usage.system).as_secs_f64(),
-        Resource::MaxRss => usage.max_rss as f64,
+        Resource::Wall => finished.map(|f| f.wall.as_secs_f64()),
+        Resource::User => usage.map(|u| u.user.as_secs_f64()),
+        Resource::System => usage.map(|u| u.system.as_secs_f64()),
+        Resource::Cpu => usage.map(|u| (u.user + u.system).as_secs_f64()),
+        Resource::MaxRss => usage.map(|u| u.max_rss as f64),
+        Resource::Instructions => ran.instructions,
     }
 }
 

@@ -5,7 +5,7 @@
 //! ended between two looks gets one last look at its end; it counts only if the session is not taken up again.
 
 use super::MetricComparison;
-use crate::config::{Better, Config, Matters, Metric, Source};
+use crate::config::{Better, Config, Matters, Metric, Resource, Source};
 use crate::measure::{self, Measurement, Next, Plan, Sample};
 use crate::stats::{self, Criticals, Look, Looks, Word};
 use crate::units::Unit;
@@ -40,6 +40,7 @@ impl Readings<'_> {
 fn may_be_exact(metric: &Metric) -> bool {
     match metric.source {
         Source::Command { .. } => metric.unit != Unit::Seconds,
+        Source::Step { measure, .. } => measure == Resource::Instructions,
         _ => metric.source.exact(),
     }
 }
@@ -289,7 +290,7 @@ fn gone(metric: &str, samples: &[Sample], complete: &[usize]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Command, Resource};
+    use crate::config::Command;
     use crate::git::Oid;
     use crate::measure::Side;
     use crate::units::Ratio;

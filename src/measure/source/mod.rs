@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`path`] | the size of a file, a folder, or all that a glob matches |
 //! | [`image`] | the size of a container image |
+//! | [`instructions`] | how many instructions a step executes |
 //! | [`command`] | a number printed by a command |
 //! | [`build_log`] | the time of build steps, from the log of a step |
 //!
@@ -12,6 +13,7 @@
 pub mod build_log;
 pub mod command;
 pub mod image;
+pub mod instructions;
 pub mod path;
 
 use super::MeasureError;
