@@ -6,6 +6,7 @@ use super::{Ctx, Done};
 use crate::error::{Exit, Failure};
 use crate::experiment::{Book, Experiment, ExperimentError};
 use crate::git::{Oid, Repo};
+use crate::hooks::run as hooks;
 use crate::ledger::event::Measured;
 use crate::ledger::{Event, Fact, Ledger};
 use crate::measure::environment::{Environment, comparable};
@@ -30,6 +31,9 @@ pub struct Args {
     /// Measure this experiment in the same session; may be given again
     #[arg(long, value_name = "EXPERIMENT")]
     with: Vec<String>,
+    /// Measure what the post-commit hook has queued
+    #[arg(long, conflicts_with_all = ["name", "against"])]
+    queued: bool,
 }
 
 /// How much to measure: shared by `measure` and `decide`.
@@ -69,6 +73,9 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
     let repo = ctx.repo()?;
     let ledger = Ledger::open(&repo);
     let book = ctx.book(&ledger)?;
+    if args.queued {
+        return queued(ctx, &repo, &ledger, &book, &args.how);
+    }
     let experiment = ctx.experiment(&repo, &book, args.name.as_deref())?;
     let against = args.against.as_deref().map(|name| repo.resolve(name)).transpose()?;
     let mut experiments = vec![experiment];
@@ -96,6 +103,30 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
         first["with"] = values.into();
     }
     ctx.emit("measure", first)?;
+    Ok(Exit::Done)
+}
+
+/// Measures one experiment after the other. A request that names no open experiment is dropped.
+fn queued(ctx: &Ctx, repo: &Repo, ledger: &Ledger<'_>, book: &Book, how: &How) -> Done {
+    let mut records = Vec::new();
+    for name in hooks::queued(repo) {
+        match book.find(&name) {
+            Ok(experiment) if experiment.is_open() && experiment.name == name => {
+                ctx.note(format!("measuring {name}"));
+                let event = measure(ctx, repo, ledger, book, experiment, how, None)?;
+                let Fact::Measured(measured) = &event.fact else { unreachable!("measure writes a measured event") };
+                show(ctx, measured)?;
+                ctx.say(format!("next: git verdict decide {name}"))?;
+                records.push(json!({"experiment": name, "record": event.id}));
+            }
+            _ => ctx.note(format!("note: no open experiment is named '{name}': its request is dropped")),
+        }
+        hooks::unqueue(repo, &name);
+    }
+    if records.is_empty() {
+        ctx.say("nothing is queued")?;
+    }
+    ctx.emit("measure-queued", json!({"measured": records}))?;
     Ok(Exit::Done)
 }
 

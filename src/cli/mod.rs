@@ -11,6 +11,7 @@ mod context;
 mod decide;
 mod demo;
 mod doctor;
+mod hook;
 mod init;
 mod keep;
 mod land;
@@ -101,6 +102,8 @@ enum Command {
     Show(show::Args),
     /// Decision files (ADR)
     Adr(adr::Args),
+    /// The git hooks
+    Hook(hook::Args),
     /// Find what is wrong here: a decision cut off half-way, missing tools
     Doctor(doctor::Args),
     /// See the whole story in a temporary repository
@@ -149,6 +152,7 @@ fn dispatch(ctx: &Ctx, command: Command) -> Result<Exit, Failure> {
         Command::Log(args) => log::run(ctx, args),
         Command::Show(args) => show::run(ctx, args),
         Command::Adr(args) => adr::run(ctx, args),
+        Command::Hook(args) => hook::run(ctx, args),
         Command::Doctor(args) => doctor::run(ctx, args),
         Command::Demo(args) => demo::run(ctx, args),
         Command::Completions(args) => completions::run(ctx, args, Cli::command()),

@@ -8,6 +8,7 @@ mod journal;
 mod landing;
 pub mod plan;
 mod preflight;
+pub mod reversal;
 
 pub use landing::{FAULT_VARIABLE, LANDING_VARIABLE};
 pub use plan::Plan;

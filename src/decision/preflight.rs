@@ -5,6 +5,7 @@
 
 use super::journal::Lock;
 use super::plan::{Group, Messages, Origin, Plan, Step, Touched};
+use super::reversal::reverts;
 use super::{DecisionError, Draft, Request, Texts};
 use crate::config::RevertMode;
 use crate::experiment::{BRANCH_PREFIX, Experiment, ExperimentError, State};
@@ -520,15 +521,6 @@ fn reverted_on(repo: &Repo, tip: &Oid, onto: &Oid) -> Result<Reverted, DecisionE
     Ok(found)
 }
 
-/// The ids in `This reverts commit <id>` lines, as `git revert` and this program write them.
-fn reverts(message: &str) -> Vec<Oid> {
-    let id = |line: &str| {
-        let rest = line.trim().strip_prefix("This reverts commit ")?;
-        Oid::parse(rest.split(|c: char| !c.is_ascii_hexdigit()).next()?)
-    };
-    message.lines().filter_map(id).collect()
-}
-
 /// What it stands on must have reached the base; what stands on it is mentioned.
 fn stacked(
     repo: &Repo,
@@ -923,16 +915,6 @@ fn surroundings(repo: &Repo, untracked: &[PathBuf], plan: &Plan, notes: &mut Vec
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_lines_that_git_writes_name_a_reverted_commit() {
-        let id = "0123456789012345678901234567890123456789";
-        let message = format!(
-            "revert: x\n\nThis reverts commit {id}.\nThis reverts commit {id}, reversing\nchanges made to {id}.\n\
-             It is said that This reverts commit {id}.\nThis reverts commit 0123.\n"
-        );
-        assert_eq!(reverts(&message), [Oid::parse(id).unwrap(), Oid::parse(id).unwrap()]);
-    }
 
     #[test]
     fn a_long_list_of_files_is_cut_with_a_count() {

@@ -1,0 +1,231 @@
+//! `git verdict hook`: the git hooks.
+
+use super::{Ctx, Done};
+use crate::decision::LANDING_VARIABLE;
+use crate::error::{Exit, Failure};
+use crate::git::Repo;
+use crate::hooks::install::{self, Owner, Standing};
+use crate::hooks::{Hook, run as hooks};
+use crate::ledger::Ledger;
+use crate::render::text::clean;
+use clap::Subcommand;
+use serde_json::json;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Install the hooks beside those that are there
+    Install(Install),
+    /// Take the hooks away, and put back what was there before
+    Uninstall {
+        /// Take away a hook that was edited by hand too
+        #[arg(long)]
+        force: bool,
+    },
+    /// How the hooks stand
+    Status,
+    /// Do what a hook does; git calls this
+    Run(Run),
+}
+
+#[derive(Debug, clap::Args)]
+struct Install {
+    /// Also refuse the revert of an optimization without numbers
+    #[arg(long)]
+    commit_msg: bool,
+    /// Also queue a measurement after each commit on an experiment's branch
+    #[arg(long)]
+    post_commit: bool,
+    /// Install into a hooks folder that is not this repository's own, and over hooks of ours that were edited
+    #[arg(long)]
+    force: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct Run {
+    /// prepare-commit-msg, commit-msg, post-commit or pre-push
+    #[arg(value_parser = hook)]
+    name: Hook,
+    /// prepare-commit-msg: fill in the numbers whatever else the message says
+    #[arg(long)]
+    always: bool,
+    /// What git hands to the hook
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    args: Vec<std::ffi::OsString>,
+}
+
+fn hook(name: &str) -> Result<Hook, String> {
+    Hook::parse(name).ok_or_else(|| format!("'{}' is none of {}", clean(name), Hook::ALL.map(Hook::name).join(", ")))
+}
+
+pub fn run(ctx: &Ctx, args: Args) -> Done {
+    match args.what {
+        What::Install(args) => install(ctx, &args),
+        What::Uninstall { force } => uninstall(ctx, force),
+        What::Status => status(ctx),
+        What::Run(args) => call(ctx, &args),
+    }
+}
+
+/// This program, for hooks that do not find it in `PATH`.
+fn program() -> PathBuf {
+    std::env::current_exe().unwrap_or_else(|_| PathBuf::from("git-verdict"))
+}
+
+fn install(ctx: &Ctx, args: &Install) -> Done {
+    let repo = ctx.repo()?;
+    let mut hooks = vec![Hook::PrepareCommitMsg];
+    hooks.extend(args.commit_msg.then_some(Hook::CommitMsg));
+    hooks.extend(args.post_commit.then_some(Hook::PostCommit));
+    hooks.push(Hook::PrePush);
+    let done = install::install(&repo, &hooks, &program(), args.force)?;
+    for one in &done {
+        let kept = one.previous.as_ref().map(|path| format!(", hands on to {}", shown(&repo, path)));
+        ctx.say(format!("{} {}{}", one.what, one.hook, kept.unwrap_or_default()))?;
+    }
+    ctx.emit("hooks", json!({"done": done}))?;
+    Ok(Exit::Done)
+}
+
+fn uninstall(ctx: &Ctx, force: bool) -> Done {
+    let repo = ctx.repo()?;
+    let done = install::uninstall(&repo, force)?;
+    if done.is_empty() {
+        ctx.say("no hook of git-verdict is installed")?;
+    }
+    for one in &done {
+        match (one.what, &one.previous) {
+            ("restored", _) => ctx.say(format!("removed {}; the hook that was there before is back", one.hook))?,
+            ("left", Some(kept)) => ctx.say(format!(
+                "left {} alone: another program put it there; what was there before us is in {}",
+                one.hook,
+                shown(&repo, kept)
+            ))?,
+            _ => ctx.say(format!("{} {}", one.what, one.hook))?,
+        }
+    }
+    ctx.emit("hooks", json!({"done": done}))?;
+    Ok(Exit::Done)
+}
+
+fn status(ctx: &Ctx) -> Done {
+    let repo = ctx.repo()?;
+    let (place, found) = install::status(&repo, &program())?;
+    let whose = match &place.owner {
+        Owner::Repository => "",
+        Owner::WorkTree => " (in the work tree)",
+        Owner::Husky { .. } => " (husky's)",
+        Owner::Elsewhere => " (outside the repository)",
+    };
+    ctx.say(format!("hooks are in {}{whose}", shown(&repo, &place.folder)))?;
+    for one in &found {
+        let more = match one.standing {
+            Standing::Called => format!(" by {}", shown(&repo, &one.path)),
+            Standing::Outdated => "; git verdict hook install writes it anew".to_string(),
+            Standing::Replaced => {
+                "; another program put its own there, what was there before us does not run".to_string()
+            }
+            Standing::Disabled => "; the file may not be executed".to_string(),
+            _ if one.hands_on => ", hands on to the hook that was there before".to_string(),
+            _ => String::new(),
+        };
+        ctx.say(format!("  {:<18} {}{more}", one.hook, one.standing.as_str()))?;
+    }
+    let queued = hooks::queued(&repo);
+    if !queued.is_empty() {
+        ctx.say(format!("queued to be measured: {}; next: git verdict measure --queued", queued.join(", ")))?;
+    }
+    ctx.emit("hook-status", json!({"folder": place.folder, "hooks": found, "queued": queued}))?;
+    Ok(Exit::Done)
+}
+
+/// A path as it is shorter to read: relative to the work tree.
+fn shown(repo: &Repo, path: &Path) -> String {
+    let inside = repo.workdir().ok().and_then(|root| path.strip_prefix(root).ok());
+    clean(&inside.unwrap_or(path).display().to_string()).into_owned()
+}
+
+fn call(ctx: &Ctx, args: &Run) -> Done {
+    if std::env::var_os(LANDING_VARIABLE).is_some() {
+        return Ok(Exit::Done);
+    }
+    let repo = ctx.repo()?;
+    let ledger = Ledger::open(&repo);
+    let file = || {
+        let file = args.args.first().ok_or_else(|| {
+            Failure::usage(format!("{} needs the file with the message", args.name.name()))
+                .try_next(format!("git verdict hook run {} .git/COMMIT_EDITMSG", args.name.name()))
+        })?;
+        let path = ctx.dir.join(file);
+        let bytes = std::fs::read(&path).map_err(|error| {
+            Failure::usage(format!("{} cannot be read", clean(&path.display().to_string()))).because(error.to_string())
+        })?;
+        Ok::<_, Failure>((path, bytes))
+    };
+    match args.name {
+        Hook::PrepareCommitMsg => {
+            let (path, bytes) = file()?;
+            // A message in another encoding is left alone.
+            let Ok(text) = String::from_utf8(bytes) else { return Ok(Exit::Done) };
+            if let Some(filled) = hooks::fill(&repo, &ctx.book(&ledger)?, &text, ctx.lang, args.always)? {
+                std::fs::write(&path, filled).map_err(|error| {
+                    Failure::state(format!("{} cannot be written", clean(&path.display().to_string())))
+                        .because(error.to_string())
+                })?;
+            }
+        }
+        Hook::CommitMsg => {
+            let (_, bytes) = file()?;
+            let text = String::from_utf8_lossy(&bytes);
+            if let Some(owes) = hooks::judge(&repo, &ctx.book(&ledger)?, &text)? {
+                return Err(refusal(&owes));
+            }
+        }
+        Hook::PostCommit => {
+            hooks::queue(&repo, &ctx.book(&ledger)?)?;
+        }
+        Hook::PrePush => {
+            let mut input = String::new();
+            let read = std::io::stdin().read_to_string(&mut input);
+            read.map_err(|error| Failure::usage("standard input cannot be read").because(error.to_string()))?;
+            for (experiment, to) in hooks::undecided(&repo, &ctx.book(&ledger)?, &hooks::pushed(&input))? {
+                ctx.note(format!(
+                    "git-verdict: '{}' goes to {} undecided ({}); next: git verdict decide {}",
+                    clean(&experiment.name),
+                    clean(&to),
+                    experiment.state.as_str(),
+                    clean(&experiment.name)
+                ));
+            }
+            // The ledger is pushed along here once there is `git verdict sync`: args.args[0] is the remote.
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// Says how the numbers get into a message that owes them.
+pub fn refusal(owes: &crate::decision::reversal::Unquantified) -> Failure {
+    let failure =
+        Failure::new(Exit::No, format!("this reverts an optimization without its numbers: {}", clean(&owes.what)));
+    let message =
+        "git verdict hook run prepare-commit-msg --always .git/COMMIT_EDITMSG && git commit -F .git/COMMIT_EDITMSG";
+    match (&owes.experiment, &owes.target) {
+        (Some(name), _) => failure
+            .because(format!("they are on record as experiment '{}'", clean(name)))
+            .try_next(format!("git verdict revert {} --because TEXT; or put them into this message:\n{message}", clean(name))),
+        (None, Some(target)) => failure.because("there is no record of it").try_next(format!(
+            "git verdict start NAME --adopt {0}^..{0}, git verdict measure NAME, git verdict revert NAME (or git commit --no-verify)",
+            target.short()
+        )),
+        (None, None) => failure
+            .because("it names no commit that it reverts")
+            .try_next("git verdict start NAME --adopt A..B, git verdict measure NAME, git verdict revert NAME (or git commit --no-verify)"),
+    }
+}

@@ -1,0 +1,359 @@
+//! The git hooks, run by the real git in real repositories.
+
+mod common;
+
+use common::Repo;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::Path;
+
+const CONFIG: &str = "version = 1\n[metrics.size]\npath = \"app\"\n";
+
+/// A repository in which the experiment `slim` was kept; its merge is the tip of `main`.
+fn kept() -> Repo {
+    let repo = Repo::with(&[("verdict.toml", CONFIG), ("app", &"x".repeat(4000))]);
+    repo.ok(&["start", "slim", "--hypothesis", "smaller"]);
+    repo.write("app", "x".repeat(1000));
+    repo.commit("perf: a quarter");
+    repo.ok(&["measure"]);
+    repo.ok(&["keep", "--because", "a quarter is enough"]);
+    repo
+}
+
+fn hook(repo: &Repo, name: &str, text: impl AsRef<[u8]>, mode: u32) {
+    let path = repo.write(&format!(".git/hooks/{name}"), text);
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+}
+
+fn message(repo: &Repo, commit: &str) -> String {
+    repo.git(&["log", "-1", "--format=%B", commit])
+}
+
+/// Name, kind, mode, inode and content of everything in the hooks folder.
+fn listing(repo: &Repo) -> Vec<String> {
+    let folder = repo.path().join(".git/hooks");
+    let mut lines: Vec<String> = std::fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| {
+            let path = entry.unwrap().path();
+            let meta = path.symlink_metadata().unwrap();
+            let content = match meta.is_symlink() {
+                true => std::fs::read_link(&path).unwrap().into_os_string().into_encoded_bytes(),
+                false => std::fs::read(&path).unwrap(),
+            };
+            format!("{} {:o} {} {:?} {content:?}", path.display(), meta.mode(), meta.ino(), meta.modified().unwrap())
+        })
+        .collect();
+    lines.sort();
+    lines
+}
+
+#[test]
+fn a_plain_git_revert_gets_the_numbers_on_record() {
+    let repo = kept();
+    repo.ok(&["hook", "install"]);
+    repo.git(&["revert", "--no-edit", "-m", "1", "HEAD"]);
+    let text = message(&repo, "HEAD");
+    assert!(text.starts_with("Revert \"perf: slim\"\n\nThis reverts commit "), "{text}");
+    assert!(text.contains("\nNumbers on record for slim, ") && text.contains("4.0 kB"), "{text}");
+    let trailers = repo.trailers("HEAD");
+    assert_eq!(trailers[0], ("Verdict".into(), "revert".into()));
+    assert_eq!(trailers[1], ("Verdict-Experiment".into(), "slim".into()));
+    assert!(trailers.contains(&("Verdict-Metric".into(), "size 4000 B -> 1000 B -75.0% exact improved".into())));
+    // The revert of one of its commits, on another line, gets them too, with the sign-off last.
+    repo.git(&["reset", "-q", "--hard", "HEAD^"]);
+    repo.git(&["revert", "--no-edit", "--signoff", "HEAD^2"]);
+    let trailers = repo.trailers("HEAD");
+    assert_eq!(trailers[0].0, "Verdict");
+    assert_eq!(trailers.last().unwrap().0, "Signed-off-by");
+}
+
+#[test]
+fn the_revert_of_a_revert_says_which_decision_it_reopens() {
+    let repo = kept();
+    repo.ok(&["revert", "slim", "--because", "it broke"]);
+    repo.ok(&["hook", "install"]);
+    let record = repo.json(&["show", "slim"])["experiment"]["decision"]["record"].as_str().unwrap().to_string();
+    repo.git(&["revert", "--no-edit", "HEAD"]);
+    let trailers = repo.trailers("HEAD");
+    assert!(trailers.contains(&("Verdict-Reopens".into(), record)), "{trailers:?}");
+    assert!(!trailers.iter().any(|(key, _)| key == "Verdict"), "{trailers:?}");
+}
+
+#[test]
+fn a_message_of_the_users_own_is_left_alone_and_numbers_come_only_once() {
+    let repo = kept();
+    repo.ok(&["hook", "install"]);
+    let merge = repo.git(&["rev-parse", "HEAD"]);
+    let own = format!("Revert \"perf: slim\"\n\nThis reverts commit {merge}.\n\nIt broke the build.\n");
+    let file = repo.write("message.txt", &own);
+    repo.ok(&["hook", "run", "prepare-commit-msg", "message.txt"]);
+    assert_eq!(repo.read("message.txt"), own);
+    repo.ok(&["hook", "run", "prepare-commit-msg", "--always", "message.txt"]);
+    let filled = repo.read("message.txt");
+    assert!(filled.contains("It broke the build.") && filled.contains("Verdict-Metric: size"), "{filled}");
+    repo.ok(&["hook", "run", "prepare-commit-msg", "--always", "message.txt"]);
+    assert_eq!(repo.read("message.txt"), filled);
+    std::fs::remove_file(file).unwrap();
+    repo.git(&["revert", "--no-edit", "-m", "1", "HEAD"]);
+    let once = message(&repo, "HEAD");
+    repo.git(&["commit", "--quiet", "--amend", "--no-edit"]);
+    assert_eq!(message(&repo, "HEAD"), once);
+    assert_eq!(once.matches("Verdict-Record").count(), 1);
+}
+
+#[test]
+fn a_revert_of_something_else_and_a_plain_commit_stay_as_they_are() {
+    let repo = kept();
+    repo.ok(&["hook", "install", "--commit-msg"]);
+    repo.write("other.txt", "x");
+    repo.commit("feat: other");
+    repo.git(&["revert", "--no-edit", "HEAD"]);
+    assert!(!message(&repo, "HEAD").contains("Verdict"), "{}", message(&repo, "HEAD"));
+    repo.write("other.txt", "y");
+    repo.commit("revert: go back to the old colours");
+    assert_eq!(message(&repo, "HEAD").trim(), "revert: go back to the old colours");
+}
+
+#[test]
+fn commit_msg_refuses_the_revert_of_an_optimization_without_numbers_and_says_what_adds_them() {
+    let repo = kept();
+    repo.ok(&["hook", "install", "--commit-msg"]);
+    let merge = repo.git(&["rev-parse", "HEAD"]);
+    let text = format!("chore: take it back\n\nThis reverts commit {merge}.\n");
+    let refused = repo.run_in(repo.path(), "git", &["commit", "--allow-empty", "-F", "-"], Some(&text));
+    assert_eq!(refused.code, Some(1), "{}", refused.report());
+    refused.says(&["without its numbers", "experiment 'slim'", "git verdict hook run prepare-commit-msg --always"]);
+    assert_eq!(repo.git(&["rev-parse", "HEAD"]), merge);
+    // What it says works.
+    repo.ok(&["hook", "run", "prepare-commit-msg", "--always", ".git/COMMIT_EDITMSG"]);
+    repo.git(&["commit", "--quiet", "--allow-empty", "-F", ".git/COMMIT_EDITMSG"]);
+    assert!(message(&repo, "HEAD").contains("Verdict-Metric: size"));
+    // An optimization that is not on record is refused as well, a commit message that only quotes one is not.
+    for text in ["revert: perf: faster\n", "Revert \"perf(image): faster\"\n"] {
+        let refused = repo.run_in(repo.path(), "git", &["commit", "--allow-empty", "-F", "-"], Some(text));
+        assert_eq!(refused.code, Some(1), "{}", refused.report());
+        refused.says(&["git verdict start NAME --adopt"]);
+    }
+    repo.git(&["commit", "--quiet", "--allow-empty", "-m", "docs: say what 'revert: perf: x' means"]);
+}
+
+#[test]
+fn a_program_that_is_missing_or_fails_blocks_nothing() {
+    let repo = kept();
+    repo.ok(&["hook", "install", "--commit-msg", "--post-commit"]);
+    for name in ["prepare-commit-msg", "commit-msg", "pre-push"] {
+        let text = repo.read(&format!(".git/hooks/{name}"));
+        let text = text.replace(env!("CARGO_BIN_EXE_git-verdict"), "/no/such/program");
+        assert!(text.contains("/no/such/program"), "{text}");
+        hook(&repo, name, text, 0o755);
+    }
+    repo.git(&["revert", "--no-edit", "-m", "1", "HEAD"]);
+    assert!(!message(&repo, "HEAD").contains("Verdict"));
+    let mut repo = kept();
+    repo.ok(&["hook", "install", "--commit-msg"]);
+    // A git-verdict that comes first in PATH and ends with everything but 1.
+    repo.script("bin/git-verdict", "exit 3\n");
+    let path = format!("{}:{}", repo.path().join("bin").display(), std::env::var("PATH").unwrap());
+    repo.set("PATH", path);
+    repo.git(&["revert", "--no-edit", "-m", "1", "HEAD"]);
+    assert!(!message(&repo, "HEAD").contains("Verdict"));
+}
+
+#[test]
+fn hooks_stand_back_while_a_decision_lands() {
+    let repo = kept();
+    repo.ok(&["hook", "install", "--commit-msg", "--post-commit"]);
+    repo.ok(&["revert", "slim", "--because", "it broke"]);
+    assert_eq!(message(&repo, "HEAD").matches("Verdict-Record").count(), 1);
+    assert!(!repo.path().join(".git/verdict/queue").exists());
+}
+
+#[test]
+fn a_commit_on_an_experiments_branch_is_queued_and_measured_on_request() {
+    let repo = Repo::with(&[("verdict.toml", CONFIG), ("app", "xxxx")]);
+    repo.ok(&["hook", "install", "--post-commit"]);
+    repo.write("a.txt", "a");
+    repo.commit("feat: on the base");
+    assert_eq!(repo.json(&["hook", "status"])["queued"], serde_json::json!([]));
+    repo.ok(&["start", "slim", "--hypothesis", "smaller"]);
+    repo.write("app", "x");
+    repo.commit("perf: less");
+    assert_eq!(repo.json(&["hook", "status"])["queued"], serde_json::json!(["slim"]));
+    // From a linked work tree it goes to the same queue.
+    let linked = repo.path().join(".git/linked-work-tree");
+    repo.git(&["worktree", "add", "-q", "-b", "verdict/other", linked.to_str().unwrap(), "main"]);
+    let commit = ["commit", "--quiet", "--allow-empty", "-m", "perf: other"];
+    assert_eq!(repo.run_in(&linked, "git", &commit, None).code, Some(0));
+    assert_eq!(repo.json(&["hook", "status"])["queued"], serde_json::json!(["other", "slim"]));
+    let measured = repo.ok(&["measure", "--queued"]);
+    measured.prints(&["75.0 %", "next: git verdict decide slim"]);
+    measured.says(&["other"]);
+    assert_eq!(repo.json(&["hook", "status"])["queued"], serde_json::json!([]));
+}
+
+#[test]
+fn pre_push_names_what_is_undecided_and_pushes_all_the_same() {
+    let repo = kept();
+    let remote = repo.path().join(".git/remote.git");
+    repo.git(&["init", "--quiet", "--bare", remote.to_str().unwrap()]);
+    repo.git(&["remote", "add", "origin", remote.to_str().unwrap()]);
+    hook(&repo, "pre-push", "#!/bin/sh\ncat > .git/seen\necho \"$0 $*\" >> .git/seen\n", 0o755);
+    repo.ok(&["hook", "install"]);
+    assert!(!repo.try_git(&["push", "-q", "origin", "main"]).stderr.contains("undecided"));
+    let seen = repo.read(".git/seen");
+    assert!(seen.starts_with("refs/heads/main ") && seen.contains("hooks/pre-push origin "), "{seen}");
+    repo.ok(&["start", "more", "--hypothesis", "smaller"]);
+    repo.write("app", "x");
+    repo.commit("perf: more");
+    repo.git(&["switch", "-q", "main"]);
+    repo.git(&["merge", "-q", "--no-edit", "--no-ff", "verdict/more"]);
+    let pushed = repo.try_git(&["push", "-q", "origin", "main"]);
+    assert_eq!(pushed.code, Some(0), "{}", pushed.report());
+    pushed.says(&["'more' goes to refs/heads/main undecided (open)", "git verdict decide more"]);
+    // A hook that was there before still has its say.
+    hook(&repo, "pre-push.before-git-verdict", "#!/bin/sh\nexit 7\n", 0o755);
+    repo.git(&["commit", "--quiet", "--allow-empty", "-m", "feat: z"]);
+    assert_eq!(repo.try_git(&["push", "-q", "origin", "main"]).code, Some(1));
+}
+
+#[test]
+fn what_was_there_before_runs_as_before_with_its_name_its_arguments_and_its_status() {
+    let repo = kept();
+    let tell = "echo \"$0|$#|$1\" >> .git/ran\n";
+    hook(
+        &repo,
+        "prepare-commit-msg",
+        format!("#!/usr/bin/env bash\nset -eu\n. \"$(dirname \"$0\")/helper\"\n{tell}"),
+        0o755,
+    );
+    hook(&repo, "helper", "echo helped >> .git/ran\n", 0o644);
+    let python = "#!/usr/bin/env python3\nimport sys, os\n\
+        open('.git/ran', 'a').write(os.path.basename(sys.argv[0]) + '\\n')\nsys.exit(3)\n";
+    hook(&repo, "commit-msg", python, 0o755);
+    hook(&repo, "post-commit", format!("#!/bin/sh\n{tell}"), 0o644);
+    repo.ok(&["hook", "install", "--commit-msg", "--post-commit"]);
+    let ran = repo.try_git(&["commit", "--allow-empty", "-m", "feat: x"]);
+    assert_eq!(ran.code, Some(1), "the hook that was there before still refuses\n{}", ran.report());
+    assert_eq!(repo.read(".git/ran"), "helped\n.git/hooks/prepare-commit-msg|2|.git/COMMIT_EDITMSG\ncommit-msg\n");
+    hook(&repo, "commit-msg.before-git-verdict", python.replace("exit(3)", "exit(0)"), 0o755);
+    repo.git(&["commit", "--allow-empty", "-qm", "feat: x"]);
+    // One that may not be executed did not run before, and does not now.
+    assert!(!repo.read(".git/ran").contains("post-commit"));
+}
+
+#[test]
+fn uninstalling_restores_every_byte_mode_and_link() {
+    let repo = kept();
+    let random: Vec<u8> = (0..3000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    hook(&repo, "prepare-commit-msg", &random, 0o751);
+    hook(&repo, "commit-msg", "#!/bin/sh\r\necho windows\r\n", 0o600);
+    hook(&repo, "pre-push", "#!/bin/bash -e\n: no line end", 0o755);
+    hook(&repo, "pre-commit", "#!/bin/sh\nexit 0\n", 0o755);
+    repo.script("scripts/after.sh", "exit 0\n");
+    symlink("../../scripts/after.sh", repo.path().join(".git/hooks/post-commit")).unwrap();
+    let before = listing(&repo);
+    repo.ok(&["hook", "install", "--commit-msg", "--post-commit"]);
+    assert_ne!(listing(&repo), before);
+    let installed = listing(&repo);
+    assert!(repo.ok(&["hook", "install", "--commit-msg", "--post-commit"]).stdout.contains("unchanged commit-msg"));
+    assert_eq!(listing(&repo), installed);
+    let removed = repo.json(&["hook", "uninstall"]);
+    assert_eq!(removed["done"].as_array().unwrap().len(), 4);
+    assert_eq!(listing(&repo), before);
+    assert!(!repo.path().join(".git/hooks.before-git-verdict").exists());
+    repo.ok(&["hook", "uninstall"]).prints(&["no hook of git-verdict is installed"]);
+    // Links that lead nowhere, or to a folder, are kept as well.
+    std::fs::remove_file(repo.path().join(".git/hooks/post-commit")).unwrap();
+    symlink("nowhere", repo.path().join(".git/hooks/post-commit")).unwrap();
+    let before = listing(&repo);
+    repo.ok(&["hook", "install", "--post-commit"]);
+    repo.ok(&["hook", "uninstall"]);
+    assert_eq!(listing(&repo), before);
+}
+
+#[test]
+fn where_nothing_was_before_nothing_is_left() {
+    let repo = kept();
+    hook(&repo, "pre-commit", "#!/bin/sh\n", 0o755);
+    let before = listing(&repo);
+    repo.ok(&["hook", "install", "--commit-msg", "--post-commit"]);
+    assert_eq!(listing(&repo).len(), before.len() + 4);
+    repo.ok(&["hook", "uninstall"]);
+    assert_eq!(listing(&repo), before);
+}
+
+#[test]
+fn a_hook_edited_by_hand_or_replaced_by_another_program_is_not_lost() {
+    let repo = kept();
+    hook(&repo, "pre-push", "#!/bin/sh\nexit 0\n", 0o755);
+    repo.ok(&["hook", "install"]);
+    let ours = repo.read(".git/hooks/prepare-commit-msg");
+    hook(&repo, "prepare-commit-msg", format!("{ours}echo mine\n"), 0o755);
+    repo.expect(3, &["hook", "uninstall"]).says(&["edited by hand", "--force"]);
+    repo.expect(3, &["hook", "install"]).says(&["edited by hand"]);
+    repo.ok(&["hook", "uninstall", "--force"]);
+    repo.ok(&["hook", "install"]);
+    hook(&repo, "pre-push", "#!/bin/sh\necho another program\n", 0o755);
+    repo.ok(&["hook", "status"]).prints(&["pre-push           replaced"]);
+    repo.expect(3, &["hook", "install"]).says(&["was put in place"]);
+    repo.ok(&["hook", "uninstall"]).prints(&["left pre-push alone"]);
+    assert_eq!(repo.read(".git/hooks/pre-push"), "#!/bin/sh\necho another program\n");
+    assert_eq!(repo.read(".git/hooks/pre-push.before-git-verdict"), "#!/bin/sh\nexit 0\n");
+}
+
+/// A hooks folder as husky lays it out: `_/h` finds the user's script by the name that git called.
+fn husky(repo: &Repo) {
+    repo.git(&["config", "core.hooksPath", ".husky/_"]);
+    let runner =
+        "n=$(basename \"$0\")\ns=$(dirname \"$(dirname \"$0\")\")/$n\n[ ! -f \"$s\" ] || sh -e \"$s\" \"$@\"\n";
+    repo.write(".husky/_/h", runner);
+    for name in ["prepare-commit-msg", "commit-msg", "pre-push", "post-commit"] {
+        repo.script(&format!(".husky/_/{name}"), ". \"$(dirname \"$0\")/h\"\n");
+    }
+    repo.write(".husky/_/.gitignore", "*");
+}
+
+#[test]
+fn with_husky_the_line_to_add_is_told_and_works() {
+    let mut repo = kept();
+    husky(&repo);
+    let before = repo.snapshot();
+    let refused = repo.refuses(3, &["hook", "install"]);
+    assert_eq!(repo.snapshot(), before);
+    refused.says(&[
+        "husky writes that folder anew",
+        ".husky/prepare-commit-msg:",
+        "git-verdict hook run prepare-commit-msg",
+    ]);
+    let line = refused.stderr.lines().find(|line| line.contains("hook run prepare-commit-msg")).unwrap().trim();
+    repo.write(".husky/prepare-commit-msg", format!("{line}\n"));
+    repo.ok(&["hook", "status"]).prints(&["prepare-commit-msg called by .husky/prepare-commit-msg"]);
+    // Without the program in PATH it does nothing, with it the numbers are filled in.
+    repo.git(&["revert", "--no-edit", "-m", "1", "HEAD"]);
+    assert!(!message(&repo, "HEAD").contains("Verdict"));
+    repo.git(&["reset", "-q", "--hard", "HEAD^"]);
+    repo.write(".husky/prepare-commit-msg", format!("{line}\n"));
+    let folder = Path::new(env!("CARGO_BIN_EXE_git-verdict")).parent().unwrap();
+    repo.set("PATH", format!("{}:{}", folder.display(), std::env::var("PATH").unwrap()));
+    repo.git(&["revert", "--no-edit", "-m", "1", "HEAD"]);
+    assert!(message(&repo, "HEAD").contains("Verdict-Metric: size"));
+}
+
+#[test]
+fn a_hooks_folder_in_the_work_tree_or_elsewhere_needs_force() {
+    let repo = kept();
+    repo.git(&["config", "core.hooksPath", ".githooks"]);
+    repo.script(".githooks/pre-push", "exit 0\n");
+    repo.commit("build: hooks for all");
+    repo.refuses(3, &["hook", "install"]).says(&["in the work tree", "hook install --force"]);
+    repo.ok(&["hook", "install", "--force"]);
+    assert_eq!(repo.read(".githooks/pre-push.before-git-verdict"), "#!/bin/sh\nexit 0\n");
+    repo.git(&["commit", "-q", "--allow-empty", "-m", "feat: x"]);
+    repo.ok(&["hook", "uninstall"]);
+    assert_eq!(repo.git(&["status", "--porcelain"]), "");
+    let elsewhere = tempfile::tempdir().unwrap();
+    repo.git(&["config", "core.hooksPath", elsewhere.path().to_str().unwrap()]);
+    repo.refuses(3, &["hook", "install"]).says(&["outside the repository"]);
+    repo.git(&["config", "core.hooksPath", "/dev/null"]);
+    repo.refuses(3, &["hook", "install", "--force"]).says(&["is no folder"]);
+}
