@@ -23,6 +23,7 @@
 //! | [`decision`] | how a verdict lands in history, and is resumed or undone |
 //! | [`render`] | what people read |
 //! | [`hooks`] | the git hooks |
+//! | [`trust`] | whose commands may be run |
 //! | [`cli`] | arguments and presentation, one file per command |
 
 pub mod cli;
@@ -38,4 +39,5 @@ pub mod measure;
 pub mod policy;
 pub mod render;
 pub mod stats;
+pub mod trust;
 pub mod units;

@@ -416,6 +416,8 @@ impl<'a> Stage<'a> {
         for (name, _) in std::env::vars_os().filter(|(name, _)| is_git_variable(name)) {
             command.env_remove(name);
         }
+        // The commands are this program's own, also where CI is set.
+        command.env(crate::trust::VARIABLE, "1");
         command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_PAGER", "cat");
         if !self.ctx.color {
             command.env("NO_COLOR", "1");

@@ -210,6 +210,8 @@ pub fn measure_all(
         }
     }
     let config = ctx.config(repo, arms.first().map(|arm| &arm.candidate))?;
+    let commits: Vec<Oid> = arms.iter().flat_map(|arm| [arm.candidate.clone(), arm.base.clone()]).collect();
+    super::trust::gate(ctx, repo, &config, &commits)?;
     let policy = config.policy.clone();
     let sides = sides(repo, &mut arms)?;
     let key = experiments.iter().map(|e| e.name.as_str()).collect::<Vec<_>>().join("+");

@@ -23,6 +23,7 @@ mod revert;
 mod show;
 mod start;
 mod status;
+mod trust;
 mod weigh;
 
 pub use context::{Ctx, Done};
@@ -104,6 +105,8 @@ enum Command {
     Adr(adr::Args),
     /// The git hooks
     Hook(hook::Args),
+    /// Let the commands of this repository's verdict.toml be run
+    Trust(trust::Args),
     /// Find what is wrong here: a decision cut off half-way, missing tools
     Doctor(doctor::Args),
     /// See the whole story in a temporary repository
@@ -153,6 +156,7 @@ fn dispatch(ctx: &Ctx, command: Command) -> Result<Exit, Failure> {
         Command::Show(args) => show::run(ctx, args),
         Command::Adr(args) => adr::run(ctx, args),
         Command::Hook(args) => hook::run(ctx, args),
+        Command::Trust(args) => trust::run(ctx, args),
         Command::Doctor(args) => doctor::run(ctx, args),
         Command::Demo(args) => demo::run(ctx, args),
         Command::Completions(args) => completions::run(ctx, args, Cli::command()),

@@ -12,6 +12,7 @@
 //! | [`change`] | diffs, patch ids, what is uncommitted |
 //! | [`objects`] | blobs, trees and commits that no work tree is made of |
 //! | [`memory`] | merges and reverts in memory |
+//! | [`reflog`] | what was committed in this clone |
 //! | [`places`] | linked worktrees, remotes, the base branch, what is in the way |
 
 pub mod change;
@@ -20,6 +21,7 @@ pub mod history;
 pub mod memory;
 pub mod objects;
 pub mod places;
+pub mod reflog;
 pub mod refs;
 #[cfg(test)]
 pub(crate) mod test;

@@ -1,0 +1,131 @@
+//! `git verdict trust`: lets the commands of this repository's `verdict.toml` be run.
+
+use super::{Ctx, Done, land};
+use crate::config::{Config, FILE_NAME};
+use crate::error::{Exit, Failure};
+use crate::git::{Oid, Repo};
+use crate::ledger::Ledger;
+use crate::render::text::clean;
+use crate::trust::{self, Needs, Standing, Store, Surroundings};
+use serde_json::json;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Also trust the scripts of these commits (default: those of HEAD, and of the base of the experiment that is here)
+    commits: Vec<String>,
+    /// Show what would be run and whether it may, and change nothing
+    #[arg(long, conflicts_with = "revoke")]
+    show: bool,
+    /// Trust nothing in this repository any more
+    #[arg(long, conflicts_with = "commits")]
+    revoke: bool,
+}
+
+pub fn run(ctx: &Ctx, args: Args) -> Done {
+    let repo = ctx.repo()?;
+    let mut store = Store::load()?;
+    if args.revoke {
+        let gone = store.revoke(&repo)?;
+        ctx.say(if gone { "nothing in this repository is trusted any more" } else { "nothing was trusted here" })?;
+        ctx.emit("trust", json!({"revoked": gone}))?;
+        return Ok(Exit::Done);
+    }
+    let commits = commits(ctx, &repo, &args.commits)?;
+    let config = ctx.config(&repo, commits.first())?;
+    let needs = needs(&repo, &config, commits.first(), &commits)?;
+    let standing = trust::standing(&repo, &needs, &store, Surroundings::here())?;
+    show(ctx, &needs, &standing)?;
+    let value = |standing: &Standing| {
+        let unknown = if let Standing::Unknown(items) = standing { items.clone() } else { Vec::new() };
+        json!({
+            "standing": standing.as_str(), "unknown": unknown, "files": needs.items,
+            "commands": needs.commands.iter().map(|(what, run)| json!({"what": what, "run": run})).collect::<Vec<_>>(),
+        })
+    };
+    if args.show {
+        ctx.emit("trust", value(&standing))?;
+        return Ok(if standing.may_run() { Exit::Done } else { Exit::No });
+    }
+    if needs.commands.is_empty() {
+        ctx.emit("trust", value(&standing))?;
+        return Ok(Exit::Done);
+    }
+    if !ctx.yes && !land::confirm_or_no(ctx, "May these commands be run?")? {
+        return Ok(Exit::No);
+    }
+    store.trust(&repo, &needs.items)?;
+    ctx.say("trusted, until one of these files changes")?;
+    ctx.emit("trust", value(&Standing::Trusted))?;
+    Ok(Exit::Done)
+}
+
+/// HEAD and the base of the experiment that is here; those named on the command line instead.
+fn commits(ctx: &Ctx, repo: &Repo, named: &[String]) -> Result<Vec<Oid>, Failure> {
+    if !named.is_empty() {
+        return Ok(named.iter().map(|name| repo.resolve(name)).collect::<Result<_, _>>()?);
+    }
+    let head = repo.resolve("HEAD")?;
+    let book = ctx.book(&Ledger::open(repo))?;
+    let here = repo.current_branch().ok().and_then(|(name, _)| book.on_branch(&name));
+    let base = here.map(|experiment| super::measure::base_of(repo, &book, experiment, &head)).transpose()?;
+    Ok([Some(head), base].into_iter().flatten().collect())
+}
+
+fn needs(repo: &Repo, config: &Config, candidate: Option<&Oid>, commits: &[Oid]) -> Result<Needs, Failure> {
+    let in_work_tree = repo.workdir().is_ok_and(|root| root.join(FILE_NAME).exists());
+    let commits: Vec<&Oid> = commits.iter().collect();
+    Ok(trust::needs(repo, config, candidate.filter(|_| !in_work_tree), &commits)?)
+}
+
+fn show(ctx: &Ctx, needs: &Needs, standing: &Standing) -> Result<(), Failure> {
+    if needs.commands.is_empty() {
+        return ctx.say(format!("{FILE_NAME} has no commands"));
+    }
+    ctx.say(format!("commands of {FILE_NAME}:"))?;
+    for line in lines(needs) {
+        ctx.say(format!("  {line}"))?;
+    }
+    let unknown = if let Standing::Unknown(items) = standing { items.as_slice() } else { &[] };
+    ctx.say("files:")?;
+    for item in &needs.items {
+        let mark = if unknown.contains(item) { "new    " } else { "trusted" };
+        ctx.say(format!("  {mark} {}  {}", &item.sha256[..12.min(item.sha256.len())], clean(&item.path)))?;
+    }
+    match standing {
+        Standing::Vouched => ctx.say(format!("{}=1 vouches for them", trust::VARIABLE)),
+        Standing::Own => ctx.say("they were committed in this clone, or stood beside it: they run without asking"),
+        _ => Ok(()),
+    }
+}
+
+/// `step build: ./build.sh`, one line each, with nothing in it that a terminal would act on.
+fn lines(needs: &Needs) -> Vec<String> {
+    let width = needs.commands.iter().map(|(what, _)| what.len()).max().unwrap_or(0);
+    needs.commands.iter().map(|(what, run)| format!("{:<width$}  {}", clean(what), clean(run))).collect()
+}
+
+/// Refuses to run the commands of a configuration that nobody has trusted; asks on a terminal. The first commit is the
+/// candidate.
+pub fn gate(ctx: &Ctx, repo: &Repo, config: &Config, commits: &[Oid]) -> Result<(), Failure> {
+    let needs = needs(repo, config, commits.first(), commits)?;
+    let around = Surroundings::here();
+    let mut store = Store::load()?;
+    let Standing::Unknown(unknown) = trust::standing(repo, &needs, &store, around)? else { return Ok(()) };
+    let mut files: Vec<String> = unknown.iter().map(|item| clean(&item.path).into_owned()).collect();
+    files.dedup();
+    let files = files.join(", ");
+    if ctx.can_ask() && !around.automatic {
+        ctx.note(format!("not committed in this clone: {files}; measuring would run:"));
+        for line in lines(&needs) {
+            ctx.note(format!("  {line}"));
+        }
+        if land::confirm_or_no(ctx, "May these commands be run?")? {
+            store.trust(repo, &needs.items)?;
+            return Ok(());
+        }
+    }
+    let shorts: Vec<&str> = commits.iter().map(Oid::short).collect();
+    Err(Failure::state(format!("the commands of {FILE_NAME} are not trusted here"))
+        .because(format!("commands run as you, and these files were not committed in this clone: {files}"))
+        .try_next(format!("git verdict trust {}", shorts.join(" "))))
+}
