@@ -23,6 +23,7 @@ mod revert;
 mod show;
 mod start;
 mod status;
+mod sync;
 mod trust;
 mod weigh;
 
@@ -101,6 +102,8 @@ enum Command {
     Log(log::Args),
     /// One experiment or record, whole
     Show(show::Args),
+    /// Exchange records with a remote
+    Sync(sync::Args),
     /// Decision files (ADR)
     Adr(adr::Args),
     /// The git hooks
@@ -154,6 +157,7 @@ fn dispatch(ctx: &Ctx, command: Command) -> Result<Exit, Failure> {
         Command::Abandon(args) => abandon::run(ctx, args),
         Command::Log(args) => log::run(ctx, args),
         Command::Show(args) => show::run(ctx, args),
+        Command::Sync(args) => sync::run(ctx, args),
         Command::Adr(args) => adr::run(ctx, args),
         Command::Hook(args) => hook::run(ctx, args),
         Command::Trust(args) => trust::run(ctx, args),

@@ -347,7 +347,6 @@ impl<'r> Ledger<'r> {
     /// Moves the ledger to what `build` makes of its tip, again and again until no other writer was first. `build` gives
     /// nothing when there is nothing to do.
     pub(super) fn advance(&self, subject: &str, build: Build<'_>) -> Result<(), LedgerError> {
-        let person = self.repo.person()?;
         let deadline = Instant::now() + PATIENCE;
         let queue = Queue::open(self.repo);
         for attempt in 0u32.. {
@@ -358,6 +357,8 @@ impl<'r> Ledger<'r> {
                 Advance::FastForward(commit) => commit,
                 Advance::Commit { tree, mut written, parents } => {
                     let message = format!("ledger: {subject}\n");
+                    // Only a commit needs an author: a clone that only reads takes in records without one.
+                    let person = self.repo.person()?;
                     let commit =
                         self.repo.write_commit(&tree, &parents, &person, &message).map_err(LedgerError::write)?;
                     written.push(commit.clone());
@@ -479,7 +480,7 @@ fn parse(bytes: &[u8], id: Ulid) -> Result<Value, LedgerError> {
         .map_err(|error| LedgerError::Unreadable { id: id.to_string(), problem: error.to_string() })
 }
 
-fn child<'e>(entries: &'e [TreeEntry], name: &str) -> Option<&'e TreeEntry> {
+pub(super) fn child<'e>(entries: &'e [TreeEntry], name: &str) -> Option<&'e TreeEntry> {
     entries.iter().find(|entry| entry.name == name.as_bytes())
 }
 
