@@ -114,6 +114,7 @@ fn harness(path: &Path, runs: usize) -> f64 {
         budget: None,
         seed: rand::rng().random(),
         checks: false,
+        origins: false,
     };
     let started = Instant::now();
     let left = |samples: &[measure::Sample]| (runs / 2).saturating_sub(samples.len() / 2);

@@ -243,3 +243,28 @@ fn init_writes_a_configuration_that_fits_and_never_overwrites_one() {
     let repo = Repo::with(&[("main.c", "int main(void) { return 0; }\n")]);
     repo.refuses(2, &["init"]).says(&["--preset docker|cargo|npm|python"]);
 }
+
+#[test]
+fn where_a_change_came_from_is_in_the_record_the_message_and_show() {
+    let config = "version = 1\n[steps.build]\nrun = \"./build.sh\"\n[metrics.dist]\npath = \"dist\"\n";
+    let repo = Repo::with(&[("verdict.toml", config), (".gitignore", "dist\n")]);
+    repo.script("build.sh", "mkdir -p dist; head -c 1000 /dev/zero > dist/app\n");
+    repo.commit("feat: a build");
+    repo.ok(&["start", "fat", "--hypothesis", "maps help"]);
+    repo.script(
+        "build.sh",
+        "mkdir -p dist/maps; head -c 900 /dev/zero > dist/app; head -c 50000 /dev/zero > dist/maps/app.map\n",
+    );
+    repo.commit("perf: maps");
+    let measured = repo.json(&["measure"]);
+    let attribution = &measured["measured"]["origins"][0]["attribution"];
+    let rows = attribution["rows"].as_array().unwrap();
+    let explained: i64 = rows.iter().map(|row| row["change"].as_i64().unwrap()).sum();
+    assert_eq!(explained + attribution["unexplained"].as_i64().unwrap(), 50000 - 100, "to the byte: {attribution}");
+    repo.ok(&["show", "fat", "--where"]).prints(&["dist: what changed, where", "app.map"]);
+    repo.ok(&["revert", "--because", "nobody needs maps"]);
+    let message = repo.git(&["log", "-1", "--format=%B", "main^2"]);
+    assert!(message.contains("Where: +") && message.contains("app.map"), "{message}");
+    let quiet = repo.json(&["show", "fat"]);
+    assert_eq!(quiet["experiment"]["state"], "reverted");
+}

@@ -123,6 +123,7 @@ fn measured(rounds: usize) -> Fact {
         recommendation: recommendation(),
         failures: Vec::new(),
         reused: None,
+        origins: Vec::new(),
     }))
 }
 

@@ -80,6 +80,7 @@ impl Story {
             budget: None,
             seed: 11,
             checks: true,
+            origins: false,
         }
     }
 

@@ -150,6 +150,7 @@ fn measured() -> Measured {
         recommendation: recommendation(Advice::Revert, &["6.0 min of build_time cost more than 0.30 GB"]),
         failures: Vec::new(),
         reused: None,
+        origins: Vec::new(),
     }
 }
 

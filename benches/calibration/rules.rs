@@ -47,6 +47,7 @@ pub fn plan(max_rounds: Option<usize>) -> Plan {
         budget: None,
         seed: 0,
         checks: false,
+        origins: false,
     }
 }
 
@@ -81,6 +82,7 @@ pub fn ours<E>(max_rounds: Option<usize>, mut pair: impl FnMut() -> Result<(f64,
         checks: Vec::new(),
         failures: Vec::new(),
         reused: None,
+        origins: Vec::new(),
     };
     let word = rows(&plan.config, &measurement, 0, 1).first().map_or(Word::Inconclusive, |row| row.word);
     Ok(Claim { sign: sign(word), runs })

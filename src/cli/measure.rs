@@ -48,6 +48,9 @@ pub struct How {
     /// Measure this metric only; may be given again
     #[arg(long = "metric", value_name = "METRIC")]
     metrics: Vec<String>,
+    /// Do not take images, folders, archives and build logs apart to say where the change came from
+    #[arg(long)]
+    no_where: bool,
     /// Do not run the checks
     #[arg(long)]
     no_checks: bool,
@@ -130,6 +133,10 @@ fn queued(ctx: &Ctx, repo: &Repo, ledger: &Ledger<'_>, book: &Book, how: &How) -
     Ok(Exit::Done)
 }
 
+fn clip(text: &str, columns: usize) -> String {
+    crate::render::text::wrap(text, columns, 2)
+}
+
 /// The table and the recommendation.
 pub fn show(ctx: &Ctx, measured: &Measured) -> Result<(), Failure> {
     let look = ctx.look();
@@ -148,6 +155,11 @@ pub fn show(ctx: &Ctx, measured: &Measured) -> Result<(), Failure> {
     for check in measured.checks.iter().filter(|check| !check.passed) {
         let tail = if check.tail.is_empty() { String::new() } else { format!("\n{}", check.tail) };
         ctx.say(format!("check {} failed: {}{tail}", check.name, check.outcome))?;
+    }
+    for origin in &measured.origins {
+        if let Some(reason) = origin.attribution.reason() {
+            ctx.say(clip(&format!("{}: {}", clean(&origin.metric), clean(&reason)), look.width))?;
+        }
     }
     ctx.say(table::recommendation(&measured.recommendation, ctx.look()))
 }
@@ -241,6 +253,7 @@ pub fn measure_all(
             recommendation,
             failures: seen.failures,
             reused: seen.reused,
+            origins: seen.origins,
         };
         let fact = Fact::Measured(Box::new(measured));
         events.push(ledger.draft(arm.experiment.id, &arm.experiment.name, fact)?);
@@ -375,6 +388,7 @@ fn plan(key: &str, mut config: crate::config::Config, how: &How, sides: Vec<Side
         budget: how.budget,
         seed: how.seed.unwrap_or_else(rand::random),
         checks: !how.no_checks,
+        origins: !how.no_where,
     })
 }
 

@@ -43,6 +43,7 @@ pub fn run(ctx: &Ctx, budget: Option<Duration>, commands: &[String]) -> Done {
         budget: None,
         seed: rand::random(),
         checks: false,
+        origins: false,
     };
     let mut progress = Progress::new(ctx, plan.sides.iter().map(|side| side.name.clone()).collect());
     let begun = Instant::now();

@@ -14,6 +14,9 @@ use ulid::Ulid;
 pub struct Args {
     /// An experiment's name or id, or a record's id
     name: String,
+    /// Where the change came from: layers, build steps, files, sections
+    #[arg(long = "where")]
+    origins: bool,
 }
 
 pub fn run(ctx: &Ctx, args: Args) -> Done {
@@ -29,6 +32,9 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
     }
     let experiment = book.find(&args.name)?;
     whole(ctx, &ledger, &book, experiment)?;
+    if args.origins {
+        origins(ctx, experiment)?;
+    }
     let events: Vec<Event> = ledger.events()?.into_iter().filter(|e| e.experiment == experiment.id).collect();
     ctx.emit("show", json!({"experiment": super::log::value(experiment), "events": events}))?;
     Ok(Exit::Done)
@@ -52,6 +58,28 @@ fn whole(ctx: &Ctx, ledger: &Ledger<'_>, book: &Book, experiment: &Experiment) -
     if let Some((id, at, decided)) = &experiment.decided {
         ctx.say(format!("\ndecision {id}, {}", at.format("%Y-%m-%d %H:%M %:z")))?;
         decision(ctx, decided)?;
+    }
+    Ok(())
+}
+
+/// How many rows of each attribution are shown.
+const MOST: usize = 20;
+
+/// What changed, where: largest first, adding up to the total.
+fn origins(ctx: &Ctx, experiment: &Experiment) -> Result<(), Failure> {
+    let found = experiment.latest().map(|(_, measured)| measured.origins.as_slice()).unwrap_or_default();
+    if found.is_empty() {
+        return ctx.say("\nnothing that was measured could be taken apart");
+    }
+    for origin in found {
+        let attribution = &origin.attribution;
+        ctx.say(format!("\n{}: what changed, where", clean(&origin.metric)))?;
+        for line in attribution.lines(MOST) {
+            ctx.say(format!("  {}", crate::render::text::neutral(&line)))?;
+        }
+        if attribution.partial {
+            ctx.say("  one of the sides could not be read whole")?;
+        }
     }
     Ok(())
 }

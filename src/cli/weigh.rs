@@ -68,6 +68,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
         budget: args.budget,
         seed: args.seed.unwrap_or_else(rand::random),
         checks: false,
+        origins: false,
     };
     let measurement = take(ctx, &repo, &plan)?;
     measure::session::finish(&repo, &plan.key)?;

@@ -343,6 +343,7 @@ mod tests {
             recommendation: crate::policy::Recommendation { advice: crate::policy::Advice::Keep, reasons: vec![] },
             failures: Vec::new(),
             reused: None,
+            origins: Vec::new(),
         }))
     }
 

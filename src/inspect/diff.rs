@@ -20,7 +20,7 @@ const MAX_DETAIL: usize = 10;
 const MAX_ROWS: usize = 50;
 
 /// One line of "what changed, where".
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Row {
     /// `layer 7 (COPY --from=build)`, `step [build 4/9] (RUN make)`, `/usr/lib`, `.text`.
     pub what: String,
@@ -44,7 +44,7 @@ impl Row {
 }
 
 /// A change, taken apart.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Attribution {
     /// Of what: bytes or seconds.
     pub unit: Unit,

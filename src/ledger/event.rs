@@ -4,6 +4,7 @@
 
 use crate::config::RevertMode;
 use crate::git::{Oid, Person};
+use crate::measure::anatomy::Origin;
 use crate::measure::{CheckResult, FailedRun, Sample, Side, environment::Environment};
 use crate::policy::{Complexity, MetricComparison, Recommendation};
 use chrono::{DateTime, FixedOffset};
@@ -181,6 +182,9 @@ pub struct Measured {
     /// The record whose exact readings stand for those of the base, when it was not run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reused: Option<Ulid>,
+    /// Where the changes came from, as far as the artefacts could be taken apart.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub origins: Vec<Origin>,
 }
 
 /// The two verdicts.

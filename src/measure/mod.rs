@@ -17,6 +17,7 @@
 //! | [`lock`] | lock files |
 //! | [`sys`] | system calls without a safe wrapper |
 
+pub mod anatomy;
 pub mod environment;
 pub mod family;
 pub mod interrupt;
@@ -67,6 +68,8 @@ pub struct Plan {
     pub seed: u64,
     /// Whether to run the checks on every side but the base.
     pub checks: bool,
+    /// Whether to take the artefacts of each side apart once, to say where a change came from.
+    pub origins: bool,
 }
 
 impl Plan {
@@ -169,6 +172,9 @@ pub struct Measurement {
     /// The record whose exact readings stand for those of the base, when it was not run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reused: Option<Ulid>,
+    /// Where the changes came from, for each two sides, as far as their artefacts could be taken apart.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub origins: Vec<anatomy::Origin>,
 }
 
 impl Measurement {
@@ -190,6 +196,12 @@ impl Measurement {
             checks: candidates.map(|check| CheckResult { side: now(check.side), ..check.clone() }).collect(),
             failures: self.failures.iter().map(|f| FailedRun { side: now(f.side), ..f.clone() }).collect(),
             reused: self.reused.filter(|_| base == 0),
+            origins: self
+                .origins
+                .iter()
+                .filter(|o| o.first == base && o.second == candidate)
+                .map(|o| anatomy::Origin { first: 0, second: 1, ..o.clone() })
+                .collect(),
             ..self.clone()
         }
     }

@@ -14,6 +14,7 @@
 //!   side that fails in its first run ends the session with the error.
 //! - A half taken round of an interrupted session is completed in the same order, not taken again.
 
+use super::anatomy::{self, Anatomy, Origin};
 use super::environment::{COUNTER, Environment};
 use super::placement::Placement;
 use super::runner::{self, Finished, Job, Outcome, Sink};
@@ -113,13 +114,16 @@ pub(super) fn run(
         logs,
         trees: None,
         built: BTreeSet::new(),
+        looked: BTreeSet::new(),
         varying: BTreeSet::new(),
         begun: Instant::now(),
         complete: 0,
         taken: Vec::new(),
+        anatomies: BTreeMap::new(),
         expected: None,
     };
     let result = engine.rounds(rule);
+    let origins = engine.origins();
     let Engine { session, trees, .. } = engine;
     for name in slow_starts(plan, &session.samples) {
         observe(Event::Note(format!(
@@ -140,6 +144,7 @@ pub(super) fn run(
             checks: session.checks.clone(),
             failures: session.failures.clone(),
             reused: session.header.reused,
+            origins,
         }),
         // Whatever fails while stopping is asked for fails because of it.
         Err(_) if interrupt::requested() => Err(MeasureError::Interrupted { rounds: session.complete_rounds() }),
@@ -184,6 +189,8 @@ struct Engine<'a> {
     trees: Option<Worktrees>,
     /// Sides whose steps have run in this process.
     built: BTreeSet<usize>,
+    /// Sides whose artefacts were taken apart.
+    looked: BTreeSet<usize>,
     /// Metrics that should be exact and are not.
     varying: BTreeSet<String>,
     begun: Instant,
@@ -191,6 +198,8 @@ struct Engine<'a> {
     complete: usize,
     /// How long the samples of this process took.
     taken: Vec<Duration>,
+    /// What each side's artefacts are made of, by metric.
+    anatomies: BTreeMap<(usize, String), Anatomy>,
     /// In how many rounds the rule expects to end.
     expected: Option<usize>,
 }
@@ -300,7 +309,47 @@ impl Engine<'_> {
             let value = self.read(metric, side, round, &ran)?;
             values.insert(metric.name.clone(), value);
         }
+        if self.plan.origins && self.looked.insert(side) {
+            self.look(side, &values)?;
+        }
         Ok(values)
+    }
+
+    /// Takes a side's artefacts apart, once in a session.
+    fn look(&mut self, side: usize, values: &BTreeMap<String, f64>) -> Result<(), MeasureError> {
+        let root = self.tree(side)?;
+        for metric in self.plan.metrics() {
+            let Some(&value) = values.get(&metric.name) else { continue };
+            let log = match &metric.source {
+                Source::Step { step, .. } | Source::BuildStep { step, .. } => {
+                    Some(self.log(side, &format!("step {step}"), ".log"))
+                }
+                _ => None,
+            };
+            self.begin(side, &format!("what {} is made of", metric.name), None);
+            if let Some(anatomy) = anatomy::look(&metric.source, value, &root, log.as_deref()) {
+                self.anatomies.insert((side, metric.name.clone()), anatomy);
+            }
+        }
+        Ok(())
+    }
+
+    /// Where the changes between each two sides came from.
+    fn origins(&self) -> Vec<Origin> {
+        let mut origins = Vec::new();
+        for metric in self.plan.metrics() {
+            let at = |side| self.anatomies.get(&(side, metric.name.clone()));
+            for (first, second) in (0..self.plan.sides.len()).flat_map(|j| (0..j).map(move |i| (i, j))) {
+                let attribution = at(first).zip(at(second)).and_then(|(a, b)| anatomy::between(a, b));
+                origins.extend(attribution.map(|attribution| Origin {
+                    metric: metric.name.clone(),
+                    first,
+                    second,
+                    attribution,
+                }));
+            }
+        }
+        origins
     }
 
     /// A run failed: recorded when its side was read before and may fail more often, the session's end otherwise.

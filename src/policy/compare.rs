@@ -332,6 +332,7 @@ mod tests {
             budget: None,
             seed: 0,
             checks: false,
+            origins: false,
         }
     }
 
@@ -359,6 +360,7 @@ mod tests {
             checks: Vec::new(),
             failures: Vec::new(),
             reused: None,
+            origins: Vec::new(),
         }
     }
 

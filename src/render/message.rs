@@ -8,7 +8,7 @@ pub use super::trailer::{Carried, MetricTrailer, distinct, parse_message, parse_
 
 use super::table::{self};
 use super::text::{clean, clean_lines, cut_at_word, neutral, poses};
-use super::view::{AdviceView, CheckView, ComplexityView, RowsView};
+use super::view::{self, AdviceView, CheckView, ComplexityView, RowsView};
 use super::{Lang, RenderError, Renderer, trailer as trailers};
 use crate::config::RevertMode;
 use crate::decision::Draft;
@@ -152,6 +152,8 @@ struct MessageView {
     advice: Option<AdviceView>,
     overrode: bool,
     complexity: Option<ComplexityView>,
+    /// Where the changes came from: `-0.3 GB from layer 7 (COPY --from=build), +6 min from step [build 4/9]`.
+    origin: Option<String>,
     reverts: Vec<String>,
     file: Option<String>,
 }
@@ -192,6 +194,7 @@ impl MessageView {
             advice: decided.recommendation.as_ref().map(|r| AdviceView::new(r, lang)),
             overrode: decided.overrode,
             complexity: measured.map(|m| ComplexityView::new(&m.complexity, lang)),
+            origin: measured.and_then(view::origin),
             reverts: decided.commits.iter().rev().map(ToString::to_string).collect(),
             file: file.map(|f| clean(&f.display().to_string()).into_owned()),
             experiment,

@@ -3,6 +3,8 @@
 use super::text::{NO_BREAK, clean};
 use super::{Lang, lang, number};
 use crate::config::Better;
+use crate::inspect::{self, diff::Attribution};
+use crate::ledger::event::Measured;
 use crate::measure::CheckResult;
 use crate::policy::{Complexity, MetricComparison, Recommendation};
 use crate::stats::Word;
@@ -196,4 +198,10 @@ impl ComplexityView {
             new_dependencies: complexity.new_dependencies.iter().map(|d| clean(d).into_owned()).collect(),
         }
     }
+}
+/// Where the changes of a measurement came from, in one line; none when nothing could be taken apart or nothing changed.
+pub fn origin(measured: &Measured) -> Option<String> {
+    let attributions: Vec<&Attribution> = measured.origins.iter().map(|origin| &origin.attribution).collect();
+    let line = inspect::diff::reason(&attributions);
+    (!line.is_empty()).then(|| clean(&line).into_owned())
 }

@@ -218,6 +218,7 @@ impl Sandbox {
             recommendation: Recommendation { advice, reasons: Vec::new() },
             failures: Vec::new(),
             reused: None,
+            origins: Vec::new(),
         };
         change(&mut measured);
         let event = ledger.draft(experiment.id, name, Fact::Measured(Box::new(measured))).unwrap();

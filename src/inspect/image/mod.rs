@@ -124,7 +124,7 @@ pub struct History {
 }
 
 /// Where an instruction stands in a Dockerfile.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct SourceLine {
     /// First line, from 1.
     pub first: usize,

@@ -65,16 +65,18 @@ fn single_spaces(text: &str) -> String {
 pub fn parse(log: &str, end: f64) -> Vec<BuildStep> {
     let mut reader = Reader::default();
     for line in log.lines() {
-        let (at, text) = match line.split_once('\t') {
-            Some((at, rest)) => match at.parse::<f64>() {
-                Ok(at) if at.is_finite() => (Some(at), rest),
-                _ => (None, line),
-            },
-            None => (None, line),
-        };
+        let (at, text) = stamped(line);
         reader.line(at, &runner::plain(text));
     }
     reader.finish(end)
+}
+
+/// A line without the arrival in seconds and the tab before it, and that arrival.
+pub fn stamped(line: &str) -> (Option<f64>, &str) {
+    match line.split_once('\t').map(|(at, rest)| (at.parse::<f64>(), rest)) {
+        Some((Ok(at), rest)) if at.is_finite() => (Some(at), rest),
+        _ => (None, line),
+    }
 }
 
 #[derive(Default)]
