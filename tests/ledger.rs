@@ -803,7 +803,7 @@ fn a_repository_with_reftable_is_refused_by_name() {
     let dir = repository(&["--ref-format=reftable"]);
     match Repo::discover(dir.path()) {
         Err(error @ git_verdict::git::GitError::Unsupported(_)) => {
-            assert!(error.to_string().contains("refstorage"), "{error}");
+            assert!(error.to_string().contains("reftable"), "{error}");
         }
         other => panic!("{other:?}"),
     }
