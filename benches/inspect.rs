@@ -1,6 +1,6 @@
 //! How fast artefacts are laid open, against the tools that only list them, in one interleaved run.
 //!
-//! `cargo bench --bench inspect`. Data is made once under `target/inspect-bench`. `GIT_VERDICT_BENCH_MB` is the size of the
+//! `cargo bench --bench inspect [-- PART-OF-A-TITLE]`. Data is made once under `target/inspect-bench`. `GIT_VERDICT_BENCH_MB` is the size of the
 //! compressed image (1000), `GIT_VERDICT_BENCH_FILES` the number of files in the folder (200000),
 //! `GIT_VERDICT_BENCH_ROUNDS` the number of rounds (5). Every contender is a process of its own; ours is this binary
 //! again. Times are wall clock; memory is the kernel's high-water mark of ours.
@@ -27,7 +27,8 @@ fn main() {
     if args.iter().any(|a| a == "--test" || a == "--list") {
         return;
     }
-    if let Err(e) = compare() {
+    let filter = args.iter().find(|a| !a.starts_with('-')).cloned().unwrap_or_default();
+    if let Err(e) = compare(&filter) {
         eprintln!("inspect bench: {e}");
         std::process::exit(1);
     }
@@ -100,7 +101,7 @@ impl Contender {
     }
 }
 
-fn compare() -> io::Result<()> {
+fn compare(filter: &str) -> io::Result<()> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/inspect-bench");
     std::fs::create_dir_all(&folder)?;
     let (mb, files, rounds) = (
@@ -145,6 +146,9 @@ fn compare() -> io::Result<()> {
         (format!("archive of gzip layers, {:.0} MB", size(&oci)), layers),
         (format!("folder of {files} files"), du),
     ] {
+        if !title.contains(filter) {
+            continue;
+        }
         // Once unmeasured, so that all find the data in the page cache.
         for c in &mut contenders {
             c.run()?;

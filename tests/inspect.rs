@@ -735,3 +735,27 @@ fn damaged_input_is_never_a_panic() {
         let _ = git_verdict::inspect::binary::read_from(std::io::Cursor::new(bytes), length, "x", &limits);
     }
 }
+
+#[test]
+#[ignore = "slow without optimisation; run with --release -- --ignored"]
+fn a_million_entries_fit_in_the_default_limits() {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    let mut header = tar::Header::new_gnu();
+    for i in 0..1_000_000u32 {
+        let name = format!("usr/share/{}/{}/file-{i}", i / 1000, i / 50);
+        let gnu = header.as_gnu_mut().unwrap();
+        gnu.name = [0; 100];
+        gnu.name[..name.len()].copy_from_slice(name.as_bytes());
+        header.set_entry_type(tar::EntryType::Regular);
+        header.set_size(0);
+        header.set_cksum();
+        encoder.write_all(header.as_bytes()).unwrap();
+    }
+    encoder.write_all(&[0; 1024]).unwrap();
+    let layer = encoder.finish().unwrap();
+    let limits = Limits { verify: false, ..Limits::default() };
+    let archive = archive(&docker_files(&[layer]));
+    let image = bytes_to_image(&archive, &Options { limits, ..Options::default() }).unwrap();
+    assert_eq!(image.layers[0].files, 1_000_000);
+    assert!(image.is_partial() && image.paths.len() <= 400_001);
+}
