@@ -100,6 +100,7 @@ fn hostile_home(home: &Path) -> Vec<(&'static str, OsString)> {
         ("GIT_CONFIG_GLOBAL", home.join(".gitconfig").into()),
         ("GIT_DIR", "/nowhere/.git".into()),
         ("GIT_AUTHOR_NAME", "Somebody Else".into()),
+        ("CI", "true".into()),
     ]
 }
 

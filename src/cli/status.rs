@@ -65,8 +65,12 @@ fn this(ctx: &Ctx, repo: &Repo, book: &Book, experiment: &Experiment, pending: b
         Some((_, measured)) => repo.commit(&tip)?.tree != measured.candidate.tree,
         None => false,
     };
-    let dirty = repo.uncommitted()?;
-    let changed = dirty.tracked.len() + dirty.conflicted.len();
+    let changed = if repo.surely_clean() {
+        0
+    } else {
+        let dirty = repo.uncommitted()?;
+        dirty.tracked.len() + dirty.conflicted.len()
+    };
     ctx.say(format!("{} ({}): {}", experiment.name, experiment.state.as_str(), clean(&experiment.opened.title)))?;
     ctx.say(format!("  hypothesis  {}", clean(&experiment.opened.hypothesis)))?;
     ctx.say(format!(

@@ -360,6 +360,31 @@ mod tests {
         assert_eq!(sandbox.repo().uncommitted().unwrap().tracked, [PathBuf::from("x.big")]);
     }
 
+    #[test]
+    fn what_is_surely_clean_has_nothing_uncommitted() {
+        let sandbox = Sandbox::new();
+        assert!(sandbox.repo().surely_clean());
+        sandbox.commit(".gitattributes", "*.big filter=rot\n");
+        sandbox.git(&["config", "filter.rot.clean", "tr a-z b-za"]);
+        sandbox.git(&["config", "filter.rot.smudge", "tr b-za a-z"]);
+        sandbox.commit("x.big", "hello\n");
+        sandbox.commit("a", "a\n");
+        sandbox.write("untracked", "new\n");
+        sandbox.git(&["rm", "-q", "--cached", "x.big"]);
+        assert!(!sandbox.repo().surely_clean(), "a file was taken out of the index");
+        sandbox.git(&["reset", "-q", "--hard"]);
+        for (path, text) in [("x.big", "other\n"), ("a", "b\n"), ("a", "longer\n")] {
+            sandbox.write(path, text);
+            assert!(!sandbox.repo().surely_clean(), "{path} was changed");
+            sandbox.git(&["checkout", "-q", "--", path]);
+        }
+        sandbox.git(&["rm", "-q", "--cached", "x.big"]);
+        sandbox.git(&["commit", "-q", "-m", "drop it"]);
+        assert!(sandbox.repo().surely_clean(), "an untracked file does not count");
+        std::fs::remove_file(sandbox.root.join("a")).unwrap();
+        assert!(!sandbox.repo().surely_clean(), "a file was removed");
+    }
+
     /// Runs one test of this module in a process of its own, with variables set.
     fn with_variables(test: &str, variables: &[(&str, &Path)]) {
         let mut command = Command::new(std::env::current_exe().unwrap());
