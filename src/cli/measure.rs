@@ -361,7 +361,16 @@ fn take_with(
     taken
 }
 
-fn plan(key: &str, mut config: crate::config::Config, how: &How, sides: Vec<Side>) -> Result<Plan, Failure> {
+/// Two commits as the sides of a plan.
+pub fn two_sides(repo: &Repo, base: &Oid, candidate: &Oid) -> Result<Vec<Side>, Failure> {
+    let side = |name: &str, commit: &Oid| -> Result<Side, Failure> {
+        Ok(Side { name: name.into(), commit: commit.clone(), tree: repo.commit(commit)?.tree })
+    };
+    Ok(vec![side("base", base)?, side("candidate", candidate)?])
+}
+
+/// What these flags ask for.
+pub fn plan(key: &str, mut config: crate::config::Config, how: &How, sides: Vec<Side>) -> Result<Plan, Failure> {
     for name in &how.metrics {
         if config.metric(name).is_none() {
             let names = config.metrics.iter().map(|m| m.name.as_str());

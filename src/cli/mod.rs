@@ -5,6 +5,7 @@
 
 mod abandon;
 mod adr;
+mod check;
 mod compare;
 mod completions;
 mod context;
@@ -106,6 +107,8 @@ enum Command {
     Sync(sync::Args),
     /// Decision files (ADR)
     Adr(adr::Args),
+    /// For CI: what is wrong with the decisions that a branch brings
+    Check(check::Args),
     /// The git hooks
     Hook(hook::Args),
     /// Let the commands of this repository's verdict.toml be run
@@ -159,6 +162,7 @@ fn dispatch(ctx: &Ctx, command: Command) -> Result<Exit, Failure> {
         Command::Show(args) => show::run(ctx, args),
         Command::Sync(args) => sync::run(ctx, args),
         Command::Adr(args) => adr::run(ctx, args),
+        Command::Check(args) => check::run(ctx, args),
         Command::Hook(args) => hook::run(ctx, args),
         Command::Trust(args) => trust::run(ctx, args),
         Command::Doctor(args) => doctor::run(ctx, args),

@@ -4,6 +4,7 @@
 //! with the real git, one journalled step after the other. [`pending`] finds a decision that was cut off; it is then
 //! finished with [`resume`] or taken back with [`undo`].
 
+pub mod audit;
 mod journal;
 mod landing;
 pub mod plan;

@@ -130,11 +130,15 @@ pub fn unquantified(repo: &Repo, book: &Book, message: &str) -> Result<Option<Un
         return Ok(None);
     }
     for target in &reversal.targets {
-        let subject = repo.commit(target).ok().map(|commit| commit.subject);
-        let found = experiment_of(repo, book, target)?;
+        let commit = repo.commit(target).ok();
+        let found = experiment_of(repo, book, target)?.map(|(experiment, _)| experiment.name.clone());
+        // A clone without the ledger still has what the commit itself says.
+        let carried = commit.as_ref().and_then(|commit| trailer::parse_message(&commit.message));
+        let found = found.or(carried.map(|carried| carried.experiment));
+        let subject = commit.map(|commit| commit.subject);
         if found.is_some() || subject.as_deref().is_some_and(is_optimization) {
             return Ok(Some(Unquantified {
-                experiment: found.map(|(experiment, _)| experiment.name.clone()),
+                experiment: found,
                 what: subject.unwrap_or_else(|| target.short().to_string()),
                 target: Some(target.clone()),
             }));

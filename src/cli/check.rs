@@ -1,0 +1,219 @@
+//! `git verdict check`: looks over what a branch would bring, for CI.
+
+use super::measure::{self, How};
+use super::{Ctx, Done};
+use crate::decision::audit::{self, Finding, Range, Rule};
+use crate::error::{Exit, Failure};
+use crate::git::{Oid, Repo};
+use crate::ledger::Ledger;
+use crate::policy::{Advice, MetricComparison, Recommendation, compare, complexity, recommend};
+use crate::render::table;
+use crate::render::text::{clean, markdown, markdown_code};
+use clap::ValueEnum;
+use serde_json::json;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// text, markdown (for a step summary or a comment) or json
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: Format,
+    /// What this branch would be merged into (default: what CI says, the policy's base, or the remote's main branch)
+    #[arg(long, value_name = "REF")]
+    against: Option<String>,
+    /// Also measure HEAD against the merge base, and fail on a regression
+    #[arg(long)]
+    measure: bool,
+    #[command(flatten)]
+    how: How,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Text,
+    Markdown,
+    Json,
+}
+
+/// What was measured, when that was asked for.
+struct Measured {
+    rows: Vec<MetricComparison>,
+    recommendation: Recommendation,
+}
+
+/// All that is to be told.
+struct Report {
+    against: String,
+    range: Range,
+    commits: usize,
+    findings: Vec<Finding>,
+    measured: Option<Measured>,
+}
+
+pub fn run(ctx: &Ctx, args: Args) -> Done {
+    let asked_for_json = args.format == Format::Json && !ctx.json;
+    let own = asked_for_json.then(|| Ctx { dir: ctx.dir.clone(), json: true, ..*ctx });
+    let ctx = own.as_ref().unwrap_or(ctx);
+    let repo = ctx.repo()?;
+    let ledger = Ledger::open(&repo);
+    let book = ctx.book(&ledger)?;
+    let head = repo.resolve("HEAD")?;
+    let (against, tip) = against(ctx, &repo, args.against.as_deref())?;
+    let base = repo.merge_base(&tip, &head)?.ok_or_else(|| {
+        let failure = Failure::state(format!("HEAD and {} have no history in common", clean(&against)));
+        match repo.is_shallow() {
+            true => failure
+                .because("this clone is shallow")
+                .try_next("git fetch --unshallow (in CI: fetch the whole history)"),
+            false => failure.try_next("--against REF"),
+        }
+    })?;
+    let range = Range { base, head };
+    let mut findings = audit::audit(&repo, &ledger, &book, &range)?;
+    let measured = if args.measure { take(ctx, &repo, &args.how, &range, &mut findings)? } else { None };
+    findings.sort_by_key(|finding| !finding.fails);
+    let commits = repo.range(&range.base, &range.head)?.len();
+    let report = Report { against, range, commits, findings, measured };
+    match args.format {
+        Format::Markdown => ctx.say(report.markdown(ctx))?,
+        _ => ctx.say(report.text(ctx))?,
+    }
+    let fails = report.fails();
+    ctx.emit(
+        "check",
+        json!({
+            "passed": fails == 0, "against": report.against, "base": report.range.base, "head": report.range.head,
+            "commits": commits, "findings": report.findings,
+            "comparison": report.measured.as_ref().map(|m| &m.rows),
+            "recommendation": report.measured.as_ref().map(|m| &m.recommendation),
+        }),
+    )?;
+    Ok(if fails == 0 { Exit::Done } else { Exit::No })
+}
+
+/// What this branch would be merged into, and its tip.
+fn against(ctx: &Ctx, repo: &Repo, asked: Option<&str>) -> Result<(String, Oid), Failure> {
+    if let Some(name) = asked {
+        return Ok((name.to_string(), repo.resolve(name)?));
+    }
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let mut names = Vec::new();
+    for branch in [
+        variable("GITHUB_BASE_REF"),
+        variable("CI_MERGE_REQUEST_TARGET_BRANCH_NAME"),
+        super::land::policy(ctx, repo)?.base,
+    ]
+    .into_iter()
+    .flatten()
+    {
+        names.extend([format!("refs/remotes/origin/{branch}"), format!("refs/heads/{branch}")]);
+    }
+    let usual = [
+        "refs/remotes/origin/HEAD",
+        "refs/remotes/origin/main",
+        "refs/remotes/origin/master",
+        "refs/heads/main",
+        "refs/heads/master",
+    ];
+    names.extend(usual.map(String::from));
+    for name in names {
+        if let Ok(tip) = repo.resolve(&name) {
+            let short = name.trim_start_matches("refs/heads/").trim_start_matches("refs/remotes/");
+            return Ok((short.to_string(), tip));
+        }
+    }
+    Err(Failure::usage("there is no branch to check against").try_next("--against REF"))
+}
+
+/// Measures the end of the range against its beginning.
+fn take(
+    ctx: &Ctx,
+    repo: &Repo,
+    how: &How,
+    range: &Range,
+    findings: &mut Vec<Finding>,
+) -> Result<Option<Measured>, Failure> {
+    let same = repo.commit(&range.base)?.tree == repo.commit(&range.head)?.tree;
+    if same {
+        ctx.note("note: nothing differs from the merge base: there is nothing to measure");
+        return Ok(None);
+    }
+    let config = ctx.config(repo, Some(&range.head))?;
+    super::trust::gate(ctx, repo, &config, &[range.head.clone(), range.base.clone()])?;
+    let policy = config.policy.clone();
+    let plan = measure::plan("check", config, how, measure::two_sides(repo, &range.base, &range.head)?)?;
+    let measurement = measure::take(ctx, repo, &plan)?;
+    let rows = compare::rows(&plan.config, &measurement, 0, 1);
+    let weight = complexity::weigh(repo, &range.base, &range.head)?;
+    let recommendation = recommend::recommend(&rows, &measurement.checks, &weight, &policy);
+    crate::measure::session::finish(repo, &plan.key)?;
+    // What the exchange rates say is worth it is no regression.
+    findings.extend(audit::regressions(&rows, None, recommendation.advice != Advice::Keep));
+    findings.extend(measurement.checks.iter().filter(|check| !check.passed).map(|check| Finding {
+        rule: Rule::Regression,
+        fails: true,
+        commit: None,
+        experiment: None,
+        what: format!("check '{}' fails", check.name),
+        why: check.outcome.clone(),
+        next: None,
+    }));
+    Ok(Some(Measured { rows, recommendation }))
+}
+
+impl Report {
+    fn fails(&self) -> usize {
+        self.findings.iter().filter(|finding| finding.fails).count()
+    }
+
+    fn heading(&self) -> String {
+        let plural = super::start::plural;
+        let (commits, fails) = (self.commits, self.fails());
+        let outcome = match fails {
+            0 => "nothing to object to".to_string(),
+            _ => format!("{fails} problem{}", plural(fails)),
+        };
+        format!("{commits} commit{} since {}: {outcome}", plural(commits), clean(&self.against))
+    }
+
+    fn text(&self, ctx: &Ctx) -> String {
+        let mut out = format!("{}\n", self.heading());
+        for finding in &self.findings {
+            let mark = if finding.fails { "FAIL" } else { "note" };
+            out.push_str(&format!("{mark} {}: {}\n", finding.rule.as_str(), clean(&finding.what)));
+            out.push_str(&format!("     why: {}\n", clean(&finding.why)));
+            if let Some(next) = &finding.next {
+                out.push_str(&format!("     try: {}\n", clean(next)));
+            }
+        }
+        if let Some(measured) = &self.measured {
+            out.push_str(&format!("\n{}\n", table::comparison(&measured.rows, ctx.look()).trim_end()));
+            out.push_str(&table::recommendation(&measured.recommendation, ctx.look()));
+        }
+        out
+    }
+
+    fn markdown(&self, ctx: &Ctx) -> String {
+        let mut out = format!("### git verdict check\n\n{}\n", markdown(&self.heading()));
+        if !self.findings.is_empty() {
+            out.push_str("\n| | rule | what | why | try |\n|---|---|---|---|---|\n");
+        }
+        for finding in &self.findings {
+            let next = finding.next.as_ref().map(|next| markdown_code(next, true)).unwrap_or_default();
+            let cell = |text: &str| markdown(&clean(text));
+            out.push_str(&format!(
+                "| {} | {} | {} | {} | {next} |\n",
+                if finding.fails { "**fail**" } else { "note" },
+                finding.rule.as_str(),
+                cell(&finding.what),
+                cell(&finding.why),
+            ));
+        }
+        if let Some(measured) = &self.measured {
+            let look = table::Look { color: false, ..ctx.look() };
+            // A fence longer than any run of backticks that a name could bring.
+            out.push_str(&format!("\n``````text\n{}\n", table::comparison(&measured.rows, look).trim_end()));
+            out.push_str(&format!("{}\n``````\n", table::recommendation(&measured.recommendation, look).trim_end()));
+        }
+        out
+    }
+}
