@@ -37,6 +37,12 @@ fn child() {
         }
         "resume" => decision::resume(&repo, &ledger).map(drop),
         "undo" => decision::undo(&repo, &ledger),
+        "reopen" => {
+            let book = ledger.book().unwrap();
+            decision::prepare_undo(&repo, &ledger, &book, None, "too early")
+                .and_then(|undo| decision::reopen(&repo, &ledger, undo))
+                .map(drop)
+        }
         other => panic!("{other}"),
     };
     if let Err(error) = result {
@@ -513,4 +519,47 @@ fn a_journal_of_another_version_is_left_alone() {
     let error = decision::pending(&repo.repo()).unwrap_err();
     assert!(error.to_string().contains("version 2"), "{error}");
     assert!(repo.root.join(".git/verdict/journal.json").exists());
+}
+
+/// Undoing a decision that has landed, killed at every point, is finished exactly; it is never half done.
+fn undoing_survives_every_fault(case: &Case, at_least: usize) {
+    let landed = Sandbox::copy(&case.template);
+    case.succeeds(&landed, "land", "nothing");
+    let mut number = 0;
+    loop {
+        number += 1;
+        let copy = Sandbox::copy(&landed);
+        let done = case.run(&copy, "reopen", &format!("step:{number}"));
+        let is_undone = |at: &Sandbox, context: &str| {
+            assert_eq!(apart_from_ledger(at.picture()), apart_from_ledger(case.before.clone()), "{context}");
+            assert!(at.book().experiments.iter().any(|one| one.is_open()), "{context}");
+            assert_eq!(decision::pending(&at.repo()).unwrap().map(|p| p.name), None, "{context}");
+        };
+        if done.status.success() {
+            is_undone(&copy, "undisturbed");
+            break;
+        }
+        let context = format!("point {number}");
+        assert!(done.status.signal().is_some(), "{context}: {}", String::from_utf8_lossy(&done.stderr));
+        assert!(decision::pending(&copy.repo()).unwrap().is_some_and(|pending| pending.undoing), "{context}");
+        assert!(case.refused(&copy, "undo").contains("can only be finished"), "{context}");
+        let again = Sandbox::copy(&copy);
+        case.succeeds(&copy, "resume", &context);
+        is_undone(&copy, &context);
+        case.through_faults(&again, "resume", &context);
+        is_undone(&again, &context);
+    }
+    assert!(number > at_least, "only {number} points");
+}
+
+#[test]
+fn undoing_a_landed_decision_killed_at_any_point_is_finished_exactly() {
+    for (mode, points) in [(None, 6), (Some(RevertMode::Merge), 6), (Some(RevertMode::Archive), 6)] {
+        let repo = Sandbox::new();
+        repo.experiment("cache");
+        moved_on(&repo);
+        repo.git(w("switch -q verdict/cache"));
+        let ask = mode.map_or(keep("cache"), |mode| revert("cache").mode(mode));
+        undoing_survives_every_fault(&Case::new(repo, &ask), points);
+    }
 }

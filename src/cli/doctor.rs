@@ -67,7 +67,9 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
     {
         return ask(ctx, &repo, &ledger, pending);
     }
-    if pending.is_some() {
+    if pending.as_ref().is_some_and(|pending| pending.undoing) {
+        ctx.say("next: git verdict doctor --resume finishes it")?;
+    } else if pending.is_some() {
         ctx.say("next: git verdict doctor --resume finishes it, git verdict doctor --undo takes it back")?;
     }
     Ok(if findings.iter().all(|f| f.fine) { Exit::Done } else { Exit::No })
@@ -75,6 +77,9 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
 
 fn cut_off(pending: &Pending) -> String {
     let left = pending.left.first().map_or("nothing", String::as_str);
+    if pending.undoing {
+        return format!("undoing {} {} was cut off; next would be: {left}", pending.verdict.as_str(), pending.name);
+    }
     format!(
         "{} {} was cut off after {} of {} steps; next would be: {left}",
         pending.verdict.as_str(),
@@ -102,6 +107,7 @@ fn mend(ctx: &Ctx, repo: &crate::git::Repo, ledger: &Ledger<'_>, pending: &Pendi
     if resume {
         let landed = decision::resume(repo, ledger)?;
         land::said(ctx, &landed.event)?;
+        super::undo::said(ctx, &landed.event)?;
     } else {
         decision::undo(repo, ledger)?;
         ctx.say(format!("{} {} was taken back; all is as it was before it", pending.verdict.as_str(), pending.name))?;

@@ -26,6 +26,7 @@ mod start;
 mod status;
 mod sync;
 mod trust;
+mod undo;
 mod weigh;
 
 pub use context::{Ctx, Done};
@@ -97,6 +98,8 @@ enum Command {
     Keep(keep::Args),
     /// Revert an experiment: a revert commit with its numbers
     Revert(revert::Args),
+    /// Take back a decision that has landed
+    Undo(undo::Args),
     /// Give an experiment up without a decision
     Abandon(abandon::Args),
     /// The decisions, newest first
@@ -157,6 +160,7 @@ fn dispatch(ctx: &Ctx, command: Command) -> Result<Exit, Failure> {
         Command::Decide(args) => decide::run(ctx, args),
         Command::Keep(args) => keep::run(ctx, args),
         Command::Revert(args) => revert::run(ctx, args),
+        Command::Undo(args) => undo::run(ctx, args),
         Command::Abandon(args) => abandon::run(ctx, args),
         Command::Log(args) => log::run(ctx, args),
         Command::Show(args) => show::run(ctx, args),

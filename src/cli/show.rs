@@ -36,6 +36,13 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
         origins(ctx, experiment)?;
     }
     let events: Vec<Event> = ledger.events()?.into_iter().filter(|e| e.experiment == experiment.id).collect();
+    for event in &events {
+        if let Fact::Reopened(reopened) = &event.fact {
+            ctx.say(format!("\nreopened {}, {}", event.id, event.at.format("%Y-%m-%d %H:%M %:z")))?;
+            ctx.say(format!("  undoes      {}", reopened.undoes))?;
+            ctx.say(format!("  because     {}", indent(&reopened.because)))?;
+        }
+    }
     ctx.emit("show", json!({"experiment": super::log::value(experiment), "events": events}))?;
     Ok(Exit::Done)
 }
@@ -91,6 +98,7 @@ fn record(ctx: &Ctx, book: &Book, event: &Event) -> Result<(), Failure> {
         Fact::Measured(_) => "measured",
         Fact::Decided(_) => "decided",
         Fact::Abandoned { .. } => "abandoned",
+        Fact::Reopened(_) => "reopened",
     };
     heading(ctx, &event.name, title, kind)?;
     ctx.say(format!("  record      {}", event.id))?;
@@ -101,6 +109,11 @@ fn record(ctx: &Ctx, book: &Book, event: &Event) -> Result<(), Failure> {
         Fact::Measured(measured) => measurement(ctx, &event.id, measured),
         Fact::Decided(decided) => decision(ctx, decided),
         Fact::Abandoned { because } => ctx.say(format!("  because     {}", indent(because))),
+        Fact::Reopened(reopened) => {
+            ctx.say(format!("  undoes      {}", reopened.undoes))?;
+            ctx.say(format!("  because     {}", indent(&reopened.because)))?;
+            reopened.commit.iter().try_for_each(|id| ctx.say(format!("  by commit   {id}")))
+        }
     }
 }
 

@@ -8,7 +8,8 @@ use super::plan::{Messages, Plan, Step};
 use super::preflight::refused;
 use super::{DecisionError, Draft, Pending, Texts};
 use crate::git::{GitError, Oid, Repo};
-use crate::ledger::event::{Fact, Verdict};
+use crate::ledger::event::{Event, Fact, Verdict};
+use crate::ledger::store::LEDGER_REF;
 use serde::{Deserialize, Serialize};
 use std::fs::{File, TryLockError};
 use std::io::Write;
@@ -29,6 +30,9 @@ pub(super) struct Journal {
     pub(super) texts: Texts,
     /// What the steps done so far have made, in order.
     pub(super) done: Vec<Done>,
+    /// The landing is over and is being taken back: the record that says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) reopens: Option<Event>,
     #[serde(skip)]
     folder: PathBuf,
 }
@@ -57,6 +61,10 @@ fn journal_path(folder: &Path) -> PathBuf {
     folder.join("journal.json")
 }
 
+fn last_path(folder: &Path) -> PathBuf {
+    folder.join("landed.json")
+}
+
 fn io(path: &Path) -> impl FnOnce(std::io::Error) -> DecisionError + '_ {
     move |source| GitError::Io { path: path.to_path_buf(), source }.into()
 }
@@ -72,15 +80,24 @@ impl Journal {
                 write_whole(path, format!("{}\n", text.trim_end()).as_bytes())?;
             }
         }
-        let journal = Journal { version: VERSION, place: place(repo), draft, texts, done: Vec::new(), folder };
+        let journal =
+            Journal { version: VERSION, place: place(repo), draft, texts, done: Vec::new(), reopens: None, folder };
         journal.save()?;
         Ok(journal)
     }
 
     /// Reads the journal of a landing that was cut off, if there is one.
     pub(super) fn read(repo: &Repo) -> Result<Option<Journal>, DecisionError> {
+        Journal::read_from(repo, journal_path(&folder(repo)))
+    }
+
+    /// Reads the journal of the last landing that came to its end, if it is still there.
+    pub(super) fn last(repo: &Repo) -> Result<Option<Journal>, DecisionError> {
+        Journal::read_from(repo, last_path(&folder(repo)))
+    }
+
+    fn read_from(repo: &Repo, path: PathBuf) -> Result<Option<Journal>, DecisionError> {
         let folder = folder(repo);
-        let path = journal_path(&folder);
         let bytes = match std::fs::read(&path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -100,6 +117,15 @@ impl Journal {
         Ok(Some(journal))
     }
 
+    /// Begins to take back a landing that is over.
+    pub(super) fn reopen(&mut self, event: Event, origin: super::plan::Origin) -> Result<(), DecisionError> {
+        self.reopens = Some(event);
+        if let Some(plan) = &mut self.draft.plan {
+            plan.origin = origin;
+        }
+        self.save()
+    }
+
     /// Says that a step is done.
     pub(super) fn finish_step(&mut self, done: Done) -> Result<(), DecisionError> {
         self.done.push(done);
@@ -112,15 +138,34 @@ impl Journal {
         write_whole(&journal_path(&self.folder), &bytes)
     }
 
-    /// Removes the journal and its messages: the landing is over, one way or the other.
+    /// Sets the journal aside: the landing has come to its end, and can be undone by what is in it.
+    pub(super) fn keep(&self) -> Result<(), DecisionError> {
+        let (path, last) = (journal_path(&self.folder), last_path(&self.folder));
+        std::fs::rename(&path, &last).map_err(io(&path))?;
+        self.clear();
+        Ok(())
+    }
+
+    /// Removes the journal and its messages: the landing was taken back.
     pub(super) fn remove(&self) -> Result<(), DecisionError> {
+        if self.reopens.is_some() {
+            let last = last_path(&self.folder);
+            match std::fs::remove_file(&last) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io(&last)(error)),
+                _ => {}
+            }
+        }
         let path = journal_path(&self.folder);
         std::fs::remove_file(&path).map_err(io(&path))?;
+        self.clear();
+        Ok(())
+    }
+
+    fn clear(&self) {
         for path in Messages::under(&self.folder).all() {
             let _ = std::fs::remove_file(path);
         }
         sync_folder(&self.folder);
-        Ok(())
     }
 
     /// The plan. [`Journal::read`] has seen to it that there is one.
@@ -186,7 +231,19 @@ impl Journal {
             Fact::Decided(decided) => decided.verdict,
             _ => Verdict::Keep,
         };
-        Ok(Pending { name: self.draft.event.name.clone(), verdict, record, done: lines(done), left: lines(left) })
+        if let Some(event) = &self.reopens {
+            let left = plan.way_back().chain([format!("append record {} to {}", event.id, LEDGER_REF)]).collect();
+            let name = self.draft.event.name.clone();
+            return Ok(Pending { name, verdict, record, done: Vec::new(), left, undoing: true });
+        }
+        Ok(Pending {
+            name: self.draft.event.name.clone(),
+            verdict,
+            record,
+            done: lines(done),
+            left: lines(left),
+            undoing: false,
+        })
     }
 }
 
@@ -263,7 +320,12 @@ pub(super) fn none_pending(repo: &Repo) -> Result<(), DecisionError> {
         Some(journal) => {
             let pending = journal.pending(repo)?;
             Err(DecisionError::Refused {
-                what: format!("the decision on '{}' ({}) was cut off", pending.name, pending.verdict.as_str()),
+                what: format!(
+                    "{}the decision on '{}' ({}) was cut off",
+                    if pending.undoing { "undoing " } else { "" },
+                    pending.name,
+                    pending.verdict.as_str()
+                ),
                 why: Some(format!("{} of its commands are still to be run", pending.left.len())),
                 next: Some("git verdict doctor".into()),
             })

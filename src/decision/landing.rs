@@ -60,9 +60,13 @@ pub(super) fn land(repo: &Repo, ledger: &Ledger<'_>, draft: Draft, texts: Texts)
 
 /// See [`super::resume`].
 pub(super) fn resume(repo: &Repo, ledger: &Ledger<'_>) -> Result<Landed, DecisionError> {
-    let (lock, mut journal) = reopen(repo)?;
+    let (lock, mut journal) = cut_off(repo)?;
+    if journal.reopens.is_some() {
+        let event = take_back_landed(repo, ledger, &lock, &journal)?;
+        return Ok(Landed { event, notes: Vec::new() });
+    }
     if let Some(event) = ledger.find(journal.draft.event.id)? {
-        journal.remove()?;
+        journal.keep()?;
         return Ok(Landed { event, notes: journal.done.into_iter().flat_map(|done| done.notes).collect() });
     }
     let hand = Hand::new(repo, &lock, journal.plan()?.clone());
@@ -75,10 +79,14 @@ pub(super) fn resume(repo: &Repo, ledger: &Ledger<'_>) -> Result<Landed, Decisio
 
 /// See [`super::undo`].
 pub(super) fn undo(repo: &Repo, ledger: &Ledger<'_>) -> Result<(), DecisionError> {
-    let (lock, journal) = reopen(repo)?;
+    let (lock, journal) = cut_off(repo)?;
     let event = &journal.draft.event;
+    if journal.reopens.is_some() {
+        return Err(refused(format!("the decision on '{}' is being undone, which can only be finished", event.name))
+            .try_next("git verdict doctor --resume"));
+    }
     if ledger.find(event.id)?.is_some() {
-        journal.remove()?;
+        journal.keep()?;
         return Err(refused(format!("the decision on '{}' has landed: its record is in the ledger", event.name))
             .try_next(format!("git verdict show {}", event.name)));
     }
@@ -86,8 +94,27 @@ pub(super) fn undo(repo: &Repo, ledger: &Ledger<'_>) -> Result<(), DecisionError
     hand.take_back(&journal, Trust::Known).map(drop)
 }
 
+/// Puts back what a landing did that had come to its end, and says so in the ledger. May be run again after it was cut off.
+pub(super) fn take_back_landed(
+    repo: &Repo,
+    ledger: &Ledger<'_>,
+    lock: &Lock,
+    journal: &Journal,
+) -> Result<Event, DecisionError> {
+    let event = journal.reopens.clone().ok_or_else(|| refused("nothing is being undone"))?;
+    let hand = Hand::new(repo, lock, journal.plan()?.clone());
+    if ledger.find(event.id)?.is_none() {
+        hand.put_back(journal, Trust::Known)?;
+        hand.point("reopen:record");
+        ledger.append(&event)?;
+    }
+    hand.point("reopen:done");
+    journal.remove()?;
+    Ok(event)
+}
+
 /// Takes the lock and reads the journal of a landing that was cut off in this work tree.
-fn reopen(repo: &Repo) -> Result<(Lock, Journal), DecisionError> {
+fn cut_off(repo: &Repo) -> Result<(Lock, Journal), DecisionError> {
     let lock = Lock::take(repo)?;
     let journal =
         Journal::read(repo)?.ok_or_else(|| refused("no decision was cut off here").try_next("git verdict log"))?;
@@ -169,7 +196,7 @@ impl<'r> Hand<'r> {
         }
         let event = self.event(journal);
         let notes = journal.done.iter().flat_map(|done| done.notes.clone()).collect();
-        journal.remove().map_err(|error| Halt { step: "removing the journal".to_string(), error: Box::new(error) })?;
+        journal.keep().map_err(|error| Halt { step: "removing the journal".to_string(), error: Box::new(error) })?;
         Ok(Landed { event, notes })
     }
 
@@ -370,6 +397,13 @@ impl<'r> Hand<'r> {
     /// Puts refs, HEAD, index and work tree back to what they were before the landing, and ends the journal. Gives back the
     /// folder that files of others were saved in, if any were in the way.
     fn take_back(&self, journal: &Journal, trust: Trust) -> Result<Option<PathBuf>, DecisionError> {
+        let saved = self.put_back(journal, trust)?;
+        journal.remove()?;
+        Ok(saved)
+    }
+
+    /// The same without ending the journal. May be run again after it was cut off.
+    fn put_back(&self, journal: &Journal, trust: Trust) -> Result<Option<PathBuf>, DecisionError> {
         let changes = self.way_back(journal, trust)?;
         let saved = self.settle(journal, trust)?;
         self.point("undo:settled");
@@ -404,7 +438,6 @@ impl<'r> Hand<'r> {
             self.git(journal)?.args(["symbolic-ref", "-m", "git-verdict: undo", "HEAD", home]).run()?;
         }
         self.point("undo:home");
-        journal.remove()?;
         Ok(saved)
     }
 

@@ -9,10 +9,12 @@ mod journal;
 mod landing;
 pub mod plan;
 mod preflight;
+mod reopen;
 pub mod reversal;
 
 pub use landing::{FAULT_VARIABLE, LANDING_VARIABLE};
 pub use plan::Plan;
+pub use reopen::{Undo, Undone, Way};
 
 use crate::config::{Policy, RevertMode};
 use crate::error::{Exit, Explain};
@@ -94,6 +96,9 @@ pub struct Pending {
     pub done: Vec<String>,
     /// The steps still to do.
     pub left: Vec<String>,
+    /// Whether it was being undone: then it can only be finished.
+    #[serde(default)]
+    pub undoing: bool,
 }
 
 /// Looks at everything that landing needs, in memory; touches nothing.
@@ -131,6 +136,25 @@ pub fn resume(repo: &Repo, ledger: &Ledger<'_>) -> Result<Landed, DecisionError>
 /// the ledger already it has landed: then this only ends the journal, and says so as an error.
 pub fn undo(repo: &Repo, ledger: &Ledger<'_>) -> Result<(), DecisionError> {
     landing::undo(repo, ledger)
+}
+
+/// Looks at what undoing a decision takes; touches nothing. Without a name it is the last one of the ledger.
+///
+/// A decision that was not pushed, and whose refs are where it left them, is taken back by putting them to where they were;
+/// any other by a new commit.
+pub fn prepare_undo(
+    repo: &Repo,
+    ledger: &Ledger<'_>,
+    book: &Book,
+    name: Option<&str>,
+    because: &str,
+) -> Result<Undo, DecisionError> {
+    reopen::prepare(repo, ledger, book, name, because)
+}
+
+/// Undoes a decision that has landed: the experiment waits for one again, or the decision before it is in force again.
+pub fn reopen(repo: &Repo, ledger: &Ledger<'_>, undo: Undo) -> Result<Undone, DecisionError> {
+    reopen::carry_out(repo, ledger, undo)
 }
 
 /// Why a decision cannot be made or did not land.

@@ -213,6 +213,14 @@ impl Plan {
         }
     }
 
+    /// What puts every ref back, one line each.
+    pub(super) fn way_back(&self) -> impl Iterator<Item = String> + '_ {
+        self.refs.iter().map(|(name, before)| match before {
+            Some(before) => format!("git update-ref {name} {before}"),
+            None => format!("git update-ref -d {name}"),
+        })
+    }
+
     fn with_settings(&self, line: Words) -> Words {
         let pairs = self.settings.iter().flat_map(|(key, value)| ["-c".to_string(), format!("{key}={value}")]);
         pairs.map(OsString::from).chain(line).collect()

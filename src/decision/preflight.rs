@@ -40,7 +40,7 @@ pub(super) fn refused(what: impl Into<String>) -> DecisionError {
 }
 
 impl DecisionError {
-    fn because(mut self, reason: impl Into<String>) -> Self {
+    pub(super) fn because(mut self, reason: impl Into<String>) -> Self {
         if let DecisionError::Refused { why, .. } = &mut self {
             *why = Some(reason.into());
         }
@@ -103,6 +103,20 @@ pub(super) fn prepare(repo: &Repo, ledger: &Ledger<'_>, request: &Request<'_>) -
     let forced = numbers(repo, request, &scope, &mut notes)?;
 
     let mut planner = Planner::new(repo, &scratch, &origin, &opened.onto, onto.clone())?;
+    if mode.is_none()
+        && landed_already
+        && scope.groups.is_empty()
+        && let Some(by) = &scope.reverted_by
+    {
+        return Err(refused(format!(
+            "the commits of '{}' on {} were reverted by {}",
+            experiment.name,
+            opened.onto,
+            by.short()
+        ))
+        .because("keeping it would record a change that is not there")
+        .try_next(format!("git revert {}, then the same command again", by.short())));
+    }
     match mode {
         None if landed_already => {
             planner.switch(&opened.onto, &onto)?;
@@ -224,7 +238,7 @@ fn decision_file(repo: &Repo, draft: &Draft, plan: &Plan, path: &Path) -> Result
 }
 
 /// No operation under way, no lock held, HEAD on a branch.
-fn quiet(repo: &Repo) -> Result<Origin, DecisionError> {
+pub(super) fn quiet(repo: &Repo) -> Result<Origin, DecisionError> {
     repo.workdir()?;
     if let Some(operation) = repo.operation() {
         let next = match operation {
@@ -298,7 +312,7 @@ fn undecided(experiment: &Experiment, verdict: Verdict) -> Result<(), DecisionEr
 }
 
 /// Refuses uncommitted work; gives back what is untracked.
-fn clean(repo: &Repo) -> Result<Vec<PathBuf>, DecisionError> {
+pub(super) fn clean(repo: &Repo) -> Result<Vec<PathBuf>, DecisionError> {
     let found = repo.uncommitted()?;
     let mut files: Vec<&PathBuf> = found.tracked.iter().chain(&found.conflicted).collect();
     files.sort();
@@ -320,7 +334,7 @@ pub(super) fn listed<P: AsRef<Path>>(files: &[P]) -> String {
     text
 }
 
-fn out_of_the_way(repo: &Repo, head: &Oid, writes: &[PathBuf]) -> Result<(), DecisionError> {
+pub(super) fn out_of_the_way(repo: &Repo, head: &Oid, writes: &[PathBuf]) -> Result<(), DecisionError> {
     let found = repo.in_the_way(head, writes)?;
     if found.is_empty() {
         return Ok(());

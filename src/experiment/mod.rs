@@ -8,7 +8,7 @@ use crate::git::Oid;
 use crate::ledger::event::{Decided, Event, Fact, Measured, Opened, Verdict};
 use chrono::{DateTime, FixedOffset};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use ulid::Ulid;
 
 /// Where branches of experiments live: `verdict/<name>`.
@@ -78,10 +78,11 @@ impl Experiment {
     pub fn branch(&self) -> &str {
         &self.opened.branch
     }
-    /// Takes in a later event.
-    fn follow(&mut self, event: Event) {
+    /// Takes in a later event; `undone` are the decisions that do not hold any more.
+    fn follow(&mut self, event: Event, undone: &HashSet<Ulid>) {
         match event.fact {
-            Fact::Opened(_) => {}
+            Fact::Opened(_) | Fact::Reopened(_) => {}
+            Fact::Decided(_) if undone.contains(&event.id) => {}
             Fact::Measured(measured) => {
                 self.measured.push((event.id, *measured));
                 if self.state == State::Open {
@@ -129,12 +130,17 @@ impl Book {
     /// Folds events (oldest first) into experiments. Events of an experiment whose opening is missing are set aside.
     ///
     /// An opening counts wherever it stands, because the clocks of two machines may disagree; the first one of an
-    /// experiment holds. The newest decision is in force, and an experiment that was ever decided is not given up.
+    /// experiment holds. The newest decision that was not undone is in force, and an experiment that has one is not given
+    /// up. The undoing of a decision counts wherever it stands, too.
     pub fn fold(events: impl IntoIterator<Item = Event>) -> Book {
         let mut book = Book::default();
         let mut places: HashMap<Ulid, usize> = HashMap::new();
         let mut later = Vec::new();
+        let mut undone = HashSet::new();
         for event in events {
+            if let Fact::Reopened(reopened) = &event.fact {
+                undone.insert(reopened.undoes);
+            }
             let Event { at, experiment, name, fact: Fact::Opened(opened), .. } = event else {
                 later.push(event);
                 continue;
@@ -154,7 +160,7 @@ impl Book {
         }
         for event in later {
             match places.get(&event.experiment) {
-                Some(&place) => book.experiments[place].follow(event),
+                Some(&place) => book.experiments[place].follow(event, &undone),
                 None => book.orphans.push(event),
             }
         }
@@ -402,6 +408,31 @@ mod tests {
         assert_eq!((x.state, x.verdict()), (State::Reverted, Some(Verdict::Revert)));
         assert_eq!(x.measured.len(), 2);
         assert_eq!(x.latest().unwrap().0.timestamp_ms(), 5);
+    }
+
+    #[test]
+    fn a_decision_that_was_undone_leaves_the_one_before_it_in_force_or_none() {
+        let reopened = |undoes: u64| {
+            let undoes = Ulid::from_parts(undoes, 1 << 70);
+            Fact::Reopened(crate::ledger::event::Reopened { because: "too early".into(), undoes, commit: None })
+        };
+        let mut events = vec![
+            event(1, 1, "x", opened("verdict/x")),
+            event(2, 1, "x", measured()),
+            event(3, 1, "x", decided(Verdict::Keep, None)),
+            event(4, 1, "x", decided(Verdict::Revert, Some(RevertMode::InPlace))),
+            event(5, 1, "x", reopened(4)),
+        ];
+        assert_eq!(Book::fold(events.clone()).experiments[0].state, State::Kept);
+        events.push(event(6, 1, "x", reopened(3)));
+        let book = Book::fold(events.clone());
+        assert_eq!((book.experiments[0].state, book.experiments[0].verdict()), (State::Measured, None));
+        assert!(book.on_branch("verdict/x").is_some());
+        // The clocks of two machines may disagree.
+        events.reverse();
+        assert_eq!(Book::fold(events.clone()).experiments[0].state, State::Measured);
+        events.insert(0, event(7, 1, "x", decided(Verdict::Keep, None)));
+        assert_eq!(Book::fold(events).experiments[0].state, State::Kept);
     }
 
     #[test]

@@ -102,6 +102,8 @@ pub enum Fact {
         /// Why.
         because: String,
     },
+    /// A decision was undone: the experiment waits for one again, or the decision before it is in force again.
+    Reopened(Reopened),
 }
 
 impl Fact {
@@ -112,6 +114,7 @@ impl Fact {
             Fact::Measured(_) => "measured",
             Fact::Decided(_) => "decided",
             Fact::Abandoned { .. } => "abandoned",
+            Fact::Reopened(_) => "reopened",
         }
     }
 }
@@ -244,4 +247,16 @@ pub struct Decided {
     pub landed: Option<Oid>,
     /// The branch it landed on.
     pub onto: String,
+}
+
+/// A decision was undone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Reopened {
+    /// Why.
+    pub because: String,
+    /// The record of the decision that does not hold any more.
+    pub undoes: Ulid,
+    /// The commit that takes it back; none when the refs were put back to where they were, or when nothing had to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<Oid>,
 }

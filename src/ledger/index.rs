@@ -804,6 +804,7 @@ fn lean(fact: &mut Fact) -> serde_json::Result<Vec<u8>> {
         }
         Fact::Decided(decided) => serde_json::to_vec(decided),
         Fact::Abandoned { .. } => Ok(Vec::new()),
+        Fact::Reopened(reopened) => serde_json::to_vec(reopened),
     }
 }
 
@@ -816,13 +817,14 @@ fn lean_event(row: Row, lean: &[u8]) -> Result<Event, Fault> {
         "opened" => Fact::Opened(read(lean)?),
         "measured" => Fact::Measured(Box::new(read(lean)?)),
         "decided" => Fact::Decided(Box::new(read(lean)?)),
+        "reopened" => Fact::Reopened(read(lean)?),
         _ => Fact::Abandoned { because: row.text },
     };
     let Row { id, at, by, tool, experiment, name, .. } = row;
     Ok(Event { version: VERSION, id, at, by, tool, experiment, name, fact, extra: serde_json::Map::new() })
 }
 
-const KINDS: [&str; 4] = ["opened", "measured", "decided", "abandoned"];
+const KINDS: [&str; 5] = ["opened", "measured", "decided", "abandoned", "reopened"];
 const WORDS: [Word; 4] = [Word::Improved, Word::Regressed, Word::Unchanged, Word::Inconclusive];
 const MODES: [RevertMode; 3] = [RevertMode::Merge, RevertMode::InPlace, RevertMode::Archive];
 
@@ -850,6 +852,7 @@ fn encode_row(event: &Event, blob: &Oid) -> Vec<u8> {
             &decided.comparison,
         ),
         Fact::Abandoned { because } => (0, 0, because, &[]),
+        Fact::Reopened(reopened) => (0, 0, &reopened.because, &[]),
     };
     out.extend([verdict, mode]);
     text(&mut out, words);

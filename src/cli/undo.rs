@@ -1,0 +1,57 @@
+//! `git verdict undo`: takes a decision back that has landed.
+
+use super::{Ctx, Done};
+use crate::decision;
+use crate::error::{Exit, Failure};
+use crate::ledger::{Event, Fact, Ledger};
+use crate::render::text::clean;
+use serde_json::json;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The experiment (default: the one that was decided last)
+    name: Option<String>,
+    /// Why, in your words
+    #[arg(long, value_name = "TEXT", default_value = "the decision was made too early")]
+    because: String,
+    /// Show what would be done, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+pub fn run(ctx: &Ctx, args: Args) -> Done {
+    let repo = ctx.repo()?;
+    let ledger = Ledger::open(&repo);
+    let book = ctx.book(&ledger)?;
+    if args.because.trim().is_empty() {
+        return Err(Failure::usage("the reason is empty").try_next("--because 'why'"));
+    }
+    let undo = decision::prepare_undo(&repo, &ledger, &book, args.name.as_deref(), &args.because)?;
+    for note in &undo.notes {
+        ctx.note(format!("note: {}", clean(note)));
+    }
+    if args.dry_run {
+        ctx.say(format!("undoing the decision on {} will do:", clean(&undo.event.name)))?;
+        for (number, step) in undo.steps.iter().enumerate() {
+            ctx.say(format!("  {}. {}", number + 1, clean(step)))?;
+        }
+        ctx.say("nothing was done (--dry-run)")?;
+        ctx.emit("undo-dry-run", json!({"event": undo.event, "steps": undo.steps, "notes": undo.notes}))?;
+        return Ok(Exit::Done);
+    }
+    let undone = decision::reopen(&repo, &ledger, undo)?;
+    said(ctx, &undone.event)?;
+    ctx.emit("undo", json!({"event": undone.event, "reset": undone.reset}))?;
+    Ok(Exit::Done)
+}
+
+/// Says what was undone.
+pub fn said(ctx: &Ctx, event: &Event) -> Result<(), Failure> {
+    let Fact::Reopened(reopened) = &event.fact else { return Ok(()) };
+    ctx.say(format!("undid the decision on {} (record {})", clean(&event.name), reopened.undoes))?;
+    match &reopened.commit {
+        Some(id) => ctx.say(format!("  by commit {}", id.short()))?,
+        None => ctx.say("  no commit was made")?,
+    }
+    ctx.say(format!("  record {}", event.id))
+}
