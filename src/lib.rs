@@ -22,6 +22,7 @@
 //! | [`ledger`] | how records are stored, merged and found |
 //! | [`decision`] | how a verdict lands in history, and is resumed or undone |
 //! | [`render`] | what people read |
+//! | [`exchange`] | how numbers of other tools are read, and lists written for them |
 //! | [`hooks`] | the git hooks |
 //! | [`trust`] | whose commands may be run |
 //! | [`cli`] | arguments and presentation, one file per command |
@@ -30,6 +31,7 @@ pub mod cli;
 pub mod config;
 pub mod decision;
 pub mod error;
+pub mod exchange;
 pub mod experiment;
 pub mod git;
 pub mod hooks;

@@ -216,7 +216,7 @@ fn envelope(schema: &str, value: Value) -> Value {
     Value::Object(object)
 }
 
-fn write_line(text: &str) -> Result<(), Failure> {
+pub(super) fn write_line(text: &str) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     let end = if text.ends_with('\n') { "" } else { "\n" };
     write!(out, "{text}{end}").and_then(|()| out.flush()).map_err(|error| match error.kind() {

@@ -28,6 +28,9 @@ pub struct Args {
     /// Time this command for --noise; may be given again (default: the steps of verdict.toml)
     #[arg(long = "run", value_name = "CMD", requires = "noise")]
     runs: Vec<String>,
+    /// Read every record and every object of the ledger
+    #[arg(long, conflicts_with_all = ["resume", "undo"])]
+    ledger: bool,
 }
 
 /// One thing that was looked at.
@@ -43,6 +46,9 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
     }
     let repo = ctx.repo()?;
     let ledger = Ledger::open(&repo);
+    if args.ledger {
+        return super::doctor_ledger::run(ctx, &repo, &ledger);
+    }
     let pending = decision::pending(&repo)?;
     if args.resume || args.undo {
         let Some(pending) = pending else {

@@ -12,7 +12,10 @@ mod context;
 mod decide;
 mod demo;
 mod doctor;
+mod doctor_ledger;
+mod export;
 mod hook;
+mod import;
 mod init;
 mod keep;
 mod land;
@@ -108,6 +111,10 @@ enum Command {
     Show(show::Args),
     /// Exchange records with a remote
     Sync(sync::Args),
+    /// Take in numbers that another tool measured
+    Import(import::Args),
+    /// Write records for other programs
+    Export(export::Args),
     /// Decision files (ADR)
     Adr(adr::Args),
     /// For CI: what is wrong with the decisions that a branch brings
@@ -165,6 +172,8 @@ fn dispatch(ctx: &Ctx, command: Command) -> Result<Exit, Failure> {
         Command::Log(args) => log::run(ctx, args),
         Command::Show(args) => show::run(ctx, args),
         Command::Sync(args) => sync::run(ctx, args),
+        Command::Import(args) => import::run(ctx, args),
+        Command::Export(args) => export::run(ctx, args),
         Command::Adr(args) => adr::run(ctx, args),
         Command::Check(args) => check::run(ctx, args),
         Command::Hook(args) => hook::run(ctx, args),

@@ -3,10 +3,14 @@
 use super::{Ctx, Done, measure};
 use crate::error::{Exit, Failure};
 use crate::experiment::{Book, Experiment};
+use crate::git::Repo;
 use crate::ledger::event::{Decided, Measured, Verdict};
-use crate::ledger::{Event, Fact, Ledger};
+use crate::ledger::identity::{self, Search};
+use crate::ledger::query::Entry;
+use crate::ledger::{Event, Fact, Ledger, trailers};
 use crate::render::table;
 use crate::render::text::{clean, clean_lines};
+use crate::render::trailer::Carried;
 use serde_json::json;
 use ulid::Ulid;
 
@@ -22,32 +26,92 @@ pub struct Args {
 pub fn run(ctx: &Ctx, args: Args) -> Done {
     let repo = ctx.repo()?;
     let ledger = Ledger::open(&repo);
+    if ledger.tip()?.is_none()
+        && let Some((entry, carried)) = told(&repo, &args.name)?
+    {
+        return from_message(ctx, &entry, &carried);
+    }
     let book = ctx.book(&ledger)?;
     if let Ok(id) = Ulid::from_string(&args.name)
         && let Some(event) = ledger.find(id)?
     {
-        record(ctx, &book, &event)?;
-        ctx.emit("record", json!({"event": event}))?;
+        let search = match &event.fact {
+            Fact::Decided(decided) => identity::locate(&repo, event.id, decided)?,
+            _ => None,
+        };
+        record(ctx, &book, &event, search.as_ref())?;
+        ctx.emit("record", json!({"event": ledger.raw(id)?, "in_history": search}))?;
         return Ok(Exit::Done);
     }
     let experiment = book.find(&args.name)?;
-    whole(ctx, &ledger, &book, experiment)?;
+    let search = match &experiment.decided {
+        Some((id, _, decided)) => identity::locate(&repo, *id, decided)?,
+        None => None,
+    };
+    whole(ctx, &ledger, &book, experiment, search.as_ref())?;
     if args.origins {
         origins(ctx, experiment)?;
     }
-    let events: Vec<Event> = ledger.events()?.into_iter().filter(|e| e.experiment == experiment.id).collect();
-    for event in &events {
-        if let Fact::Reopened(reopened) = &event.fact {
-            ctx.say(format!("\nreopened {}, {}", event.id, event.at.format("%Y-%m-%d %H:%M %:z")))?;
+    let mut events = Vec::new();
+    for row in ledger.recent(usize::MAX, &|row| row.experiment == experiment.id)?.iter().rev() {
+        if row.kind == "reopened"
+            && let Some(Event { id, at, fact: Fact::Reopened(reopened), .. }) = ledger.find(row.id)?
+        {
+            ctx.say(format!("\nreopened {id}, {}", at.format("%Y-%m-%d %H:%M %:z")))?;
             ctx.say(format!("  undoes      {}", reopened.undoes))?;
             ctx.say(format!("  because     {}", indent(&reopened.because)))?;
         }
+        if ctx.json {
+            events.extend(ledger.raw(row.id)?);
+        }
     }
-    ctx.emit("show", json!({"experiment": super::log::value(experiment), "events": events}))?;
+    let value = super::log::value(experiment);
+    ctx.emit("show", json!({"experiment": value, "events": events, "in_history": search}))?;
     Ok(Exit::Done)
 }
 
-fn whole(ctx: &Ctx, ledger: &Ledger<'_>, book: &Book, experiment: &Experiment) -> Result<(), Failure> {
+/// The decision of that name, or with that record, that the commits of a clone without a ledger tell.
+fn told(repo: &Repo, name: &str) -> Result<Option<(Entry, Carried)>, Failure> {
+    let id = Ulid::from_string(name).ok();
+    let mut all = trailers::told(repo)?.into_iter();
+    Ok(all.find(|(entry, _)| entry.name == name || Some(entry.record) == id))
+}
+
+fn from_message(ctx: &Ctx, entry: &Entry, carried: &Carried) -> Done {
+    ctx.note("this is what a commit message tells; the ledger is not here: git verdict sync");
+    heading(ctx, &entry.name, &entry.text, entry.state.as_str())?;
+    ctx.say(format!("  record      {}", entry.record))?;
+    ctx.say(format!("  at          {}", entry.at.format("%Y-%m-%d %H:%M %:z")))?;
+    ctx.say(format!("  by          {} <{}>", clean(&entry.by.name), clean(&entry.by.email)))?;
+    for (label, id) in [
+        ("base", carried.baseline.as_ref()),
+        ("candidate", carried.candidate.as_ref()),
+        ("told by", entry.told_by.as_ref()),
+    ] {
+        if let Some(id) = id {
+            ctx.say(format!("  {label:<11} {id}"))?;
+        }
+    }
+    if !entry.comparison.is_empty() {
+        ctx.say(table::comparison(&entry.comparison, ctx.look()))?;
+    }
+    ctx.emit(
+        "show",
+        json!({
+            "experiment": super::log::told(entry), "events": [], "base": carried.baseline,
+            "candidate": carried.candidate, "told_by": entry.told_by,
+        }),
+    )?;
+    Ok(Exit::Done)
+}
+
+fn whole(
+    ctx: &Ctx,
+    ledger: &Ledger<'_>,
+    book: &Book,
+    experiment: &Experiment,
+    search: Option<&Search>,
+) -> Result<(), Failure> {
     let opened = &experiment.opened;
     heading(ctx, &experiment.name, &opened.title, experiment.state.as_str())?;
     ctx.say(format!("  hypothesis  {}", indent(&opened.hypothesis)))?;
@@ -64,7 +128,7 @@ fn whole(ctx: &Ctx, ledger: &Ledger<'_>, book: &Book, experiment: &Experiment) -
     }
     if let Some((id, at, decided)) = &experiment.decided {
         ctx.say(format!("\ndecision {id}, {}", at.format("%Y-%m-%d %H:%M %:z")))?;
-        decision(ctx, decided)?;
+        decision(ctx, decided, search)?;
     }
     Ok(())
 }
@@ -91,7 +155,7 @@ fn origins(ctx: &Ctx, experiment: &Experiment) -> Result<(), Failure> {
     Ok(())
 }
 
-fn record(ctx: &Ctx, book: &Book, event: &Event) -> Result<(), Failure> {
+fn record(ctx: &Ctx, book: &Book, event: &Event, search: Option<&Search>) -> Result<(), Failure> {
     let title = book.by_id(event.experiment).map_or("", |e| e.opened.title.as_str());
     let kind = match &event.fact {
         Fact::Opened(_) => "opened",
@@ -107,7 +171,7 @@ fn record(ctx: &Ctx, book: &Book, event: &Event) -> Result<(), Failure> {
     match &event.fact {
         Fact::Opened(opened) => ctx.say(format!("  hypothesis  {}", indent(&opened.hypothesis))),
         Fact::Measured(measured) => measurement(ctx, &event.id, measured),
-        Fact::Decided(decided) => decision(ctx, decided),
+        Fact::Decided(decided) => decision(ctx, decided, search),
         Fact::Abandoned { because } => ctx.say(format!("  because     {}", indent(because))),
         Fact::Reopened(reopened) => {
             ctx.say(format!("  undoes      {}", reopened.undoes))?;
@@ -150,7 +214,7 @@ fn measurement(ctx: &Ctx, id: &Ulid, measured: &Measured) -> Result<(), Failure>
     ))
 }
 
-fn decision(ctx: &Ctx, decided: &Decided) -> Result<(), Failure> {
+fn decision(ctx: &Ctx, decided: &Decided, search: Option<&Search>) -> Result<(), Failure> {
     let mode = match (decided.verdict, decided.mode) {
         (Verdict::Revert, Some(mode)) => format!(" ({})", super::land::mode_name(mode)),
         _ => String::new(),
@@ -173,7 +237,17 @@ fn decision(ctx: &Ctx, decided: &Decided) -> Result<(), Failure> {
     if let Some(id) = &decided.landed {
         ctx.say(format!("  landed as   {id} on {}", clean(&decided.onto)))?;
     }
-    Ok(())
+    match search {
+        None => ctx.say(format!("  in history  {} is not here", clean(&decided.onto))),
+        Some(Search { found: Some(found), .. }) => {
+            ctx.say(format!("  in history  {}, found by {}", found.commit, found.by.as_str()))
+        }
+        Some(Search { cut: true, .. }) => ctx.say(format!(
+            "  in history  not in the newest commits of {}; older ones were not searched",
+            clean(&decided.onto)
+        )),
+        Some(_) => ctx.say(format!("  in history  not in the history of {}", clean(&decided.onto))),
+    }
 }
 
 fn indent(text: &str) -> String {

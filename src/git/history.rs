@@ -90,6 +90,32 @@ impl Repo {
         walk.map(|id| Ok(id?.into())).collect()
     }
 
+    /// The newest `most` commits reachable from `tip` and not from `hidden`, newest first, and whether there are more. Those
+    /// that a shallow or partial clone lacks are passed over.
+    pub fn newest_without(
+        &self,
+        tip: &Oid,
+        hidden: Option<&Oid>,
+        most: usize,
+    ) -> Result<(Vec<Commit>, bool), GitError> {
+        let mut walk = self.inner.revwalk()?;
+        walk.set_sorting(git2::Sort::TOPOLOGICAL | git2::Sort::TIME)?;
+        walk.push(tip.raw()?)?;
+        if let Some(id) = hidden {
+            walk.hide(id.raw()?)?;
+        }
+        let mut found = Vec::new();
+        for id in walk {
+            if found.len() == most {
+                return Ok((found, true));
+            }
+            if let Ok(commit) = self.commit(&id?.into()) {
+                found.push(commit);
+            }
+        }
+        Ok((found, false))
+    }
+
     /// Reads `A..B` (or one commit, which stands for `C^..C`) as base and end.
     pub fn parse_range(&self, text: &str) -> Result<(Oid, Oid), GitError> {
         match text.split_once("..") {

@@ -71,6 +71,20 @@ pub struct Row {
     pub comparison: Vec<MetricComparison>,
 }
 
+/// A record of the index: its row, and the rest of it for whoever asks.
+pub struct Record<'i> {
+    /// What a list shows.
+    pub row: Row,
+    lean: &'i [u8],
+}
+
+impl Record<'_> {
+    /// The whole event, without samples and without the fields of later versions; none when the index is damaged.
+    pub fn event(&self) -> Option<Event> {
+        lean_event(self.row.clone(), self.lean).ok()
+    }
+}
+
 impl Ledger<'_> {
     /// All experiments. Samples are left out; [`Ledger::find`] has them.
     ///
@@ -117,17 +131,26 @@ impl Ledger<'_> {
 
     /// Every record that can be read, newest first, until `each` has had enough.
     pub fn each_row(&self, each: &mut dyn FnMut(Row) -> ControlFlow<()>) -> Result<(), LedgerError> {
+        self.each_record(&mut |record| each(record.row)).map(drop)
+    }
+
+    /// Like [`Ledger::each_row`], with the rest of each record. What cannot be read is given back.
+    pub fn each_record(
+        &self,
+        each: &mut dyn FnMut(Record<'_>) -> ControlFlow<()>,
+    ) -> Result<Vec<LedgerError>, LedgerError> {
         let mut last: Option<Ulid> = None;
         self.indexed(|index| {
-            index.backward(&mut |row, _| {
+            index.backward(&mut |row, lean| {
                 let row = decode_row(row).ok_or(Fault::Corrupt)?;
                 // After a rebuild in the middle, what was shown is not shown again.
                 if last.is_some_and(|last| row.id >= last) {
                     return Ok(ControlFlow::Continue(()));
                 }
                 last = Some(row.id);
-                Ok(each(row))
-            })
+                Ok(each(Record { row, lean }))
+            })?;
+            Ok(index.problems())
         })
     }
 

@@ -10,6 +10,7 @@
 //! | [`message`] | the messages of the commits that a decision makes |
 //! | [`adr`] | decision files |
 //! | [`table`] | tables for the terminal |
+//! | [`view`] | what templates and lists see of a comparison |
 //! | [`strip`] | the samples of a metric as a small plot |
 
 pub mod adr;
@@ -21,7 +22,7 @@ pub mod table;
 pub mod template;
 pub mod text;
 pub mod trailer;
-mod view;
+pub mod view;
 
 pub use template::Renderer;
 

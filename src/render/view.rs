@@ -92,6 +92,15 @@ impl RowView {
     }
 }
 
+/// `build_time +41.1 %, image_size -8.3 %`.
+pub fn summary(rows: &[MetricComparison]) -> String {
+    let one = |row: &MetricComparison| match row.relative {
+        Some(relative) => format!("{} {:+.1} %", clean(&row.metric), relative * 100.0),
+        None => format!("{} {}", clean(&row.metric), row.unit.show_change(row.absolute())),
+    };
+    if rows.is_empty() { "not measured".into() } else { rows.iter().map(one).collect::<Vec<_>>().join(", ") }
+}
+
 /// The answer in the reader's language.
 pub fn answer(word: Word, language: Lang) -> String {
     lang::word(language, &format!("answer.{}", word.as_str()))

@@ -1,0 +1,156 @@
+//! `git verdict import`: numbers that another tool measured become a measurement of an experiment.
+
+use super::measure::{base_of, show, tip};
+use super::{Ctx, Done};
+use crate::config::nearest;
+use crate::error::{Exit, Failure};
+use crate::exchange::{Both, Format, Part, Side, formats, git_perf, import};
+use crate::experiment::ExperimentError;
+use crate::git::{Oid, Repo};
+use crate::ledger::event::{Identity, Measured};
+use crate::ledger::{Fact, Ledger};
+use crate::measure::environment::Environment;
+use crate::policy::{complexity, recommend};
+use crate::render::text::clean;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use ulid::Ulid;
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Formats: hyperfine, criterion, pytest-benchmark, go, github-action-benchmark, git-perf.\n\
+    FILE is one for the base and one for the candidate. One alone will do for hyperfine (two commands, the base first), for \
+    criterion (target/criterion with base/ and new/) and for github-action-benchmark (data.js, by commit). git-perf takes none: \
+    it keeps its numbers in notes.\n\
+    Numbers that were not taken in turn are never called improved or regressed; see docs/exchange.md.")]
+pub struct Args {
+    /// The tool that wrote the files
+    format: String,
+    /// The base's file and the candidate's, or one that holds both
+    #[arg(value_name = "FILE", num_args = 0..=2)]
+    files: Vec<PathBuf>,
+    /// The experiment (default: the one whose branch is checked out)
+    #[arg(long, value_name = "NAME")]
+    experiment: Option<String>,
+}
+
+pub fn run(ctx: &Ctx, args: Args) -> Done {
+    let repo = ctx.repo()?;
+    let ledger = Ledger::open(&repo);
+    let book = ctx.book(&ledger)?;
+    let experiment = ctx.experiment(&repo, &book, args.experiment.as_deref())?;
+    if !experiment.is_open() {
+        let state = experiment.state.as_str();
+        return Err(ExperimentError::Finished { name: experiment.name.clone(), state }.into());
+    }
+    let candidate = tip(&repo, experiment)?;
+    let base = base_of(&repo, &book, experiment, &candidate)?;
+    if base == candidate {
+        return Err(Failure::state(format!("experiment '{}' has no commit yet", experiment.name))
+            .try_next("git commit the change that was measured"));
+    }
+    let sides = read(ctx, &repo, &args, [&base, &candidate])?;
+    for (side, commit, name) in [(&sides[0], &base, "base"), (&sides[1], &candidate, "candidate")] {
+        for note in &side.notes {
+            ctx.note(format!("{name}: {}", clean(note)));
+        }
+        if let Some(said) = side.commit.as_ref().filter(|said| said.as_str() != commit.as_str()) {
+            let said = said.chars().take(10).collect::<String>();
+            ctx.note(format!("{name}: measured at {}, recorded for {}", clean(&said), commit.short()));
+        }
+    }
+    let config = ctx.config(&repo, Some(&candidate)).ok();
+    let imported = import::compare(&sides[0], &sides[1], config.as_ref())?;
+    for name in &imported.alone {
+        ctx.note(format!("left out, because only one side has it: {}", clean(name)));
+    }
+    let weight = complexity::weigh(&repo, &base, &candidate)?;
+    let policy = config.map(|config| config.policy).unwrap_or_default();
+    let mut recommendation = recommend::recommend(&imported.rows, &[], &weight, &policy);
+    if imported.rows.iter().any(|row| !row.exact) {
+        let reason = format!("the numbers come from {}, which does not measure in turn", args.format);
+        recommendation.reasons.push(reason);
+    }
+    let identity = |commit: &Oid, from: Option<&Oid>| -> Result<Identity, Failure> {
+        let patch = from.map(|from| repo.patch_id(from, commit)).transpose()?.flatten();
+        Ok(Identity { commit: commit.clone(), tree: repo.tree_of(commit)?, patch })
+    };
+    let side = |name: &str, commit: &Oid| -> Result<crate::measure::Side, Failure> {
+        Ok(crate::measure::Side { name: name.into(), commit: commit.clone(), tree: repo.tree_of(commit)? })
+    };
+    let files = args.files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(", ");
+    let text = format!("{:?}", sides);
+    let measured = Measured {
+        session: Ulid::new(),
+        base: identity(&base, None)?,
+        candidate: identity(&candidate, Some(&base))?,
+        sides: vec![side("base", &base)?, side("candidate", &candidate)?],
+        seed: 0,
+        config_hash: Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect(),
+        environment: Environment {
+            platform: "unknown".into(),
+            cpu: "another machine, perhaps".into(),
+            more: BTreeMap::from([("imported from".into(), args.format.clone()), ("files".into(), files)]),
+            ..Environment::default()
+        },
+        samples: imported.samples,
+        checks: Vec::new(),
+        comparison: imported.rows,
+        complexity: weight,
+        recommendation,
+        failures: Vec::new(),
+        reused: None,
+        origins: Vec::new(),
+    };
+    let event = ledger.draft(experiment.id, &experiment.name, Fact::Measured(Box::new(measured)))?;
+    ledger.append(&event)?;
+    let Fact::Measured(measured) = &event.fact else { unreachable!("a measured event was drafted") };
+    show(ctx, measured)?;
+    ctx.say(format!("next: git verdict decide {}", experiment.name))?;
+    ctx.emit("import", json!({"experiment": experiment.name, "record": event.id, "measured": measured}))?;
+    Ok(Exit::Done)
+}
+
+/// The readings of base and candidate.
+fn read(ctx: &Ctx, repo: &Repo, args: &Args, commits: [&Oid; 2]) -> Result<[Side; 2], Failure> {
+    if args.format == "git-perf" {
+        if !args.files.is_empty() {
+            return Err(Failure::usage("git-perf keeps its numbers in notes, not in files")
+                .try_next("git verdict import git-perf"));
+        }
+        let side = |commit: &Oid| -> Result<Side, Failure> {
+            git_perf::read(repo, commit)?.ok_or_else(|| {
+                Failure::usage(format!("{} has no numbers of git-perf", commit.short()))
+                    .because(format!("they would be in {}", git_perf::NOTES))
+                    .try_next(format!("git fetch REMOTE {0}:{0}", git_perf::NOTES))
+            })
+        };
+        return Ok([side(commits[0])?, side(commits[1])?]);
+    }
+    let known = formats();
+    let Some(format) = known.iter().find(|format| format.name() == args.format) else {
+        let names: Vec<&str> = known.iter().map(|format| format.name()).chain(["git-perf"]).collect();
+        let near = nearest(&args.format, names.iter().copied()).map(|name| format!("git verdict import {name} …"));
+        return Err(Failure::usage(format!("'{}' is not read", clean(&args.format)))
+            .because(format!("what is read: {}", names.join(", ")))
+            .try_next(near.unwrap_or_else(|| "git verdict import --help".into())));
+    };
+    let path = |file: &PathBuf| -> PathBuf { ctx.dir.join(file) };
+    match (args.files.as_slice(), format.holds_both()) {
+        ([base, candidate], _) => Ok([whole(*format, &path(base))?, whole(*format, &path(candidate))?]),
+        ([both], Some(Both::ByPlace)) => {
+            Ok([format.read(&path(both), Part::Place(0))?, format.read(&path(both), Part::Place(1))?])
+        }
+        ([both], Some(Both::ByCommit)) => {
+            let [base, candidate] = commits.map(|commit| format.read(&path(both), Part::Commit(commit.as_str())));
+            Ok([base?, candidate?])
+        }
+        _ => Err(Failure::usage("a file for the base and one for the candidate are needed")
+            .try_next(format!("git verdict import {} BASE CANDIDATE", format.name()))),
+    }
+}
+
+fn whole(format: &dyn Format, path: &Path) -> Result<Side, Failure> {
+    Ok(format.read(path, Part::Whole)?)
+}

@@ -1,0 +1,32 @@
+//! A table that can be pasted into an issue (GitHub Flavored Markdown).
+
+use super::Sheet;
+use crate::ledger::query::Entry;
+use crate::render::text::{markdown, markdown_code};
+use crate::render::view::summary;
+
+/// The format.
+#[derive(Debug)]
+pub struct Markdown;
+
+impl Sheet for Markdown {
+    fn name(&self) -> &'static str {
+        "markdown"
+    }
+
+    fn text(&self, entries: &[Entry]) -> String {
+        let mut out = String::from("| date | state | experiment | change | why |\n|---|---|---|---|---|\n");
+        for one in entries {
+            let first = one.text.lines().next().unwrap_or_default();
+            out.push_str(&format!(
+                "| {} | {} | {} | {} | {} |\n",
+                one.at.format("%Y-%m-%d"),
+                one.state.as_str(),
+                markdown_code(&one.name, true),
+                markdown(&summary(&one.comparison)),
+                markdown(first)
+            ));
+        }
+        out
+    }
+}
