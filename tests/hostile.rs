@@ -127,7 +127,7 @@ fn undo_holds_a_forged_decision_to_names_that_this_program_would_have_written() 
 #[test]
 fn options_that_are_given_as_revisions_and_names_are_refused() {
     let repo = project();
-    for on in ["--upload-pack=touch owned", "-f", "--all", "--output=owned", "@{-1}..", "refs/heads/../../x", EVIL] {
+    for on in ["--upload-pack=touch owned", "-f", "--all", "--output=owned", "refs/heads/../../x", EVIL] {
         let equals = format!("--on={on}");
         for words in [
             &["start", "new", "--hypothesis", "x", &equals][..],
@@ -216,6 +216,7 @@ fn texts_from_a_forged_ledger_reach_no_terminal_and_no_message_as_they_are() {
             event["recommendation"]["reasons"] = json!([EVIL]);
         }
     });
+    repo.ok(&["show", "slim"]).prints(&["harmless", "␛"]);
     let record = repo.json(&["show", "slim"])["events"][1]["id"].as_str().unwrap().to_string();
     for words in [
         &["status"][..],
@@ -365,7 +366,8 @@ fn a_hostile_clone_runs_nothing_without_trust() {
         let ran = repo.run_in(&clone, program, words, input);
         assert!(!mark.exists(), "{}", ran.report());
         is_harmless(&ran);
+        if words.iter().any(|word| word.ends_with("measure")) && !words.contains(&"--queued") {
+            assert_eq!(ran.code, Some(3), "{}", ran.report());
+        }
     }
-    let refused = repo.run_in(&clone, program, &["check", "--against", "main", "--measure"], None);
-    assert_eq!(refused.code, Some(3), "{}", refused.report());
 }

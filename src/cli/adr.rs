@@ -51,8 +51,10 @@ fn write(ctx: &Ctx, args: New) -> Done {
     let experiment = ctx.experiment(&repo, &book, args.name.as_deref())?;
     let policy = land::policy(ctx, &repo)?;
     let folder = args.folder.unwrap_or_else(|| policy.adr.as_deref().unwrap_or(land::ADR_FOLDER).into());
-    if folder.components().any(|part| !matches!(part, std::path::Component::Normal(_) | std::path::Component::CurDir)) {
-        return Err(Failure::usage(format!("'{}' leaves the repository", clean(&folder.display().to_string())))
+    if let Some(why) = crate::git::places::outside(root, &folder) {
+        let shown = folder.display().to_string();
+        return Err(Failure::usage(format!("'{}' is no place for decision files", clean(&shown)))
+            .because(clean(&why))
             .try_next("--folder docs/adr"));
     }
     let parent = experiment.opened.stands_on.and_then(|id| book.by_id(id)).map(|e| e.name.as_str());

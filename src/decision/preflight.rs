@@ -10,6 +10,7 @@ use super::{DecisionError, Draft, Request, Texts};
 use crate::config::RevertMode;
 use crate::experiment::{BRANCH_PREFIX, Experiment, ExperimentError, State};
 use crate::git::memory::{Merged, Scratch};
+use crate::git::places::outside;
 use crate::git::refs::is_ref_name;
 use crate::git::{GitError, Head, Oid, Repo};
 use crate::ledger::Ledger;
@@ -208,16 +209,9 @@ pub(super) fn recheck(repo: &Repo, draft: &Draft, plan: &Plan, texts: &Texts) ->
 
 /// A decision file is a new file inside the work tree.
 fn decision_file(repo: &Repo, draft: &Draft, plan: &Plan, path: &Path) -> Result<(), DecisionError> {
-    use std::path::Component;
-    let legal = |part: Component<'_>| match part {
-        Component::Normal(name) => !name.eq_ignore_ascii_case(".git"),
-        _ => false,
-    };
     let shown = path.display();
-    if path.as_os_str().is_empty() || !path.components().all(legal) {
-        return Err(
-            refused(format!("'{shown}' is no place for a decision file")).because("it must be inside the work tree")
-        );
+    if let Some(why) = outside(repo.workdir()?, path) {
+        return Err(refused(format!("'{shown}' is no place for a decision file")).because(why));
     }
     let taken = match plan.touched.0.get(path) {
         Some(_) => true,

@@ -168,6 +168,38 @@ impl Repo {
     }
 }
 
+/// Why nothing may be written at a path (relative to the root of the work tree): it leaves the work tree, by its words or by a
+/// symbolic link, or it is in a git directory.
+pub fn outside(root: &Path, path: &Path) -> Option<String> {
+    use std::path::Component;
+    if path.as_os_str().is_empty() {
+        return Some("it is empty".to_string());
+    }
+    let mut at = root.to_path_buf();
+    for part in path.components() {
+        match part {
+            Component::CurDir => continue,
+            Component::Normal(name) if !is_git_dir(&name.to_string_lossy()) => at.push(name),
+            Component::Normal(_) => return Some("it is in a git directory".to_string()),
+            _ => return Some("it must be inside the work tree".to_string()),
+        }
+        if at.is_symlink() {
+            let link = at.strip_prefix(root).unwrap_or(&at).display();
+            return Some(format!("{link} is a symbolic link"));
+        }
+    }
+    None
+}
+
+/// Whether some file system would take a name for `.git`: case, trailing dots and spaces, the short name of FAT, and the
+/// characters that HFS+ passes over.
+fn is_git_dir(name: &str) -> bool {
+    let passed_over = |c: &char| !matches!(c, '\u{200c}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{206a}'..='\u{206f}' | '\u{feff}');
+    let plain: String = name.chars().filter(passed_over).collect::<String>().to_ascii_lowercase();
+    let plain = plain.split(':').next().unwrap_or_default().trim_end_matches(['.', ' ']);
+    plain == ".git" || plain == "git~1"
+}
+
 /// The paths of all files of a tree in lower case, to tell a change of case from a new file.
 fn lower_names(tree: &git2::Tree<'_>) -> Result<BTreeSet<Vec<u8>>, GitError> {
     let mut names = BTreeSet::new();
@@ -236,6 +268,33 @@ mod tests {
         sandbox.git(&["branch", "-q", "-m", "trunk", "other"]);
         sandbox.git(&["branch", "-q", "-m", "main", "another"]);
         assert!(matches!(repo.default_base(None), Err(GitError::Detached(_))));
+    }
+
+    #[test]
+    fn nothing_is_written_outside_the_work_tree_or_into_a_git_directory() {
+        let sandbox = Sandbox::new();
+        std::os::unix::fs::symlink("/", sandbox.root.join("link")).unwrap();
+        let refused = |path: &str| outside(&sandbox.root, Path::new(path)).is_some();
+        for path in [
+            "",
+            "..",
+            "a/../../b",
+            "/a",
+            ".git",
+            "a/.GIT/b",
+            ".git./x",
+            ".git ",
+            "git~1/x",
+            ".gi\u{200d}t",
+            ".git::$INDEX",
+            "link",
+            "link/a",
+        ] {
+            assert!(refused(path), "{path:?}");
+        }
+        for path in ["a", "./docs/adr/0001-x.md", ".github/x", "a.git", ".gitignore", "..."] {
+            assert!(!refused(path), "{path:?}");
+        }
     }
 
     #[test]
