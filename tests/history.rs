@@ -220,3 +220,26 @@ fn a_record_of_a_later_version_is_named_and_the_others_are_listed() {
     ran.says(&["has format version 2", "git verdict doctor --ledger"]);
     assert!(ran.stdout.lines().count() >= 4, "{}", ran.report());
 }
+
+#[test]
+fn doctor_reads_every_record_and_names_what_is_broken() {
+    let repo = story();
+    let fine = repo.ok(&["doctor", "--ledger"]);
+    fine.prints(&["ok   records", "ok   index", "ok   objects      git fsck finds nothing wrong"]);
+    let list = repo.git(&["ls-tree", "-r", "--format=%(objectname) %(path)", LEDGER]);
+    let (blob, path) = list.lines().find(|line| line.contains("events")).unwrap().split_once(' ').unwrap();
+    let id = path.rsplit('/').next().unwrap().trim_end_matches(".json");
+    let object = repo.path().join(".git/objects").join(&blob[..2]).join(&blob[2..]);
+    let hidden = repo.path().join("hidden");
+    std::fs::rename(&object, &hidden).unwrap();
+    let broken = repo.expect(1, &["doctor", "--ledger"]);
+    broken.prints(&["BAD  records", &format!("record {id} cannot be read"), "BAD  objects", blob]);
+    let told: Value = serde_json::from_str(&repo.expect(1, &["doctor", "--ledger", "--json"]).stdout).unwrap();
+    assert_eq!((&told["schema"], &told["findings"][0]["fine"]), (&"git-verdict/doctor-ledger".into(), &false.into()));
+    std::fs::rename(&hidden, &object).unwrap();
+    repo.ok(&["doctor", "--ledger"]);
+    let index = repo.path().join(".git/verdict/index/head");
+    std::fs::write(&index, "damaged").unwrap();
+    repo.ok(&["doctor", "--ledger"]).prints(&["ok   index"]);
+    Repo::empty().ok(&["doctor", "--ledger"]).prints(&["there is no ledger here yet"]);
+}

@@ -98,7 +98,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
         }
     };
     let path = args.output.map(|path| path.display().to_string()).unwrap_or_default();
-    ctx.say(format!("wrote {}: {count} {}", clean(&path), what(args.format)))?;
+    ctx.say(format!("wrote {}: {count} {}{}", clean(&path), what(args.format), super::start::plural(count)))?;
     ctx.emit("export", json!({"format": args.format.name(), "file": path, "count": count}))?;
     Ok(Exit::Done)
 }
@@ -109,7 +109,7 @@ fn permissions() -> std::fs::Permissions {
 }
 
 fn what(format: Format) -> &'static str {
-    if matches!(format, Format::Json | Format::Jsonl) { "records" } else { "experiments" }
+    if matches!(format, Format::Json | Format::Jsonl) { "record" } else { "experiment" }
 }
 
 /// Gives every record as one line of JSON, oldest first; the number of them.

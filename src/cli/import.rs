@@ -90,7 +90,6 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
         config_hash: Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect(),
         environment: Environment {
             platform: "unknown".into(),
-            cpu: "another machine, perhaps".into(),
             more: BTreeMap::from([("imported from".into(), args.format.clone()), ("files".into(), files)]),
             ..Environment::default()
         },

@@ -186,18 +186,22 @@ fn heading(ctx: &Ctx, name: &str, title: &str, state: &str) -> Result<(), Failur
 }
 
 fn measurement(ctx: &Ctx, id: &Ulid, measured: &Measured) -> Result<(), Failure> {
-    let rounds = measured.samples.iter().map(|s| s.round + 1).max().unwrap_or(0);
-    ctx.say(format!(
-        "\nmeasurement {id}, {} against {}, {rounds} pair{}, seed {}",
-        measured.candidate.commit.short(),
-        measured.base.commit.short(),
-        super::start::plural(rounds),
-        measured.seed
-    ))?;
+    let (candidate, base) = (measured.candidate.commit.short(), measured.base.commit.short());
     let machine = &measured.environment;
-    ctx.say(format!("  on {}, {} cores, {}", clean(&machine.cpu), machine.cores, clean(&machine.platform)))?;
-    for (name, value) in &machine.more {
-        ctx.say(format!("     {:<16} {}", clean(name), clean(value)))?;
+    if let Some(tool) = machine.more.get("imported from") {
+        let files = machine.more.get("files").map_or("", String::as_str);
+        let readings = measured.samples.len();
+        ctx.say(format!("\nmeasurement {id}, {candidate} against {base}, {readings} readings"))?;
+        ctx.say(format!("  imported from {} {}", clean(tool), clean(files)))?;
+    } else {
+        let rounds = measured.samples.iter().map(|s| s.round + 1).max().unwrap_or(0);
+        let plural = super::start::plural(rounds);
+        let seed = measured.seed;
+        ctx.say(format!("\nmeasurement {id}, {candidate} against {base}, {rounds} pair{plural}, seed {seed}"))?;
+        ctx.say(format!("  on {}, {} cores, {}", clean(&machine.cpu), machine.cores, clean(&machine.platform)))?;
+        for (name, value) in &machine.more {
+            ctx.say(format!("     {:<16} {}", clean(name), clean(value)))?;
+        }
     }
     measure::show(ctx, measured)?;
     let weight = &measured.complexity;

@@ -42,7 +42,9 @@ impl Format for Hyperfine {
         let mut file: File = json_of(path)?;
         if let Part::Place(place) = part {
             if file.results.len() != 2 {
-                let problem = format!("it has {} commands; one file for both sides needs two", file.results.len());
+                let count = file.results.len();
+                let plural = if count == 1 { "" } else { "s" };
+                let problem = format!("it holds {count} command{plural}; one file for both sides needs two");
                 return Err(ExchangeError::format(path, problem));
             }
             file.results = vec![file.results.swap_remove(place)];

@@ -1,0 +1,322 @@
+//! How fast the ledger is at a hundred thousand records, beside git itself.
+//!
+//! `cargo bench --bench ledger` prints a markdown table. Rows with a peer are interleaved: one run of ours and one of the
+//! peer, in random order, again and again. Two numbers after the name of the bench set the rounds and the records:
+//! `cargo bench --bench ledger -- 20 100000`.
+
+use git_verdict::config::{Better, Matters};
+use git_verdict::git::{Oid, Repo};
+use git_verdict::ledger::event::{Decided, Identity, Opened, Verdict};
+use git_verdict::ledger::store::LEDGER_REF;
+use git_verdict::ledger::{Event, Fact, Ledger};
+use git_verdict::policy::MetricComparison;
+use git_verdict::stats::Word;
+use git_verdict::units::{Ratio, Unit};
+use rand::Rng;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+use ulid::Ulid;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_git-verdict");
+const FEW: usize = 100;
+/// Records of the largest ledger that the docs speak of.
+const TEN_MILLION: usize = 10_000_000;
+
+fn main() {
+    let numbers: Vec<usize> = std::env::args().skip(1).filter_map(|word| word.parse().ok()).collect();
+    let (rounds, many) = (numbers.first().copied().unwrap_or(50), numbers.get(1).copied().unwrap_or(100_000));
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let [small, big] = [FEW, many].map(|count| repository(folder.path(), count));
+    println!("| what | ours, median | peer | peer, median | ratio | wanted |");
+    println!("|---|---|---|---|---|---|");
+    appends(rounds, &small, &big, many);
+    logs(rounds, &big, many);
+    println!();
+    wire(folder.path(), &big, many);
+    writers(folder.path());
+    sizes();
+    println!("git: {}", text(Command::new("git").arg("--version")));
+}
+
+/// Seconds of one and of the other, one each per round.
+type Readings = (Vec<f64>, Vec<f64>);
+
+fn row(what: &str, peer: &str, readings: Readings, wanted: &str) {
+    let (a, b) = (median(readings.0), median(readings.1));
+    println!("| {what} | {:.2} ms | {peer} | {:.2} ms | {:.2} | {wanted} |", a * 1e3, b * 1e3, a / b);
+}
+
+/// Runs both `rounds` times, each round in random order, after two rounds that do not count.
+fn interleaved(rounds: usize, ours: &mut dyn FnMut() -> f64, peer: &mut dyn FnMut() -> f64) -> Readings {
+    let mut readings = Readings::default();
+    for round in 0..rounds + 2 {
+        let (a, b);
+        if rand::rng().random_bool(0.5) {
+            a = ours();
+            b = peer();
+        } else {
+            b = peer();
+            a = ours();
+        }
+        if round >= 2 {
+            readings.0.push(a);
+            readings.1.push(b);
+        }
+    }
+    readings
+}
+
+/// An append in this process, and `git notes append` as a command; a note on as many commits as there are records.
+fn appends(rounds: usize, small: &Path, big: &Path, many: usize) {
+    let (small, big_repo) = (Repo::discover(small).expect("a repository"), Repo::discover(big).expect("a repository"));
+    let mut at_few = || append(&small);
+    let mut at_many = || append(&big_repo);
+    let label = format!("append at {many}");
+    row(&label, &format!("append at {FEW}"), interleaved(rounds, &mut at_many, &mut at_few), "1.5x");
+    let commits = text(command(big, "git", &["rev-list", "--max-count=1000", "main"]).by_ref());
+    let commits: Vec<String> = commits.lines().map(String::from).collect();
+    let mut notes = || {
+        let commit = &commits[rand::rng().random_range(0..commits.len())];
+        let message = "build_time 872.1 s -> 1230.4 s";
+        elapsed(&mut command(big, "git", &["notes", "--ref", "bench", "append", "-m", message, commit]))
+    };
+    let mut whole =
+        || elapsed(&mut command(big, PROGRAM, &["start", &name(), "--hypothesis", "x", "--adopt", "HEAD~1..HEAD"]));
+    let label = format!("`git verdict start` (reads, appends) at {many}");
+    row(&label, &format!("`git notes append`, {many} commits"), interleaved(rounds, &mut whole, &mut notes), "1.0x");
+    let notes = interleaved(rounds, &mut || append(&big_repo), &mut notes);
+    row(&format!("append at {many}, without a process"), "`git notes append`", notes, "1.0x");
+}
+
+fn append(repo: &Repo) -> f64 {
+    let started = Instant::now();
+    let ledger = Ledger::open(repo);
+    let event = ledger.draft(Ulid::new(), "bench", decided(1)).expect("a draft");
+    ledger.append(&event).expect("appended");
+    started.elapsed().as_secs_f64()
+}
+
+fn name() -> String {
+    format!("bench-{}", Ulid::new().to_string().to_lowercase())
+}
+
+fn logs(rounds: usize, big: &Path, many: usize) {
+    // Appends came since the index was made; one list brings it up to date.
+    elapsed(&mut command(big, PROGRAM, &["log", "-n", "1"]));
+    let mut ours = || elapsed(&mut command(big, PROGRAM, &["log", "-n", "20"]));
+    let mut peer = || elapsed(&mut command(big, "git", &["log", "-n", "20", "main"]));
+    let readings = interleaved(rounds, &mut ours, &mut peer);
+    row(&format!("`git-verdict log -n 20` at {many}"), "`git log -n 20`", readings, "1.5x");
+    let mut ours = || elapsed(&mut command(big, PROGRAM, &["log"]));
+    let mut peer = || elapsed(&mut command(big, "git", &["log", "main"]));
+    let readings = interleaved((rounds / 10).max(3), &mut ours, &mut peer);
+    let peer = format!("`git log`, {many} commits");
+    row(&format!("`git-verdict log`, all {many}"), &peer, readings, "1.0x");
+}
+
+/// All bytes in both directions when one new record is synced, counted by an ssh that stands between.
+fn wire(folder: &Path, big: &Path, many: usize) {
+    use std::os::unix::fs::PermissionsExt;
+    let remote = folder.join("remote.git");
+    must(command(folder, "git", &["clone", "--quiet", "--bare", big.to_str().expect("UTF-8"), "remote.git"]));
+    let counter = folder.join("counting-ssh");
+    let script = "#!/bin/sh\nwhile [ $# -gt 1 ]; do shift; done\ntee -a \"$WIRE\" | sh -c \"$1\" | tee -a \"$WIRE\"\n";
+    std::fs::write(&counter, script).expect("a script");
+    std::fs::set_permissions(&counter, std::fs::Permissions::from_mode(0o755)).expect("chmod");
+    let url = format!("ssh://nowhere{}", remote.display());
+    let bytes = || {
+        let log = folder.join("wire");
+        let _ = std::fs::remove_file(&log);
+        let mut sync = command(big, PROGRAM, &["sync", &url]);
+        must_ref(sync.env("GIT_SSH_COMMAND", &counter).env("WIRE", &log));
+        std::fs::metadata(&log).map_or(0, |file| file.len())
+    };
+    println!("first sync of {many} records: {:.1} MB in both directions", bytes() as f64 / 1e6);
+    append(&Repo::discover(big).expect("a repository"));
+    println!("sync of one new record at {many}: {:.1} kB in both directions (wanted: below 10)", bytes() as f64 / 1e3);
+}
+
+/// Fifty processes' worth of writers in one repository: how many records a second are acknowledged.
+fn writers(folder: &Path) {
+    let path = folder.join("writers");
+    empty(&path);
+    let started = Instant::now();
+    std::thread::scope(|scope| {
+        for _ in 0..50 {
+            scope.spawn(|| {
+                let repo = Repo::discover(&path).expect("a repository");
+                (0..20).for_each(|_| drop(append(&repo)));
+            });
+        }
+    });
+    let seconds = started.elapsed().as_secs_f64();
+    let repo = Repo::discover(&path).expect("a repository");
+    let events = Ledger::open(&repo).events().expect("a whole ledger").len();
+    assert_eq!(events, 1000, "records were lost");
+    println!("50 writers of 20 records in one repository: none lost, {:.0} records a second", 1000.0 / seconds);
+}
+
+/// How full the folders of ten million random ids are: the layout alone, without writing them.
+fn sizes() {
+    let mut leaves = vec![0u32; 32 * 32 * 32];
+    for _ in 0..TEN_MILLION {
+        leaves[rand::rng().random_range(0..leaves.len())] += 1;
+    }
+    let (most, mean) = (leaves.iter().max().copied().unwrap_or(0), TEN_MILLION as f64 / leaves.len() as f64);
+    println!(
+        "{TEN_MILLION} records: {mean:.0} in a folder on average, {most} at most ({:.1} kB of tree)",
+        f64::from(most) * 59.0 / 1e3
+    );
+}
+
+fn command(dir: &Path, program: &str, words: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    command.args(words).current_dir(dir).stdin(Stdio::null());
+    command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_PAGER", "cat");
+    command
+}
+
+fn elapsed(command: &mut Command) -> f64 {
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let started = Instant::now();
+    let status = command.status().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let elapsed = started.elapsed().as_secs_f64();
+    assert!(status.success(), "{command:?}: {status}");
+    elapsed
+}
+
+fn must(mut command: Command) {
+    must_ref(&mut command);
+}
+
+fn must_ref(command: &mut Command) {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn text(command: &mut Command) -> String {
+    let output = command.output().map(|output| output.stdout).unwrap_or_default();
+    String::from_utf8_lossy(&output).trim_end().to_string()
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    if values.len() % 2 == 1 { values[middle] } else { (values[middle - 1] + values[middle]) / 2.0 }
+}
+
+fn empty(dir: &Path) {
+    std::fs::create_dir_all(dir).expect("a folder");
+    must(command(dir, "git", &["init", "--quiet", "--initial-branch=main", "--template="]));
+    for (key, value) in [("user.name", "Bench"), ("user.email", "bench@example.invalid"), ("gc.auto", "0")] {
+        must(command(dir, "git", &["config", key, value]));
+    }
+}
+
+/// A repository of `count` commits with a note each, whose ledger has `count` records: half of them opened, half decided.
+fn repository(folder: &Path, count: usize) -> PathBuf {
+    let dir = folder.join(format!("records-{count}"));
+    empty(&dir);
+    let mut stream = String::new();
+    for number in 1..=count {
+        let message = format!("perf: change {number}\n\nWhy it was changed, in a line that is as long as lines are.\n");
+        // Writing to a String cannot fail.
+        let _ = write!(
+            stream,
+            "commit refs/heads/main\nmark :{number}\ncommitter Bench <bench@example.invalid> {} +0000\ndata {}\n{message}",
+            1_600_000_000 + number * 60,
+            message.len(),
+        );
+        let _ = write!(stream, "M 100644 inline file\ndata 8\n{number:07}\n\n");
+    }
+    let note = "build_time 800.0 s -> 700.0 s\n";
+    let _ =
+        write!(stream, "commit refs/notes/bench\ncommitter Bench <bench@example.invalid> 1700000000 +0000\ndata 0\n");
+    for number in 1..=count {
+        let _ = write!(stream, "N inline :{number}\ndata {}\n{note}\n", note.len());
+    }
+    let mut import = command(&dir, "git", &["fast-import", "--quiet"]);
+    let mut child = import.stdin(Stdio::piped()).spawn().expect("git fast-import");
+    child.stdin.take().expect("stdin was piped").write_all(stream.as_bytes()).expect("git fast-import reads");
+    assert!(child.wait().expect("git fast-import").success());
+    must(command(&dir, "git", &["reset", "--quiet", "--hard"]));
+    let repo = Repo::discover(&dir).expect("a repository");
+    let ledger = Ledger::open(&repo);
+    let events: Vec<Event> = (0..count).map(|number| event(&ledger, number)).collect();
+    for chunk in events.chunks(5000) {
+        ledger.append_all(chunk).expect("appended");
+    }
+    must(command(&dir, "git", &["repack", "--quiet", "-ad"]));
+    elapsed(&mut command(&dir, PROGRAM, &["log", "-n", "1"]));
+    assert_eq!(text(&mut command(&dir, "git", &["rev-parse", "--verify", LEDGER_REF])).len(), 40);
+    dir
+}
+
+fn event(ledger: &Ledger<'_>, number: usize) -> Event {
+    let experiment = Ulid::from_parts(1_500_000_000_000 + number as u64 / 2, 1);
+    let fact = if number.is_multiple_of(2) { opened(number) } else { decided(number) };
+    let mut event =
+        Event { id: Ulid::from_parts(1_600_000_000_000 + number as u64 * 1000, rand::rng().random()), ..blank(ledger) };
+    (event.experiment, event.name, event.fact) = (experiment, format!("attempt-{}", number / 2), fact);
+    event
+}
+
+/// One drafted event, so that drafting looks at the ledger once.
+fn blank(ledger: &Ledger<'_>) -> Event {
+    static DRAFT: std::sync::OnceLock<Event> = std::sync::OnceLock::new();
+    DRAFT.get_or_init(|| ledger.draft(Ulid::nil(), "bench", opened(0)).expect("a draft")).clone()
+}
+
+fn identity() -> Identity {
+    let oid = |digit: &str| Oid::parse(&digit.repeat(40)).expect("hexadecimal");
+    Identity { commit: oid("a"), tree: oid("b"), patch: Some("c".repeat(40)) }
+}
+
+fn opened(number: usize) -> Fact {
+    Fact::Opened(Opened {
+        title: format!("attempt {number}"),
+        hypothesis: "a smaller image pulls faster, and nobody reads the cache".into(),
+        base: identity(),
+        onto: "main".into(),
+        branch: format!("verdict/attempt-{number}"),
+        stands_on: None,
+        adopted: None,
+    })
+}
+
+fn decided(number: usize) -> Fact {
+    let row = |metric: &str, unit: Unit, base: f64, candidate: f64| MetricComparison {
+        metric: metric.into(),
+        unit,
+        better: Better::Lower,
+        matters: Matters::Relative(Ratio(0.05)),
+        base,
+        candidate,
+        relative: Some(candidate / base - 1.0),
+        interval: Some([candidate / base - 1.05, candidate / base - 0.95]),
+        exact: false,
+        rounds: 12,
+        word: Word::Improved,
+        limit: None,
+        detectable: None,
+        rounds_needed: None,
+    };
+    Fact::Decided(Box::new(Decided {
+        verdict: if number.is_multiple_of(3) { Verdict::Revert } else { Verdict::Keep },
+        because: format!("attempt {number} was worth its line"),
+        mode: None,
+        measured: None,
+        comparison: vec![row("build_time", Unit::Seconds, 872.1, 700.4), row("image_size", Unit::Bytes, 3.6e9, 3.3e9)],
+        recommendation: None,
+        overrode: false,
+        base: identity(),
+        candidate: identity(),
+        commits: Vec::new(),
+        revert_commit: None,
+        landed: None,
+        onto: "main".into(),
+    }))
+}
