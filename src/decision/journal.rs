@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use std::fs::{File, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The version of the journal's format. Another version is not touched.
 const VERSION: u32 = 1;
@@ -297,8 +298,19 @@ impl Lock {
         Lock::try_on(file, &path)
     }
 
+    /// Tries for a second: a child of another program may hold the lock for the moment between its fork and its exec.
     fn try_on(file: File, path: &Path) -> Result<Lock, DecisionError> {
-        match file.try_lock() {
+        let mut tries = 20;
+        let tried = loop {
+            match file.try_lock() {
+                Err(TryLockError::WouldBlock) if tries > 0 => {
+                    tries -= 1;
+                    std::thread::sleep(Duration::from_millis(50));
+                }
+                other => break other,
+            }
+        };
+        match tried {
             Ok(()) => Ok(Lock { file }),
             Err(TryLockError::WouldBlock) => Err(DecisionError::Refused {
                 what: "another decision is being made in this repository".into(),
