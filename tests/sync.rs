@@ -318,3 +318,54 @@ fn syncing_one_new_record_sends_less_than_ten_kilobytes() {
     assert!(ran.stdout.contains("sent 1 record"), "{}", ran.report());
     assert!(one > 500 && one < 10_000, "{one} bytes");
 }
+
+#[test]
+fn a_sync_killed_at_any_moment_loses_nothing_and_the_next_one_goes_on() {
+    let (ours, bare) = pair();
+    let theirs = second(&bare);
+    let mut wanted = 0;
+    for pause in [0, 2, 5, 10, 15, 20, 30, 40, 60, 80] {
+        record(theirs.path(), "theirs", 1);
+        theirs.ok(&["sync"]);
+        record(ours.path(), "ours", 1);
+        wanted += 2;
+        let mut command = isolated(PROGRAM);
+        command.args(["sync"]).current_dir(ours.path()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = command.spawn().expect("git-verdict starts");
+        std::thread::sleep(std::time::Duration::from_millis(pause));
+        // It may have ended by itself.
+        let _ = child.kill();
+        child.wait().expect("it has ended");
+        ours.ok(&["sync"]);
+        assert_eq!((ids(ours.path()).len(), ids(bare.path()).len()), (wanted, wanted), "after {pause} ms");
+    }
+    let fsck = ours.try_git(&["fsck", "--strict", "--no-dangling"]);
+    assert_eq!(fsck.code, Some(0), "{}", fsck.report());
+}
+
+#[test]
+fn files_in_a_remote_ledger_that_are_no_records_are_left_out_and_named_harmlessly() {
+    let (ours, bare) = pair();
+    let theirs = second(&bare);
+    record(theirs.path(), "theirs", 1);
+    theirs.ok(&["sync"]);
+    let blob = bare.git_with_input(&["hash-object", "-w", "--stdin"], "#!/bin/sh\ntouch /tmp/pwned\n");
+    let events = bare.git(&["rev-parse", &format!("{LEDGER}:events")]);
+    let format = bare.git(&["rev-parse", &format!("{LEDGER}:format")]);
+    let inner = bare.git(&["ls-tree", &events]);
+    let blob = blob.trim();
+    let inner = format!("{inner}\n100644 blob {blob}\t\"\\033[31m.json\"\n100644 blob {blob}\t..\n");
+    let events = bare.git_with_input(&["mktree"], &inner);
+    let root = format!("040000 tree {}\tevents\n100644 blob {format}\tformat\n", events.trim());
+    let tree = bare.git_with_input(&["mktree"], &root);
+    let commit =
+        bare.git(&["-c", "user.name=x", "-c", "user.email=x@y", "commit-tree", tree.trim(), "-p", LEDGER, "-m", "x"]);
+    bare.git(&["update-ref", LEDGER, &commit]);
+    record(ours.path(), "ours", 1);
+    let ran = ours.ok(&["sync"]);
+    ran.says(&["left out, because it is no record: events/"]);
+    assert!(!ran.stderr.contains('\u{1b}'), "{}", ran.report());
+    assert_eq!(ids(ours.path()), ids(bare.path()));
+    assert_eq!(ids(bare.path()).len(), 2);
+    assert!(!bare.git(&["ls-tree", "-r", "--name-only", LEDGER]).contains(".."));
+}

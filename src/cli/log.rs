@@ -8,7 +8,7 @@ use crate::git::Repo;
 use crate::ledger::query::{Answer, Entry, Query};
 use crate::ledger::{Ledger, trailers};
 use crate::policy::MetricComparison;
-use crate::render::table::Tone;
+use crate::render::table::{Look, Tone};
 use crate::render::text::{Align, clean, cut_at_word, pad};
 pub use crate::render::view::summary;
 use chrono::{DateTime, Days, FixedOffset, Local, Months, NaiveDate, TimeDelta, TimeZone};
@@ -16,6 +16,7 @@ use clap::ValueEnum;
 use globset::{GlobBuilder, GlobMatcher};
 use serde_json::{Value, json};
 use std::collections::HashMap;
+use std::fmt::Write;
 use ulid::Ulid;
 
 #[derive(Debug, clap::Args)]
@@ -168,18 +169,12 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
     }
     let shown = &answer.entries;
     match (args.jsonl, args.graph, args.format) {
+        (false, _, Format::Text) if shown.is_empty() => ctx.say(nothing(&query, &answer))?,
         (true, _, _) => print_all(shown.iter().map(|entry| line(entry).to_string()))?,
         (_, _, Format::Csv) => ctx.say(Csv.text(shown))?,
         (_, _, Format::Markdown) => ctx.say(Markdown.text(shown))?,
-        (_, true, Format::Text) => graph(ctx, shown)?,
-        (_, false, Format::Text) => {
-            for one in shown {
-                entry(ctx, one)?;
-            }
-        }
-    }
-    if shown.is_empty() && args.format == Format::Text && !args.jsonl {
-        ctx.say(nothing(&query, &answer))?;
+        (_, true, Format::Text) => ctx.say(graph(shown, ctx.look()))?,
+        (_, false, Format::Text) => ctx.say(text(shown, ctx.look()))?,
     }
     ctx.emit("log", json!({"decisions": shown.iter().map(told).collect::<Vec<_>>()}))?;
     Ok(Exit::Done)
@@ -229,8 +224,7 @@ pub fn comparison(experiment: &Experiment) -> &[MetricComparison] {
 }
 
 /// `2026-11-24  reverted   multi-stage  build_time +41.1 %`; the branch of a tree stands before the name.
-fn headline(ctx: &Ctx, one: &Entry, branch: &str) -> Result<(), Failure> {
-    let look = ctx.look();
+fn headline(out: &mut String, look: Look, one: &Entry, branch: &str) {
     let tone = match one.state {
         State::Kept => Tone::Good,
         State::Reverted | State::Archived => Tone::Bad,
@@ -240,18 +234,24 @@ fn headline(ctx: &Ctx, one: &Entry, branch: &str) -> Result<(), Failure> {
     let day = one.at.format("%Y-%m-%d");
     let state = tone.paint(&pad(one.state.as_str(), 9, Align::Left), look);
     let name = Tone::Strong.paint(&clean(&one.name), look);
-    ctx.say(format!("{day}  {state}  {branch}{name}  {}", summary(&one.comparison)))
+    // Writing to a String cannot fail.
+    let _ = writeln!(out, "{day}  {state}  {branch}{name}  {}", summary(&one.comparison));
 }
 
 /// Two lines a decision: what and how much, then why.
-fn entry(ctx: &Ctx, one: &Entry) -> Result<(), Failure> {
-    headline(ctx, one, "")?;
-    let first = clean(one.text.lines().next().unwrap_or_default());
-    ctx.say(format!("{:12}{}", "", cut_at_word(&first, ctx.look().width.saturating_sub(12))))
+fn text(shown: &[Entry], look: Look) -> String {
+    let mut out = String::new();
+    for one in shown {
+        headline(&mut out, look, one, "");
+        let first = clean(one.text.lines().next().unwrap_or_default());
+        let _ = writeln!(out, "{:12}{}", "", cut_at_word(&first, look.width.saturating_sub(12)));
+    }
+    out
 }
 
 /// Each experiment below the one that it stands on, when that is listed too.
-fn graph(ctx: &Ctx, shown: &[Entry]) -> Result<(), Failure> {
+fn graph(shown: &[Entry], look: Look) -> String {
+    let mut out = String::new();
     let places: HashMap<Ulid, usize> =
         shown.iter().enumerate().filter_map(|(place, one)| Some((one.experiment?, place))).collect();
     let parent = |one: &Entry| {
@@ -272,7 +272,7 @@ fn graph(ctx: &Ctx, shown: &[Entry]) -> Result<(), Failure> {
             if std::mem::replace(&mut seen[place], true) {
                 continue;
             }
-            headline(ctx, &shown[place], &branch)?;
+            headline(&mut out, look, &shown[place], &branch);
             let inner = children.get(&Some(place)).map(Vec::as_slice).unwrap_or_default();
             for (number, child) in inner.iter().enumerate().rev() {
                 let last = number + 1 == inner.len();
@@ -283,7 +283,7 @@ fn graph(ctx: &Ctx, shown: &[Entry]) -> Result<(), Failure> {
             }
         }
     }
-    Ok(())
+    out
 }
 
 /// Prints lines on standard output, whatever `--json` says.

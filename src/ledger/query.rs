@@ -149,12 +149,12 @@ impl Ledger<'_> {
             match record.row.kind {
                 "decided" if !one.decided && !one.opened => {
                     one.decided = true;
+                    let change = query.path.as_ref().and_then(|_| change_of(&record.event()?.fact));
                     if answer.entries.len() < enough
-                        && let Some(entry) = decided_entry(&record, query)
+                        && let Some(entry) = decided_entry(record, query)
                         && query.takes(&entry)
                     {
-                        let change = || record.event().and_then(|event| change_of(&event.fact));
-                        match touches(self.repo, query, change) {
+                        match touches(self.repo, query, change.as_ref()) {
                             Ok(Some(true)) => {
                                 one.place = Some(answer.entries.len());
                                 waiting += usize::from(openings);
@@ -174,10 +174,10 @@ impl Ledger<'_> {
                             answer.entries[place].opened = Some((record.row.at, opened));
                         }
                     } else if !one.decided {
-                        let entry = if query.undecided() { opened_entry(&record, one) } else { None };
+                        let entry = if query.undecided() { opened_entry(record, one) } else { None };
                         match entry {
                             Some(entry) if answer.entries.len() < enough && query.takes(&entry) => {
-                                match touches(self.repo, query, || one.change.clone()) {
+                                match touches(self.repo, query, one.change.as_ref()) {
                                     Ok(Some(true)) => answer.entries.push(entry),
                                     Ok(Some(false)) => {}
                                     Ok(None) => answer.unknown_paths += 1,
@@ -211,21 +211,22 @@ impl Ledger<'_> {
     }
 }
 
-fn decided_entry(record: &Record<'_>, query: &Query) -> Option<Entry> {
-    let row = &record.row;
+fn decided_entry(record: Record<'_>, query: &Query) -> Option<Entry> {
+    let decided = match query.whole.then(|| record.event()).flatten().map(|event| event.fact) {
+        Some(Fact::Decided(decided)) => Some(*decided),
+        _ => None,
+    };
+    let mut row = record.row;
     let state = match (row.verdict?, row.mode) {
         (Verdict::Keep, _) => State::Kept,
         (Verdict::Revert, Some(RevertMode::Archive)) => State::Archived,
         (Verdict::Revert, _) => State::Reverted,
     };
-    let decided = match query.whole.then(|| record.event()).flatten().map(|event| event.fact) {
-        Some(Fact::Decided(decided)) => Some(*decided),
-        _ => None,
-    };
-    Some(Entry { text: row.text.clone(), comparison: row.comparison.clone(), decided, ..entry(row, state) })
+    let (text, comparison) = (std::mem::take(&mut row.text), std::mem::take(&mut row.comparison));
+    Some(Entry { text, comparison, decided, ..entry(row, state) })
 }
 
-fn opened_entry(record: &Record<'_>, one: &mut Known) -> Option<Entry> {
+fn opened_entry(record: Record<'_>, one: &mut Known) -> Option<Entry> {
     let state = match (one.abandoned, &one.measured) {
         (true, _) => State::Abandoned,
         (false, Some(_)) => State::Measured,
@@ -234,17 +235,17 @@ fn opened_entry(record: &Record<'_>, one: &mut Known) -> Option<Entry> {
     let Fact::Opened(opened) = record.event()?.fact else { return None };
     let comparison = one.measured.take().map(|row| row.comparison).unwrap_or_default();
     let at = record.row.at;
-    Some(Entry { text: opened.hypothesis.clone(), comparison, opened: Some((at, opened)), ..entry(&record.row, state) })
+    Some(Entry { text: opened.hypothesis.clone(), comparison, opened: Some((at, opened)), ..entry(record.row, state) })
 }
 
-fn entry(row: &Row, state: State) -> Entry {
+fn entry(row: Row, state: State) -> Entry {
     Entry {
         experiment: Some(row.experiment),
         record: row.id,
-        name: row.name.clone(),
+        name: row.name,
         state,
         at: row.at,
-        by: row.by.clone(),
+        by: row.by,
         text: String::new(),
         comparison: Vec::new(),
         opened: None,
@@ -263,13 +264,13 @@ fn change_of(fact: &Fact) -> Option<(Oid, Oid)> {
 }
 
 /// Whether a change touched what is wanted; none when its commits are not here.
-fn touches(repo: &Repo, query: &Query, change: impl Fn() -> Option<(Oid, Oid)>) -> Result<Option<bool>, LedgerError> {
+fn touches(repo: &Repo, query: &Query, change: Option<&(Oid, Oid)>) -> Result<Option<bool>, LedgerError> {
     let Some(glob) = &query.path else { return Ok(Some(true)) };
-    let Some((base, candidate)) = change() else { return Ok(Some(false)) };
-    if repo.tree_of(&base).is_err() || repo.tree_of(&candidate).is_err() {
+    let Some((base, candidate)) = change else { return Ok(Some(false)) };
+    if repo.tree_of(base).is_err() || repo.tree_of(candidate).is_err() {
         return Ok(None);
     }
     let below = |path: &Path| path.ancestors().any(|part| glob.is_match(part));
-    let files = repo.changed_files(&base, &candidate)?;
+    let files = repo.changed_files(base, candidate)?;
     Ok(Some(files.iter().any(|file| below(&file.path) || file.old_path.as_deref().is_some_and(below))))
 }
