@@ -231,8 +231,8 @@ fn shallow_bare_and_partial_clones_and_linked_worktrees_exchange_records() {
     ours.ok(&["sync"]);
     let url = format!("file://{}", bare.path().display());
     let place = Repo::empty();
-    let mut count = 2;
-    for (name, options) in [("bare", "--bare"), ("shallow", "--depth=1"), ("partial", "--filter=blob:none")] {
+    let kinds = [("bare", "--bare"), ("shallow", "--depth=1"), ("partial", "--filter=blob:none")];
+    for (count, (name, options)) in (2..).zip(kinds) {
         place.git(&["clone", "--quiet", options, &url, name]);
         let dir = place.path().join(name);
         let run = |words: &[&str]| place.run_in(&dir, PROGRAM, words, None);
@@ -244,7 +244,6 @@ fn shallow_bare_and_partial_clones_and_linked_worktrees_exchange_records() {
         record(&dir, name, 1);
         let sent = run(&["sync"]);
         assert!(sent.stdout.contains("sent 1 record"), "{name}: {}", sent.report());
-        count += 1;
         assert_eq!(ids(&dir), ids(bare.path()), "{name}");
     }
     ours.git(&["worktree", "add", "--quiet", "linked"]);
@@ -368,4 +367,31 @@ fn files_in_a_remote_ledger_that_are_no_records_are_left_out_and_named_harmlessl
     assert_eq!(ids(ours.path()), ids(bare.path()));
     assert_eq!(ids(bare.path()).len(), 2);
     assert!(!bare.git(&["ls-tree", "-r", "--name-only", LEDGER]).contains(".."));
+}
+
+#[test]
+fn a_clone_that_has_only_the_newest_commit_of_the_ledger_reads_all_and_syncs() {
+    let (ours, bare) = pair();
+    ours.git(&["push", "--quiet", "origin", "main"]);
+    (0..4).for_each(|_| record(ours.path(), "ours", 2));
+    ours.ok(&["sync"]);
+    let place = Repo::empty();
+    let url = format!("file://{}", bare.path().display());
+    place.git(&["clone", "--quiet", "--depth=1", &url, "cut"]);
+    let cut = place.path().join("cut");
+    for words in [
+        &["fetch", "--quiet", "--depth=1", "origin", "refs/verdict/ledger:refs/verdict/ledger"][..],
+        &["config", "user.name", "Ada"],
+        &["config", "user.email", "ada@example.org"],
+    ] {
+        let ran = place.run_in(&cut, "git", words, None);
+        assert_eq!(ran.code, Some(0), "{}", ran.report());
+    }
+    assert_eq!(ids(&cut), ids(bare.path()));
+    record(&cut, "cut", 1);
+    record(ours.path(), "ours", 1);
+    ours.ok(&["sync"]);
+    let ran = place.run_in(&cut, PROGRAM, &["sync"], None);
+    assert_eq!(ran.stdout, "origin: received 1 record, sent 1 record\n", "{}", ran.report());
+    assert_eq!((ids(&cut), ids(&cut).len()), (ids(bare.path()), 10));
 }

@@ -115,7 +115,7 @@ fn search(repo: &Repo, record: Ulid, decided: &Decided, tip: Oid) -> Result<Sear
     // A change that stays leaves the tree that was decided on; one that went takes that tree back to what was before it.
     let parent_tree = |parents: &[Oid]| parents.first().and_then(|id| repo.tree_of(id).ok());
     let landed_tree = decided.landed.as_ref().and_then(|id| repo.tree_of(id).ok());
-    let matching = commits.iter().filter(|commit| {
+    let mut matching = commits.iter().filter(|commit| {
         let before = || parent_tree(&commit.parents);
         if keep {
             (commit.tree == decided.candidate.tree || Some(&commit.tree) == landed_tree.as_ref())
@@ -125,7 +125,7 @@ fn search(repo: &Repo, record: Ulid, decided: &Decided, tip: Oid) -> Result<Sear
         }
     });
     // The oldest one: later commits may have come back to the same tree.
-    if let Some(commit) = matching.last() {
+    if let Some(commit) = matching.next_back() {
         return Ok(done(commit.id.clone(), By::Tree, cut));
     }
     if let Some(patch) = decided.candidate.patch.as_ref().filter(|_| keep) {
