@@ -29,12 +29,16 @@ fn main() {
     let version = (ours(&["--version"], None), peer("git", &["--version"], None));
     row("`git-verdict --version`", "`git --version`", interleaved(rounds, version), "2x");
 
-    let repo = big_repository(folder.path());
-    let log_one = || peer("git", &["log", "-1"], Some(&repo));
-    for (words, name) in [(&["status"][..], "status"), (&["log"][..], "log")] {
-        let label = format!("`git-verdict {name}`, {COMMITS} commits");
-        row(&label, "`git log -1`", interleaved(rounds, (ours(words, Some(&repo)), log_one())), "2x");
+    let few = big_repository(folder.path(), 50);
+    for name in ["status", "log"] {
+        let label = format!("`git-verdict {name}`, {COMMITS} commits of 50 files");
+        let pair = (ours(&[name], Some(&few)), peer("git", &["log", "-1"], Some(&few)));
+        row(&label, "`git log -1`", interleaved(rounds, pair), "2x");
     }
+    let many = big_repository(folder.path(), 2_000);
+    let label = format!("`git-verdict status`, {COMMITS} commits of 2000 files");
+    let pair = (ours(&["status"], Some(&many)), peer("git", &["status"], Some(&many)));
+    row(&label, "`git status`", interleaved(rounds, pair), "");
 
     if works("hyperfine") {
         let small = small_repository(folder.path());
@@ -200,16 +204,17 @@ fn empty_repository(dir: &Path) {
     git(dir, &["config", "user.email", "bench@example.invalid"]);
 }
 
-/// A repository of 10,000 commits with a kept, a reverted and an open experiment; the last one is checked out.
-fn big_repository(folder: &Path) -> PathBuf {
-    let dir = folder.join("big");
+/// A repository of 10,000 commits to so many files, with a kept, a reverted and an open experiment; the last one is checked
+/// out.
+fn big_repository(folder: &Path, files: usize) -> PathBuf {
+    let dir = folder.join(format!("big{files}"));
     empty_repository(&dir);
     let mut stream = String::new();
     let config = "version = 1\n[metrics.size]\npath = \"data.txt\"\n";
     for number in 1..=COMMITS {
         let message = format!("change {number}\n");
         let text = format!("{number}\n").repeat(20);
-        let path = format!("src/file{:03}.txt", number % 500);
+        let path = format!("src/file{:04}.txt", number % files);
         // Writing to a String cannot fail.
         let _ = write!(
             stream,
