@@ -60,7 +60,7 @@ commit_layer() {
         blob=$(digest "$out/work/layer.gz")
         bytes=$(size "$out/work/layer.gz")
         mv "$out/work/layer.gz" "$out/store/$blob"
-        printf '%s %s %s\n' "$blob" "$bytes" "$diff_id" >>"$out/work/layers.$stage"
+        printf '%s %s %s %s\n' "$blob" "$bytes" "$diff_id" "$line" >>"$out/work/layers.$stage"
         printf ' --> layer %.12s, %s bytes\n' "$blob" "$bytes"
     fi
     find . -name '.wh.*' -exec rm -f {} +
@@ -125,11 +125,13 @@ add_blob() {
     mv "$1" "$blobs/$name"
     printf '%s' "$name"
 }
-layers= diff_ids= comma= total=0
-while read -r blob bytes diff_id; do
+layers= diff_ids= history= comma= total=0
+while read -r blob bytes diff_id made; do
     cp "$out/store/$blob" "$blobs/$blob"
     layers=$layers$comma'{"mediaType":"application/vnd.oci.image.layer.v1.tar+gzip","digest":"sha256:'$blob'","size":'$bytes'}'
     diff_ids=$diff_ids$comma'"sha256:'$diff_id'"'
+    made=$(printf '%s' "$made" | sed 's/\\/\\\\/g; s/"/\\"/g')
+    history=$history$comma'{"created_by":"'$made'"}'
     comma=,
     total=$((total + bytes))
 done <"$out/work/layers.$stage"
@@ -138,8 +140,8 @@ x86_64) machine=amd64 ;;
 aarch64 | arm64) machine=arm64 ;;
 *) machine=$(uname -m) ;;
 esac
-printf '{"architecture":"%s","os":"linux","created":"2000-01-01T00:00:00Z","config":{"Cmd":["/bin/sh","/app/start.sh"]},"rootfs":{"type":"layers","diff_ids":[%s]}}' \
-    "$machine" "$diff_ids" >"$out/work/config"
+printf '{"architecture":"%s","os":"linux","created":"2000-01-01T00:00:00Z","config":{"Cmd":["/bin/sh","/app/start.sh"]},"rootfs":{"type":"layers","diff_ids":[%s]},"history":[%s]}' \
+    "$machine" "$diff_ids" "$history" >"$out/work/config"
 config_size=$(size "$out/work/config")
 config=$(add_blob "$out/work/config")
 printf '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"sha256:%s","size":%s},"layers":[%s]}' \

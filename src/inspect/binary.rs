@@ -1,4 +1,4 @@
-//! Binaries: sections and the largest symbols of ELF, Mach-O and PE files.
+//! Binaries: sections and the largest symbols of ELF files.
 //!
 //! Parsing is the `object` crate's, through a cache that reads only the tables and never the code.
 
