@@ -176,7 +176,9 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
         (_, true, Format::Text) => ctx.say(graph(shown, ctx.look()))?,
         (_, false, Format::Text) => ctx.say(text(shown, ctx.look()))?,
     }
-    ctx.emit("log", json!({"decisions": shown.iter().map(told).collect::<Vec<_>>()}))?;
+    if ctx.json {
+        ctx.emit("log", json!({"decisions": shown.iter().map(told).collect::<Vec<_>>()}))?;
+    }
     Ok(Exit::Done)
 }
 
