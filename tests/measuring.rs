@@ -315,3 +315,16 @@ fn doctor_noise_measures_a_commit_against_itself() {
     repo.refuses(2, &["doctor", "--budget", "1s"]).says(&["--noise"]);
     repo.refuses(4, &["doctor", "--noise", "--run", "exit 9"]).says(&["warm-up run failed: exit status 9"]);
 }
+
+/// The peak of a process begins at what the program that started it had in memory: the bound leaves room for that.
+#[test]
+fn what_prepare_needs_is_not_measured() {
+    let config = "version = 1\n[steps.build]\nrun = \"true\"\n\
+        prepare = \"head -c 200000000 /dev/zero | tail -c 200000000 > /dev/null\"\n\
+        [metrics.peak]\nstep = \"build\"\nmeasure = \"max_rss\"\n";
+    let repo = project(config, "true\n", "echo changed\n");
+    let measured = repo.json(&["measure", "--pairs", "3"]);
+    for sample in measured["measured"]["samples"].as_array().unwrap() {
+        assert!(sample["values"]["peak"].as_f64().unwrap() < 150e6, "{sample}");
+    }
+}
