@@ -10,7 +10,7 @@
 //! - The rule is asked after the first round and then when it said it wants to be. A session that goes on asks it the
 //!   same questions again, over the saved samples, so that it ends where it would have ended.
 //! - A run that fails on a side that was read before is recorded, and its round is no pair; measuring goes on until
-//!   more than [`PATIENCE`] runs of a side have failed and they are over a fifth of its runs, or so many in a row. A
+//!   more than three runs of a side have failed and they are over a fifth of its runs, or so many in a row. A
 //!   side that fails in its first run ends the session with the error.
 //! - A half taken round of an interrupted session is completed in the same order, not taken again.
 
