@@ -11,6 +11,7 @@
 //! | module | its one reason to change |
 //! |---|---|
 //! | [`units`] | how quantities are parsed, converted and printed |
+//! | [`digest`] | how content is named by its hash |
 //! | [`error`] | how a failure is explained: what, why, what to try, exit code |
 //! | [`config`] | the format of `verdict.toml` |
 //! | [`git`] | how git is read (libgit2) and driven (the real `git`) |
@@ -30,6 +31,7 @@
 pub mod cli;
 pub mod config;
 pub mod decision;
+pub mod digest;
 pub mod error;
 pub mod exchange;
 pub mod experiment;

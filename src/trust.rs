@@ -5,12 +5,12 @@
 //! asking; `docs/trust.md` has the whole rule.
 
 use crate::config::{Command, Config, FILE_NAME, Source};
+use crate::digest::sha256;
 use crate::error::{Exit, Explain};
 use crate::git::reflog::MadeHere;
 use crate::git::{GitError, Oid, Repo};
 use chrono::{DateTime, FixedOffset, Local};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
@@ -101,10 +101,6 @@ impl Surroundings {
             automatic: ci || set("GIT_INDEX_FILE") || set("GIT_REFLOG_ACTION"),
         }
     }
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// All commands of a configuration, with what they are for.

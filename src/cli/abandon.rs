@@ -2,7 +2,7 @@
 
 use super::{Ctx, Done};
 use crate::error::{Exit, Failure};
-use crate::experiment::{Experiment, ExperimentError};
+use crate::experiment::Experiment;
 use crate::ledger::{Event, Fact, Ledger};
 use serde_json::json;
 
@@ -32,10 +32,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
 
 /// Records that an experiment was given up.
 pub fn abandon(ledger: &Ledger<'_>, experiment: &Experiment, because: &str) -> Result<Event, Failure> {
-    if !experiment.is_open() {
-        let state = experiment.state.as_str();
-        return Err(ExperimentError::Finished { name: experiment.name.clone(), state }.into());
-    }
+    experiment.must_be_open()?;
     if because.trim().is_empty() {
         return Err(Failure::usage("the reason is empty").try_next("--because 'why'"));
     }

@@ -7,7 +7,7 @@ use super::revert::Mode;
 use super::{Ctx, Done, abandon};
 use crate::config::Policy;
 use crate::error::{Exit, Failure};
-use crate::experiment::{Book, Experiment, ExperimentError};
+use crate::experiment::{Book, Experiment};
 use crate::git::Repo;
 use crate::ledger::event::{Measured, Verdict};
 use crate::ledger::{Event, Fact, Ledger};
@@ -43,10 +43,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
         let book = ctx.book(&ledger)?;
         let experiment = ctx.experiment(&repo, &book, name.as_deref())?;
         name = Some(experiment.name.clone());
-        if !experiment.is_open() {
-            let state = experiment.state.as_str();
-            return Err(ExperimentError::Finished { name: experiment.name.clone(), state }.into());
-        }
+        experiment.must_be_open()?;
         if !ctx.can_ask() {
             return Err(Failure::usage("a decision is needed").because("there is no terminal to ask on").try_next(
                 format!(

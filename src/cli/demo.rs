@@ -8,6 +8,7 @@ mod engine;
 mod packages;
 
 use super::{Ctx, Done};
+use crate::digest::sha256;
 use crate::error::{Exit, Failure};
 use crate::ledger::event::{Decided, Measured, Verdict};
 use crate::ledger::{Event, Fact};
@@ -16,7 +17,6 @@ use crate::render::{Lang, number};
 use crate::stats::Word;
 use engine::Engine;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use std::ffi::OsString;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
@@ -465,9 +465,8 @@ fn write_file(path: &Path, bytes: &[u8], mode: u32) -> std::io::Result<()> {
 fn checksums(folder: &Path, archives: &[String]) -> std::io::Result<String> {
     let mut text = String::new();
     for name in archives {
-        let digest = Sha256::digest(std::fs::read(folder.join(name))?);
-        text.extend(digest.iter().map(|byte| format!("{byte:02x}")));
-        text.push_str(&format!("  {name}\n"));
+        let digest = sha256(std::fs::read(folder.join(name))?);
+        text.push_str(&format!("{digest}  {name}\n"));
     }
     Ok(text)
 }

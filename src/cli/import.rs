@@ -3,9 +3,9 @@
 use super::measure::{base_of, show, tip};
 use super::{Ctx, Done};
 use crate::config::nearest;
+use crate::digest::sha256;
 use crate::error::{Exit, Failure};
 use crate::exchange::{Both, Format, Part, Side, formats, git_perf, import};
-use crate::experiment::ExperimentError;
 use crate::git::{Oid, Repo};
 use crate::ledger::event::{Identity, Measured};
 use crate::ledger::{Fact, Ledger};
@@ -13,7 +13,6 @@ use crate::measure::environment::Environment;
 use crate::policy::{complexity, recommend};
 use crate::render::text::clean;
 use serde_json::json;
-use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use ulid::Ulid;
@@ -40,10 +39,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
     let ledger = Ledger::open(&repo);
     let book = ctx.book(&ledger)?;
     let experiment = ctx.experiment(&repo, &book, args.experiment.as_deref())?;
-    if !experiment.is_open() {
-        let state = experiment.state.as_str();
-        return Err(ExperimentError::Finished { name: experiment.name.clone(), state }.into());
-    }
+    experiment.must_be_open()?;
     let candidate = tip(&repo, experiment)?;
     let base = base_of(&repo, &book, experiment, &candidate)?;
     if base == candidate {
@@ -87,7 +83,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
         candidate: identity(&candidate, Some(&base))?,
         sides: vec![side("base", &base)?, side("candidate", &candidate)?],
         seed: 0,
-        config_hash: Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect(),
+        config_hash: sha256(text),
         environment: Environment {
             platform: "unknown".into(),
             more: BTreeMap::from([("imported from".into(), args.format.clone()), ("files".into(), files)]),

@@ -177,15 +177,6 @@ pub fn land(ctx: &Ctx, repo: &Repo, ledger: &Ledger<'_>, draft: Draft, texts: Te
     Ok(Exit::Done)
 }
 
-/// A mode as the command line spells it.
-pub fn mode_name(mode: RevertMode) -> &'static str {
-    match mode {
-        RevertMode::Merge => "merge",
-        RevertMode::InPlace => "in-place",
-        RevertMode::Archive => "archive",
-    }
-}
-
 /// Says what landed.
 pub fn said(ctx: &Ctx, event: &Event) -> Result<(), Failure> {
     let Fact::Decided(decided) = &event.fact else { return Ok(()) };

@@ -4,7 +4,7 @@ use super::progress::Progress;
 use super::start::identity;
 use super::{Ctx, Done};
 use crate::error::{Exit, Failure};
-use crate::experiment::{Book, Experiment, ExperimentError};
+use crate::experiment::{Book, Experiment};
 use crate::git::{Oid, Repo};
 use crate::hooks::run as hooks;
 use crate::ledger::event::Measured;
@@ -13,7 +13,7 @@ use crate::measure::environment::{Environment, comparable};
 use crate::measure::{self, FailedRun, Known, MeasureError, Measurement, Plan, Runs, Sample, Side};
 use crate::policy::compare::StopRule;
 use crate::policy::{compare, complexity, recommend};
-use crate::render::text::clean;
+use crate::render::text::{clean, wrap};
 use crate::render::{strip, table};
 use crate::units::parse_duration;
 use serde_json::json;
@@ -133,10 +133,6 @@ fn queued(ctx: &Ctx, repo: &Repo, ledger: &Ledger<'_>, book: &Book, how: &How) -
     Ok(Exit::Done)
 }
 
-fn clip(text: &str, columns: usize) -> String {
-    crate::render::text::wrap(text, columns, 2)
-}
-
 /// The table and the recommendation.
 pub fn show(ctx: &Ctx, measured: &Measured) -> Result<(), Failure> {
     let look = ctx.look();
@@ -158,7 +154,7 @@ pub fn show(ctx: &Ctx, measured: &Measured) -> Result<(), Failure> {
     }
     for origin in &measured.origins {
         if let Some(reason) = origin.attribution.reason() {
-            ctx.say(clip(&format!("{}: {}", clean(&origin.metric), clean(&reason)), look.width))?;
+            ctx.say(wrap(&format!("{}: {}", clean(&origin.metric), clean(&reason)), look.width, 2))?;
         }
     }
     ctx.say(table::recommendation(&measured.recommendation, ctx.look()))
@@ -265,10 +261,7 @@ pub fn measure_all(
 
 /// The commits of an experiment that can be measured.
 fn arm<'a>(repo: &Repo, book: &Book, experiment: &'a Experiment, against: Option<&Oid>) -> Result<Arm<'a>, Failure> {
-    if !experiment.is_open() {
-        let state = experiment.state.as_str();
-        return Err(ExperimentError::Finished { name: experiment.name.clone(), state }.into());
-    }
+    experiment.must_be_open()?;
     let candidate = tip(repo, experiment)?;
     let base = match against {
         Some(base) => base.clone(),

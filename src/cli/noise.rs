@@ -3,6 +3,7 @@
 use super::progress::Progress;
 use super::{Ctx, Done};
 use crate::config::{Better, Command, Config, Matters, Metric, Resource, Source, Step};
+use crate::digest::sha256;
 use crate::error::{Exit, Failure};
 use crate::measure::{self, Next, Plan, Sample, Side};
 use crate::policy::{compare, noise};
@@ -10,7 +11,6 @@ use crate::render::table::{self, Column};
 use crate::render::text::clean;
 use crate::units::{Ratio, Unit};
 use serde_json::json;
-use sha2::{Digest, Sha256};
 use std::time::{Duration, Instant};
 
 /// How long it takes unless a budget is given.
@@ -157,7 +157,7 @@ fn timed(commands: &[(&str, &str)]) -> Config {
         matters: Matters::Relative(Ratio(0.05)),
         limit: None,
     };
-    let hash = Sha256::digest(format!("{commands:?}")).iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = sha256(format!("{commands:?}"));
     Config {
         steps: commands.iter().map(step).collect(),
         metrics: commands.iter().map(metric).collect(),

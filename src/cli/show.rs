@@ -220,7 +220,7 @@ fn measurement(ctx: &Ctx, id: &Ulid, measured: &Measured) -> Result<(), Failure>
 
 fn decision(ctx: &Ctx, decided: &Decided, search: Option<&Search>) -> Result<(), Failure> {
     let mode = match (decided.verdict, decided.mode) {
-        (Verdict::Revert, Some(mode)) => format!(" ({})", super::land::mode_name(mode)),
+        (Verdict::Revert, Some(mode)) => format!(" ({})", mode.as_str()),
         _ => String::new(),
     };
     ctx.say(format!("  verdict     {}{mode}", decided.verdict.as_str()))?;

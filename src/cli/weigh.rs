@@ -1,15 +1,15 @@
 //! `git verdict weigh`: two commits in one line, with no config and no experiment.
 
-use super::measure::{duration, take};
+use super::measure::{duration, take, two_sides};
 use super::{Ctx, Done};
 use crate::config::{Better, Command, Config, Matters, Metric, Policy, Resource, Source, Step};
+use crate::digest::sha256;
 use crate::error::{Exit, Failure};
-use crate::measure::{self, Plan, Side};
+use crate::measure::{self, Plan};
 use crate::policy::{compare, complexity, recommend};
 use crate::render::table;
 use crate::units::{QuantityError, Ratio, Unit, split_quantity};
 use serde_json::json;
-use sha2::{Digest, Sha256};
 use std::time::Duration;
 
 #[derive(Debug, clap::Args)]
@@ -52,13 +52,9 @@ fn percent(text: &str) -> Result<f64, String> {
 
 pub fn run(ctx: &Ctx, args: Args) -> Done {
     let repo = ctx.repo()?;
-    let side = |name: &str, revision: &str| -> Result<Side, Failure> {
-        let commit = repo.resolve(revision)?;
-        Ok(Side { name: name.into(), tree: repo.commit(&commit)?.tree, commit })
-    };
-    let sides = vec![side("base", &args.base)?, side("candidate", &args.candidate)?];
+    let (base, candidate) = (repo.resolve(&args.base)?, repo.resolve(&args.candidate)?);
+    let sides = two_sides(&repo, &base, &candidate)?;
     let config = config(&args)?;
-    let (base, candidate) = (sides[0].commit.clone(), sides[1].commit.clone());
     let plan = Plan {
         key: format!("weigh-{}", &config.hash[..16]),
         sides,
@@ -125,6 +121,6 @@ fn config(args: &Args) -> Result<Config, Failure> {
         metrics.push(metric(name, Source::Path { path: path.clone(), compress: None }, Unit::Bytes, 0.01));
     }
     let text = format!("{steps:?}{metrics:?}");
-    let hash = Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = sha256(text);
     Ok(Config { steps, metrics, hash, ..Config::default() })
 }

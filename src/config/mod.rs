@@ -225,6 +225,17 @@ pub enum RevertMode {
     Archive,
 }
 
+impl RevertMode {
+    /// The word as it stands in the configuration, on the command line and in text.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RevertMode::Merge => "merge",
+            RevertMode::InPlace => "in-place",
+            RevertMode::Archive => "archive",
+        }
+    }
+}
+
 /// An exchange rate: `left` and `right` are worth the same.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Worth {

@@ -10,9 +10,9 @@ use super::{
     Better, Check, Command, Compress, Config, ConfigError, Extract, Matters, Metric, Policy, Resource, RevertMode,
     Source, Step,
 };
+use crate::digest::sha256;
 use crate::measure::placement::Placement;
 use crate::units::{Ratio, Unit, base_unit, split_quantity};
-use sha2::{Digest, Sha256};
 use std::ops::Range;
 use std::path::{Component, Path};
 use std::time::Duration;
@@ -82,7 +82,7 @@ pub(super) fn parse(text: &str, file: &str) -> Result<Config, ConfigError> {
     match reader.problems.into_iter().min_by_key(|problem| problem.at) {
         Some(first) => Err(first.locate(text, file)),
         None => {
-            config.hash = Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+            config.hash = sha256(text);
             Ok(config)
         }
     }

@@ -8,7 +8,7 @@ use super::plan::{Group, Messages, Origin, Plan, Step, Touched};
 use super::reversal::reverts;
 use super::{DecisionError, Draft, Request, Texts};
 use crate::config::RevertMode;
-use crate::experiment::{BRANCH_PREFIX, Experiment, ExperimentError, State};
+use crate::experiment::{BRANCH_PREFIX, Experiment, State};
 use crate::git::memory::{Merged, Scratch};
 use crate::git::places::outside;
 use crate::git::refs::is_ref_name;
@@ -292,17 +292,11 @@ fn gone(experiment: &Experiment) -> DecisionError {
 
 /// Only an open experiment is decided; one that was kept may be reverted later.
 fn undecided(experiment: &Experiment, verdict: Verdict) -> Result<(), DecisionError> {
-    let state = match experiment.state {
-        State::Open | State::Measured => return Ok(()),
-        State::Kept if verdict == Verdict::Revert => return Ok(()),
-        State::Kept => "kept",
-        State::Reverted => "reverted",
-        State::Archived => "archived",
-        State::Abandoned => "abandoned",
-    };
-    let error = ExperimentError::Finished { name: experiment.name.clone(), state };
+    if experiment.is_open() || (experiment.state == State::Kept && verdict == Verdict::Revert) {
+        return Ok(());
+    }
     let next = format!("git verdict show {}", experiment.name);
-    Err(refused(error.to_string()).try_next(next))
+    Err(refused(experiment.finished().to_string()).try_next(next))
 }
 
 /// Refuses uncommitted work; gives back what is untracked.

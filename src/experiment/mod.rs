@@ -74,6 +74,14 @@ impl Experiment {
     pub fn is_open(&self) -> bool {
         matches!(self.state, State::Open | State::Measured)
     }
+    /// Refuses one that has been decided or given up.
+    pub fn must_be_open(&self) -> Result<(), ExperimentError> {
+        if self.is_open() { Ok(()) } else { Err(self.finished()) }
+    }
+    /// The refusal of a finished experiment.
+    pub fn finished(&self) -> ExperimentError {
+        ExperimentError::Finished { name: self.name.clone(), state: self.state.as_str() }
+    }
     /// `verdict/<name>`.
     pub fn branch(&self) -> &str {
         &self.opened.branch

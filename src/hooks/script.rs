@@ -4,7 +4,7 @@
 //! same `$0`; anything else is started under its own name from a folder at the same depth.
 
 use super::Hook;
-use sha2::{Digest, Sha256};
+use crate::digest::sha256;
 use std::path::Path;
 
 /// The second line of every hook of ours begins so.
@@ -56,7 +56,7 @@ pub fn text(hook: Hook, previous: &Previous, program: &Path) -> String {
 }
 
 fn checksum(body: &str) -> String {
-    Sha256::digest(body.as_bytes()).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    sha256(body)[..32].to_string()
 }
 
 /// Whether a file is a hook of ours.

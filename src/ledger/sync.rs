@@ -6,13 +6,13 @@
 //! here already. The push is never forced: a remote that moved meanwhile refuses it, and its records are merged first.
 
 use super::store::{EVENTS, LEDGER_REF, LEVELS, Ledger, LedgerError, child, event_id, folder_char};
+use crate::digest::sha256;
 use crate::error::{Exit, Explain};
 use crate::git::command::Git;
 use crate::git::refs::is_ref_name;
 use crate::git::{GitError, Head, Oid, Repo};
 use rand::Rng;
 use regex::Regex;
-use sha2::{Digest, Sha256};
 use std::path::Path;
 use std::process::Output;
 use std::time::Duration;
@@ -82,7 +82,7 @@ impl Remote {
     }
 
     fn unnamed(target: &str) -> Remote {
-        let hash: String = Sha256::digest(target.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let hash = &sha256(target)[..16];
         let tracking = format!("{REMOTES}url-{hash}/ledger");
         Remote { target: target.into(), label: without_credentials(target), tracking, configured: false }
     }

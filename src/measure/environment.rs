@@ -15,9 +15,9 @@
 
 use super::placement::Placement;
 use crate::config::{Command, Config, Source};
+use crate::digest::sha256;
 use rustix::system::uname;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::Path;
@@ -239,8 +239,7 @@ fn may_hold_a_secret(value: &str) -> bool {
 }
 
 fn digest(value: &str) -> String {
-    let hash = Sha256::digest(value.as_bytes());
-    format!("sha256:{}", hash[..6].iter().map(|b| format!("{b:02x}")).collect::<String>())
+    format!("sha256:{}", &sha256(value)[..12])
 }
 
 fn text(path: impl AsRef<Path>) -> Option<String> {

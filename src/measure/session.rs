@@ -12,9 +12,9 @@
 use super::environment::Environment;
 use super::lock::Lock;
 use super::{CheckResult, FailedRun, MeasureError, Plan, Runs, Sample, Side};
+use crate::digest::sha256;
 use crate::git::Repo;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
@@ -252,10 +252,9 @@ pub(super) fn file_name(key: &str) -> String {
         }
     }
     if name.len() > 150 {
-        let digest = Sha256::digest(key.as_bytes());
         name.truncate(100);
         name.push('%');
-        name.extend(digest[..8].iter().map(|b| format!("{b:02x}")));
+        name.push_str(&sha256(key)[..16]);
     }
     name
 }
@@ -274,7 +273,7 @@ fn work_hash(plan: &Plan) -> String {
     let metrics: Vec<_> = plan.metrics().map(|m| (&m.name, &m.source, &m.unit)).collect();
     let checks = plan.checks.then_some(&plan.config.checks);
     let text = format!("{:?}", (&plan.config.steps, metrics, checks));
-    Sha256::digest(text.as_bytes()).iter().map(|b| format!("{b:02x}")).collect()
+    sha256(text)
 }
 
 /// What keeps a saved session from going on as this one.

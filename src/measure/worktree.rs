@@ -14,9 +14,9 @@
 
 use super::lock::Lock;
 use super::{MeasureError, Side, family};
+use crate::digest::sha256;
 use crate::git::command::Git;
 use crate::git::{GitError, Repo};
-use sha2::{Digest, Sha256};
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -114,8 +114,7 @@ fn root(repo: &Repo) -> Result<PathBuf, MeasureError> {
     let root = match repo.config_value("verdict.worktrees").filter(|v| !v.is_empty()) {
         Some(dir) => {
             let dir = repo.workdir().unwrap_or(repo.git_dir()).join(dir);
-            let digest = Sha256::digest(repo.common_dir().as_os_str().as_bytes());
-            dir.join(digest[..6].iter().map(|b| format!("{b:02x}")).collect::<String>())
+            dir.join(&sha256(repo.common_dir().as_os_str().as_bytes())[..12])
         }
         None => repo.verdict_dir()?.join("worktrees"),
     };

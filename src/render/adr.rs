@@ -2,11 +2,12 @@
 //!
 //! Everything that comes from the repository is escaped for markdown; the file passes markdownlint's default rules.
 
-use super::message::{mode_word, title};
+use super::message::title;
 use super::table::{self};
 use super::text::{Align, NO_BREAK, clean, clean_lines, cut, cut_at_word, markdown, markdown_code, pad, width};
 use super::view::{AdviceView, CheckView, ComplexityView, RowView, RowsView};
 use super::{Lang, RenderError, Renderer, lang, number};
+use crate::config::RevertMode;
 use crate::config::{Better, Matters};
 use crate::decision::Draft;
 use crate::experiment::{Experiment, State};
@@ -282,9 +283,9 @@ impl AdrView {
             stands_on,
             onto,
             branch: clean(&experiment.opened.branch).into_owned(),
-            state: state_word(experiment.state),
+            state: experiment.state.as_str(),
             verdict: fact.map(|d| d.verdict.as_str()),
-            mode: fact.and_then(|d| d.mode).map(mode_word),
+            mode: fact.and_then(|d| d.mode).map(RevertMode::as_str),
             because: fact.map(|d| clean_lines(&d.because)).unwrap_or_default(),
             measured: !comparison.is_empty(),
             rows: RowsView::new(comparison, language),
@@ -308,17 +309,6 @@ impl AdrView {
             landed: fact.and_then(|d| d.landed.as_ref()).map(ToString::to_string),
             experiment: name,
         }
-    }
-}
-
-fn state_word(state: State) -> &'static str {
-    match state {
-        State::Open => "open",
-        State::Measured => "measured",
-        State::Kept => "kept",
-        State::Reverted => "reverted",
-        State::Archived => "archived",
-        State::Abandoned => "abandoned",
     }
 }
 

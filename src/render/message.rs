@@ -177,7 +177,7 @@ impl MessageView {
             subject: subject(&kind, &title),
             r#type: kind,
             verdict: decided.verdict.as_str(),
-            mode: decided.mode.map(mode_word),
+            mode: decided.mode.map(RevertMode::as_str),
             title_form: title_form(&title, &experiment),
             hypothesis: clean_lines(&draft.opened.hypothesis),
             base: stands_on.clone().unwrap_or_else(|| format!("{onto} ({})", decided.base.commit.short())),
@@ -200,15 +200,6 @@ impl MessageView {
             experiment,
             title,
         }
-    }
-}
-
-/// The word for a mode as it stands in the configuration.
-pub(super) fn mode_word(mode: RevertMode) -> &'static str {
-    match mode {
-        RevertMode::Merge => "merge",
-        RevertMode::InPlace => "in-place",
-        RevertMode::Archive => "archive",
     }
 }
 

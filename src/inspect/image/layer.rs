@@ -1,5 +1,6 @@
 //! One blob to what lies in it: the digests, the sizes and the listing of a layer, as a stream of bytes goes by.
 
+use crate::digest;
 use crate::inspect::Limits;
 use crate::inspect::paths::{Kind, Listing, ListingBuilder, PathId, Paths};
 use crate::inspect::tarscan::{Scanner, TarEntry, TarKind, Visit};
@@ -339,7 +340,7 @@ impl Write for TarSink {
 }
 
 fn hex(hash: Option<Sha256>) -> String {
-    hash.map(|h| h.finalize().iter().map(|b| format!("{b:02x}")).collect()).unwrap_or_default()
+    hash.map(|h| digest::hex(&h.finalize())).unwrap_or_default()
 }
 
 fn new_sink(paths: Paths, limits: &Limits, max_entries: usize) -> TarSink {

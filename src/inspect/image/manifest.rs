@@ -2,9 +2,9 @@
 
 use super::store::Store;
 use super::{Format, History, Options, Platform};
+use crate::digest;
 use crate::inspect::{InspectError, Problem};
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
 
 /// The image that was picked.
 pub(crate) struct Picked {
@@ -410,8 +410,7 @@ fn parse<T: serde::de::DeserializeOwned>(bytes: &[u8], place: &str) -> Result<T,
 }
 
 fn sha256_of(bytes: &[u8]) -> String {
-    let hex: String = Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect();
-    format!("sha256:{hex}")
+    format!("sha256:{}", digest::sha256(bytes))
 }
 
 fn check_digest(bytes: &[u8], digest: &str, place: &str, problems: &mut Vec<Problem>, verify: bool) {
