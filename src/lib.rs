@@ -26,6 +26,7 @@
 //! | [`exchange`] | how numbers of other tools are read, and lists written for them |
 //! | [`hooks`] | the git hooks |
 //! | [`trust`] | whose commands may be run |
+//! | [`schema`] | what machines may rely on in output and configuration |
 //! | [`cli`] | arguments and presentation, one file per command |
 
 pub mod cli;
@@ -42,6 +43,7 @@ pub mod ledger;
 pub mod measure;
 pub mod policy;
 pub mod render;
+pub mod schema;
 pub mod stats;
 pub mod trust;
 pub mod units;

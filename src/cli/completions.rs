@@ -4,6 +4,20 @@ use super::{Ctx, Done};
 use crate::error::Exit;
 use clap::Command;
 use clap_complete::Shell;
+use serde_json::json;
+
+/// What the generator of bash scripts is told that the program is called. It takes a name with a dash apart in two ways that
+/// do not fit each other (clap_complete 4.6), so that nothing after the first word would be completed.
+const WITHOUT_DASH: &str = "git_verdict";
+
+/// Git's own completion of bash looks for a function of this name for `git verdict`, and hands it the words in variables of
+/// its own. (zsh and fish find the completion of `git-verdict` by themselves.)
+const AS_SUBCOMMAND: &str = r#"
+_git_verdict() {
+    local COMP_WORDS=(git-verdict "${words[@]:2}") COMP_CWORD=$((cword - 1))
+    _git_verdict_line git-verdict "$cur" "$prev"
+}
+"#;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -11,10 +25,26 @@ pub struct Args {
     shell: Shell,
 }
 
-pub fn run(ctx: &Ctx, args: Args, mut command: Command) -> Done {
-    let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut command, "git-verdict", &mut script);
-    ctx.say(String::from_utf8_lossy(&script))?;
-    ctx.emit("completions", serde_json::json!({"script": String::from_utf8_lossy(&script)}))?;
+pub fn run(ctx: &Ctx, args: Args, command: Command) -> Done {
+    let script = match args.shell {
+        Shell::Bash => {
+            let script = generated(Shell::Bash, command, WITHOUT_DASH).replace("_git_verdict", "_git_verdict_line");
+            let lines = script.lines().map(|line| match line.strip_suffix(" git_verdict") {
+                Some(registers) => format!("{registers} git-verdict\n"),
+                None => format!("{line}\n"),
+            });
+            lines.chain([AS_SUBCOMMAND.to_string()]).collect()
+        }
+        shell => generated(shell, command, "git-verdict"),
+    };
+    ctx.say(&script)?;
+    ctx.emit("completions", json!({"script": script}))?;
     Ok(Exit::Done)
+}
+
+fn generated(shell: Shell, command: Command, name: &str) -> String {
+    let mut script = Vec::new();
+    // Its own name has a space in it, and the names of its commands are made of that one.
+    clap_complete::generate(shell, &mut command.bin_name(name.to_string()), name, &mut script);
+    String::from_utf8_lossy(&script).into_owned()
 }

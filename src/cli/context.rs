@@ -115,10 +115,7 @@ impl Ctx {
         }
         let _ = writeln!(std::io::stderr(), "{text}");
         if self.json {
-            let error = json!({"error": {
-                "what": failure.what, "why": failure.why, "next": failure.next, "exit": failure.exit as u8,
-            }});
-            let _ = write_line(&envelope("error", error).to_string());
+            tell(failure);
         }
     }
 
@@ -201,6 +198,14 @@ pub fn refuse_taken(book: &Book, name: &str) -> Result<(), ExperimentError> {
         true => Err(ExperimentError::Taken(name.to_string())),
         false => Ok(()),
     }
+}
+
+/// Prints a failure as an object.
+pub(super) fn tell(failure: &Failure) {
+    let error = json!({"error": {
+        "what": failure.what, "why": failure.why, "next": failure.next, "exit": failure.exit as u8,
+    }});
+    let _ = write_line(&envelope("error", error).to_string());
 }
 
 fn envelope(schema: &str, value: Value) -> Value {

@@ -20,10 +20,12 @@ mod init;
 mod keep;
 mod land;
 mod log;
+mod man;
 mod measure;
 mod noise;
 mod progress;
 mod revert;
+mod schema;
 mod show;
 mod start;
 mod status;
@@ -127,8 +129,12 @@ enum Command {
     Doctor(doctor::Args),
     /// See the whole story in a temporary repository
     Demo(demo::Args),
+    /// Print the JSON Schemas of output and of verdict.toml
+    Schema(schema::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
+    /// Print the manual page, or write all of them
+    Man(man::Args),
 }
 
 fn parse_lang(text: &str) -> Result<Lang, String> {
@@ -142,7 +148,15 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { Exit::Usage as u8 } else { Exit::Done as u8 });
+            if !error.use_stderr() {
+                return ExitCode::from(Exit::Done as u8);
+            }
+            if std::env::args_os().any(|word| word == "--json") {
+                let text = error.render().to_string();
+                let what = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+                context::tell(&Failure::usage(what).try_next("git verdict --help"));
+            }
+            return ExitCode::from(Exit::Usage as u8);
         }
     };
     let ctx = Ctx::new(&cli.globals);
@@ -180,6 +194,8 @@ fn dispatch(ctx: &Ctx, command: Command) -> Result<Exit, Failure> {
         Command::Trust(args) => trust::run(ctx, args),
         Command::Doctor(args) => doctor::run(ctx, args),
         Command::Demo(args) => demo::run(ctx, args),
+        Command::Schema(args) => schema::run(ctx, &args),
         Command::Completions(args) => completions::run(ctx, args, Cli::command()),
+        Command::Man(args) => man::run(ctx, &args, Cli::command()),
     }
 }

@@ -844,3 +844,42 @@ fn is_glob(path: &str) -> Result<(), &'static str> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+    use std::collections::BTreeSet;
+
+    fn keys(schema: &Value) -> BTreeSet<&str> {
+        schema["properties"].as_object().unwrap().keys().map(String::as_str).collect()
+    }
+
+    fn words(schema: &Value) -> Vec<&str> {
+        schema["enum"].as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect()
+    }
+
+    #[test]
+    fn the_schema_names_the_same_keys_and_words_as_the_reader() {
+        let schema = crate::schema::document(crate::schema::CONFIG).unwrap();
+        let definition = |name: &str| schema["definitions"][name].clone();
+        for (name, schema, known) in [
+            ("the file", schema.clone(), TOP_KEYS),
+            ("step", definition("step"), STEP_KEYS),
+            ("metric", definition("metric"), METRIC_KEYS),
+            ("check", definition("check")["anyOf"][1].clone(), CHECK_KEYS),
+            ("measure", schema["properties"]["measure"].clone(), MEASURE_KEYS),
+            ("policy", schema["properties"]["policy"].clone(), POLICY_KEYS),
+        ] {
+            assert_eq!(keys(&schema), known.iter().copied().collect::<BTreeSet<_>>(), "{name}");
+            assert_eq!(schema["additionalProperties"], false, "{name}");
+        }
+        let metric = definition("metric");
+        let of = |key: &str| metric["properties"][key].clone();
+        assert_eq!(words(&of("measure")), RESOURCES.iter().map(|(word, _)| *word).collect::<Vec<_>>());
+        assert_eq!(words(&of("compress")), COMPRESSIONS.iter().map(|(word, _)| *word).collect::<Vec<_>>());
+        assert_eq!(words(&of("better")), DIRECTIONS.iter().map(|(word, _)| *word).collect::<Vec<_>>());
+        let revert = &schema["properties"]["policy"]["properties"]["revert"];
+        assert_eq!(words(revert), REVERT_MODES.iter().map(|(word, _)| *word).collect::<Vec<_>>());
+    }
+}

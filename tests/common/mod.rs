@@ -3,6 +3,8 @@
 
 #![allow(dead_code)]
 
+pub mod schemas;
+
 use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -248,12 +250,9 @@ pub fn finish(mut command: Command, input: Option<&str>) -> Ran {
         Some(text) => feed(command, text),
     };
     let output = output.unwrap_or_else(|error| panic!("{line}: {error}"));
-    Ran {
-        line,
-        code: output.status.code(),
-        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-    }
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+    schemas::hold(&line, &stdout);
+    Ran { line, code: output.status.code(), stdout, stderr: String::from_utf8_lossy(&output.stderr).into_owned() }
 }
 
 fn feed(mut command: Command, text: &str) -> std::io::Result<Output> {
