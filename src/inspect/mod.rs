@@ -108,14 +108,20 @@ pub enum InspectError {
         what: String,
     },
     /// There are several, or none, of what was asked for.
-    #[error("{place} holds {held}, but {wanted} was asked for")]
+    #[error("{place}: {what}")]
     Choice {
         /// The archive or folder.
         place: String,
-        /// What is there: `linux/amd64, linux/arm64`.
-        held: String,
-        /// What was wanted: `linux/s390x`.
-        wanted: String,
+        /// What is there, and what was wanted: `it holds linux/amd64, linux/arm64, and not linux/s390x`.
+        what: String,
+    },
+    /// No engine knows a reference.
+    #[error("there is no image '{}'", reference.escape_debug())]
+    Unknown {
+        /// The reference.
+        reference: String,
+        /// What each engine that was asked answered: `podman: no such image`.
+        said: Vec<String>,
     },
     /// A container engine failed or is not there.
     #[error("{command} failed: {outcome}")]
@@ -150,12 +156,14 @@ impl Explain for InspectError {
             InspectError::Engine { tail, .. } if !tail.trim().is_empty() => {
                 Some(format!("the end of its output:\n{}", tail.trim_end()))
             }
+            InspectError::Unknown { said, .. } if !said.is_empty() => Some(said.join("; ")),
             _ => None,
         }
     }
     fn next(&self) -> Option<String> {
         match self {
             InspectError::Choice { .. } => Some("name one of those that are there".into()),
+            InspectError::Unknown { .. } => Some("docker images, or podman images, lists those that are there".into()),
             InspectError::Engine { .. } => Some("git verdict doctor".into()),
             InspectError::Io { .. } | InspectError::Format { .. } => None,
         }

@@ -4,15 +4,15 @@
 //! out: it does not fail a measurement.
 
 use super::runner;
-use super::source::build_log::stamped;
-use crate::config::Source;
+use super::source;
+use crate::config::{Source, Step};
 use crate::inspect::archive::{self, Archive};
 use crate::inspect::binary::{self, Binary};
-use crate::inspect::buildlog::{BuildLog, Parser};
+use crate::inspect::buildlog::BuildLog;
 use crate::inspect::diff::{self, Attribution, Size};
 use crate::inspect::dockerfile::Dockerfile;
 use crate::inspect::folder::{self, Folder};
-use crate::inspect::image::{self, Format, Image, Options};
+use crate::inspect::image::{self, Engine, Format, Image, Options};
 use crate::inspect::{InspectError, Limits};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -46,13 +46,13 @@ enum Parts {
     Log(Box<BuildLog>),
 }
 
-/// Takes apart what a metric read. `log` is the log of the step that it names, if any. None where there is nothing to take
-/// apart: commands, processor time, compressed sizes, globs.
-pub fn look(source: &Source, value: f64, root: &Path, log: Option<&Path>) -> Option<Anatomy> {
+/// Takes apart what a metric read. `log` is the log of the step that it names, if any; `steps` are all that the
+/// configuration has. None where there is nothing to take apart: commands, processor time, compressed sizes, globs.
+pub fn look(source: &Source, value: f64, root: &Path, log: Option<&Path>, steps: &[Step]) -> Option<Anatomy> {
     let parts = match source {
-        Source::Image { reference } => picture(root, reference).ok().map(|image| Parts::Image(Box::new(image))),
+        Source::Image { reference } => picture(root, reference, steps).map(|image| Parts::Image(Box::new(image))),
         Source::Path { path, compress: None } => of_path(&root.join(path)).ok().flatten(),
-        Source::BuildStep { .. } | Source::Step { measure: crate::config::Resource::Wall, .. } => steps(log?),
+        Source::BuildStep { .. } | Source::Step { measure: crate::config::Resource::Wall, .. } => build(log?),
         _ => None,
     };
     Some(Anatomy { value, parts: parts? })
@@ -72,17 +72,14 @@ pub fn between(before: &Anatomy, after: &Anatomy) -> Option<Attribution> {
     })
 }
 
-fn picture(root: &Path, reference: &str) -> Result<Image, InspectError> {
-    let options = Options::default();
-    let (prefix, path) = match reference.split_once(':') {
-        Some((prefix @ ("docker-archive" | "oci-archive" | "oci" | "dir"), path)) => (Some(prefix), path),
-        _ => (None, reference),
-    };
-    let inside = root.join(path);
-    let mut image = match prefix {
-        Some(prefix) => image::open(&format!("{prefix}:{}", inside.display()), &options)?,
-        None if inside.exists() => image::read(&inside, &options)?,
-        None => image::open(reference, &options)?,
+fn picture(root: &Path, reference: &str, steps: &[Step]) -> Option<Image> {
+    let mut image = match source::image::locate(root, reference, steps).ok()? {
+        source::image::Found::Stored(path, name) => {
+            image::read(&path, &Options { name: name.map(str::to_string), ..Options::default() }).ok()?
+        }
+        source::image::Found::Engines(engines, name) => {
+            Engine::find(name, &engines).ok()?.read(name, &Options::default()).ok()?
+        }
     };
     for name in ["Dockerfile", "Containerfile"] {
         if let Ok(text) = std::fs::read(root.join(name)) {
@@ -90,7 +87,7 @@ fn picture(root: &Path, reference: &str) -> Result<Image, InspectError> {
             break;
         }
     }
-    Ok(image)
+    Some(image)
 }
 
 /// The size that the metric is about: what the engine prints for an image that it holds, stored bytes otherwise.
@@ -118,14 +115,8 @@ fn of_path(path: &PathBuf) -> Result<Option<Parts>, InspectError> {
     Ok(Some(Parts::Archive(Box::new(archive::read(path, &limits)?))))
 }
 
-fn steps(log: &Path) -> Option<Parts> {
-    let text = runner::read_output(log).ok()?;
-    let mut parser = Parser::default();
-    for line in text.lines() {
-        let (at, line) = stamped(line);
-        parser.line(at, line.as_bytes());
-    }
-    let log = parser.finish();
+fn build(log: &Path) -> Option<Parts> {
+    let log = source::build_log::read(&runner::read_output(log).ok()?, None);
     log.steps.iter().any(|step| step.seconds.is_some()).then(|| Parts::Log(Box::new(log)))
 }
 
@@ -138,9 +129,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("plain.txt"), "no archive").unwrap();
         let path = |name: &str| Source::Path { path: name.into(), compress: None };
-        assert!(look(&path("plain.txt"), 10.0, dir.path(), None).is_none());
-        assert!(look(&path("missing"), 0.0, dir.path(), None).is_none());
-        assert!(look(&Source::Image { reference: "plain.txt".into() }, 0.0, dir.path(), None).is_none());
+        assert!(look(&path("plain.txt"), 10.0, dir.path(), None, &[]).is_none());
+        assert!(look(&path("missing"), 0.0, dir.path(), None, &[]).is_none());
+        assert!(look(&Source::Image { reference: "plain.txt".into() }, 0.0, dir.path(), None, &[]).is_none());
     }
 
     #[test]
@@ -149,9 +140,9 @@ mod tests {
         let source = Source::Path { path: "out".into(), compress: None };
         std::fs::create_dir(dir.path().join("out")).unwrap();
         std::fs::write(dir.path().join("out/a.bin"), vec![0; 1000]).unwrap();
-        let before = look(&source, 1000.0, dir.path(), None).unwrap();
+        let before = look(&source, 1000.0, dir.path(), None, &[]).unwrap();
         std::fs::write(dir.path().join("out/b.bin"), vec![0; 5000]).unwrap();
-        let after = look(&source, 6000.0, dir.path(), None).unwrap();
+        let after = look(&source, 6000.0, dir.path(), None, &[]).unwrap();
         let found = between(&before, &after).unwrap();
         let explained: i64 = found.rows.iter().map(|row| row.change).sum();
         assert_eq!(explained + found.unexplained, found.total());
@@ -167,7 +158,7 @@ mod tests {
         for seconds in [2.0, 9.0] {
             let text = format!("0.1\tSTEP 1/2: FROM scratch\n0.2\tSTEP 2/2: RUN make\n{seconds}\tCOMMIT app\n");
             std::fs::write(&log, text).unwrap();
-            seen.push(look(&source, seconds, dir.path(), Some(&log)).unwrap());
+            seen.push(look(&source, seconds, dir.path(), Some(&log), &[]).unwrap());
         }
         let reason = between(&seen[0], &seen[1]).unwrap().reason().unwrap();
         assert!(reason.starts_with("+7 s from step") && reason.contains("RUN make"), "{reason}");

@@ -327,7 +327,8 @@ impl Engine<'_> {
                 _ => None,
             };
             self.begin(side, &format!("what {} is made of", metric.name), None);
-            if let Some(anatomy) = anatomy::look(&metric.source, value, &root, log.as_deref()) {
+            if let Some(anatomy) = anatomy::look(&metric.source, value, &root, log.as_deref(), &self.plan.config.steps)
+            {
                 self.anatomies.insert((side, metric.name.clone()), anatomy);
             }
         }

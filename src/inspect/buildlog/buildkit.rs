@@ -77,7 +77,10 @@ impl Plain {
         }
         let Ok(n) = number.parse::<u32>() else { return false };
         if n == 0 {
-            // Not a step, but what the client says of itself.
+            // Not a step, but what the client says of itself. Another build in the same log counts from the start again.
+            if rest.starts_with("building with") {
+                self.by_number.clear();
+            }
             return true;
         }
         let Some(&i) = self.by_number.get(&n) else {

@@ -14,6 +14,7 @@ mod sequential;
 mod stamp;
 
 use super::InspectError;
+use super::dockerfile::one_line;
 use std::io::BufRead;
 
 /// Longer lines are cut; the rest is of no interest here.
@@ -166,13 +167,15 @@ impl BuildLog {
         self.steps.iter().filter(|s| s.parent.is_none())
     }
 
-    /// The steps whose name has this text in it; parts only when no whole step has.
+    /// The steps whose name has this text in it, however it is spaced; parts only when no whole step has.
     pub fn find(&self, text: &str) -> Vec<&BuildStep> {
-        let top: Vec<&BuildStep> = self.top().filter(|s| s.name.contains(text)).collect();
+        let text = one_line(text);
+        let named = |s: &&BuildStep| one_line(&s.name).contains(&text);
+        let top: Vec<&BuildStep> = self.top().filter(named).collect();
         if !top.is_empty() {
             return top;
         }
-        self.steps.iter().filter(|s| s.parent.is_some() && s.name.contains(text)).collect()
+        self.steps.iter().filter(|s| s.parent.is_some()).filter(named).collect()
     }
 
     /// Seconds of all steps whose name has this text in it; none when no such step tells its time.
@@ -301,6 +304,13 @@ impl Parser {
 
     /// The log, as far as it was seen.
     pub fn finish(self) -> BuildLog {
+        self.finish_at(None)
+    }
+
+    /// The log, when the build is known to have ended: `end` is when, by the clock of [`Parser::line`]. A step that is
+    /// still open then ends there.
+    pub fn finish_at(mut self, end: Option<f64>) -> BuildLog {
+        let ended = end.is_some_and(|end| self.clock.ended(end));
         let end = self.clock.last();
         let mut log = BuildLog { format: self.format, steps: Vec::new(), total: self.clock.total(), partial: None };
         match self.format {
@@ -308,7 +318,9 @@ impl Parser {
             LogFormat::BuildKitJson => self.json.finish(&mut log),
             LogFormat::BuildKitTerminal => self.terminal.finish(&mut log),
             LogFormat::CargoTimings => self.cargo.finish(&mut log),
-            LogFormat::DockerClassic | LogFormat::Buildah | LogFormat::Kaniko => self.sequential.finish(end, &mut log),
+            LogFormat::DockerClassic | LogFormat::Buildah | LogFormat::Kaniko => {
+                self.sequential.finish(end, ended, &mut log);
+            }
             LogFormat::TimedLines | LogFormat::Unknown => {
                 self.lines.finish(end, &mut log);
                 if !log.steps.is_empty() {

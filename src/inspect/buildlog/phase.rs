@@ -100,7 +100,8 @@ impl Phases {
 /// Lines with a time in front and nothing else known of them: each lasts until the next one.
 #[derive(Debug, Default)]
 pub(crate) struct Lines {
-    steps: Vec<(String, f64, f64)>,
+    /// Name, whether it is a phase, from when, until when.
+    steps: Vec<(String, bool, f64, f64)>,
     open: bool,
     rest: f64,
 }
@@ -123,10 +124,10 @@ impl Lines {
             return;
         }
         if self.steps.len() >= MAX_LINES {
-            self.steps.push(("more lines".into(), at, at));
+            self.steps.push(("more lines".into(), false, at, at));
         } else {
             let name: String = phase.map_or_else(|| line.chars().take(200).collect(), str::to_string);
-            self.steps.push((name, at, at));
+            self.steps.push((name, phase.is_some(), at, at));
         }
         self.open = true;
     }
@@ -135,11 +136,11 @@ impl Lines {
         if std::mem::take(&mut self.open)
             && let Some(last) = self.steps.last_mut()
         {
-            last.2 = at.max(last.1);
+            last.3 = at.max(last.2);
             if self.steps.len() > MAX_LINES
                 && let Some(last) = self.steps.pop()
             {
-                self.rest += last.2 - last.1;
+                self.rest += last.3 - last.2;
             }
         }
     }
@@ -148,8 +149,9 @@ impl Lines {
         if let Some(end) = end {
             self.close(end);
         }
-        for (i, (name, from, to)) in self.steps.into_iter().enumerate() {
-            let mut step = BuildStep::new(format!("line {}", i + 1), name, StepKind::Line);
+        for (i, (name, phase, from, to)) in self.steps.into_iter().enumerate() {
+            let kind = if phase { StepKind::Phase } else { StepKind::Line };
+            let mut step = BuildStep::new(format!("line {}", i + 1), name, kind);
             step.seconds = Some(to - from);
             step.started = Some(from);
             step.outcome = Outcome::Done;

@@ -9,12 +9,22 @@ pub(crate) struct Sequential {
     steps: Vec<(BuildStep, Phases)>,
     parts: Vec<BuildStep>,
     format: Option<LogFormat>,
+    /// Where steps begin, and where something ends and nothing begins.
+    marks: Vec<Mark>,
     /// The last step is still going on.
     open: bool,
     /// Seconds that kaniko has printed last.
     kaniko: Option<f64>,
     part: Option<usize>,
     finished: bool,
+}
+
+#[derive(Debug)]
+struct Mark {
+    step: Option<usize>,
+    at: Option<f64>,
+    /// `1/2`; stages may be built side by side.
+    stage: String,
 }
 
 impl Sequential {
@@ -28,17 +38,17 @@ impl Sequential {
         if let Some((count, text)) = line.strip_prefix("Step ").and_then(|rest| rest.split_once(" : "))
             && is_count(count)
         {
-            self.begin(at, count, &format!("[{count}] {text}"));
+            self.begin(at, "", count, &format!("[{count}] {text}"));
             return self.known(LogFormat::DockerClassic);
         }
         // `STEP 3/11: RUN make`, `[1/2] STEP 3/11: RUN make`, `STEP 3: RUN make`
         if let Some((stage, count, text)) = buildah(line) {
             let label = stage.map_or_else(|| count.to_string(), |s| format!("{} {count}", s.0));
-            self.begin(at, &label, &format!("[{label}] {text}"));
+            self.begin(at, stage.map_or("", |s| s.0), &label, &format!("[{label}] {text}"));
             return self.known(LogFormat::Buildah);
         }
-        if let Some(name) = commit(line) {
-            self.begin(at, "commit", &format!("COMMIT {name}"));
+        if let Some((stage, name)) = commit(line) {
+            self.begin(at, stage, "commit", &format!("COMMIT {name}"));
             return self.known(LogFormat::Buildah);
         }
         let format = self.format?;
@@ -82,9 +92,10 @@ impl Sequential {
         }
     }
 
-    fn begin(&mut self, at: Option<f64>, id: &str, name: &str) {
-        self.close(at);
+    fn begin(&mut self, at: Option<f64>, stage: &str, id: &str, name: &str) {
+        self.close_part(at);
         if self.steps.len() >= super::MAX_STEPS {
+            self.close(at);
             return;
         }
         let kind = match super::split_label(name).1 {
@@ -101,23 +112,34 @@ impl Sequential {
             })
         });
         step.started = at;
+        self.marks.push(Mark { step: Some(self.steps.len()), at, stage: stage.to_string() });
         self.steps.push((step, Phases::default()));
         self.open = true;
     }
 
     fn close(&mut self, at: Option<f64>) {
         self.close_part(at);
-        if !std::mem::take(&mut self.open) {
-            return;
+        if std::mem::take(&mut self.open) {
+            self.marks.push(Mark { step: None, at, stage: String::new() });
         }
-        self.last(|step| {
-            if let (Some(at), Some(from)) = (at, step.started) {
-                step.seconds = Some((at - from).max(0.0));
+    }
+
+    /// A step ends at the next line of its own stage, and the last one of a stage at the next line of any.
+    fn measure(&mut self) {
+        let mut next_of: std::collections::HashMap<&str, Option<f64>> = std::collections::HashMap::new();
+        let mut next: Option<Option<f64>> = None;
+        for mark in self.marks.iter().rev() {
+            if let Some((step, _)) = mark.step.and_then(|i| self.steps.get_mut(i))
+                && let Some(until) = next_of.get(mark.stage.as_str()).copied().or(next)
+            {
+                step.seconds = until.zip(step.started).map(|(until, from)| (until - from).max(0.0));
+                if step.outcome == Outcome::Unfinished {
+                    step.outcome = Outcome::Done;
+                }
             }
-            if step.outcome == Outcome::Unfinished {
-                step.outcome = Outcome::Done;
-            }
-        });
+            next_of.insert(&mark.stage, mark.at);
+            next = Some(mark.at);
+        }
     }
 
     fn close_part(&mut self, at: Option<f64>) {
@@ -142,12 +164,12 @@ impl Sequential {
             && first.bytes().all(|b| b.is_ascii_uppercase())
             && super::super::dockerfile::is_keyword(first);
         if let Some(command) = message.strip_prefix("Using caching version of cmd: ") {
-            self.begin(at, "cached", command);
+            self.begin(at, "", "cached", command);
             self.last(|s| s.outcome = Outcome::Cached);
         } else if message.starts_with("Unpacking rootfs") {
-            self.begin(at, "unpack", "Unpacking rootfs");
+            self.begin(at, "", "unpack", "Unpacking rootfs");
         } else if message.starts_with("Pushing image to ") {
-            self.begin(at, "push", message);
+            self.begin(at, "", "push", message);
         } else if message.starts_with("Pushed ") {
             self.close(at);
             self.finished = true;
@@ -156,7 +178,7 @@ impl Sequential {
             let again = self.steps.last().is_some_and(|(s, _)| s.cached() && s.text == message.trim());
             if !again {
                 let id = (self.steps.len() + 1).to_string();
-                self.begin(at, &id, message);
+                self.begin(at, "", &id, message);
             }
         } else if message.starts_with("Taking snapshot") {
             self.close_part(at);
@@ -172,13 +194,15 @@ impl Sequential {
         }
     }
 
-    pub fn finish(mut self, end: Option<f64>, log: &mut BuildLog) {
+    /// `ended` says that the build did end at `end`, whatever the last line is.
+    pub fn finish(mut self, end: Option<f64>, ended: bool, log: &mut BuildLog) {
         let end = end.or(self.kaniko);
         let classic = self.format == Some(LogFormat::DockerClassic);
         let committed = self.steps.last().is_some_and(|(s, _)| s.kind == StepKind::Export);
-        if self.open && (self.finished || (committed && !classic)) {
+        if self.open && (ended || self.finished || (committed && !classic)) {
             self.close(end);
         }
+        self.measure();
         if log.total.is_none() {
             log.total = self.kaniko.filter(|&k| k > 0.0);
         }
@@ -208,12 +232,14 @@ fn buildah(line: &str) -> Option<(Option<Stage<'_>>, &str, &str)> {
     good.then_some((stage, count, text))
 }
 
-fn commit(line: &str) -> Option<&str> {
-    let rest = match line.strip_prefix('[') {
-        Some(inner) => inner.split_once("] ").filter(|(stage, _)| is_count(stage))?.1,
-        None => line,
+/// The stage and the name of `[2/2] COMMIT app`.
+fn commit(line: &str) -> Option<(&str, &str)> {
+    let (stage, rest) = match line.strip_prefix('[') {
+        Some(inner) => inner.split_once("] ").filter(|(stage, _)| is_count(stage))?,
+        None => ("", line),
     };
-    if rest == "COMMIT" { Some("") } else { rest.strip_prefix("COMMIT ") }
+    let name = if rest == "COMMIT" { "" } else { rest.strip_prefix("COMMIT ")? };
+    Some((stage, name))
 }
 
 /// `INFO[0012] message`, and the key-value form `time="…" level=info msg="…"`.

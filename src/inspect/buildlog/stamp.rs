@@ -8,6 +8,8 @@ pub(crate) struct Clock {
     /// Days that a `HH:MM:SS` clock has passed.
     day: f64,
     raw: Option<f64>,
+    /// Whether a line had a time of its own, which says nothing of when it was captured.
+    own: bool,
 }
 
 impl Clock {
@@ -24,11 +26,20 @@ impl Clock {
             }
             None => (None, line),
         };
+        self.own |= own.is_some();
         let Some(t) = own.or(at).filter(|t| t.is_finite()) else { return (None, rest) };
         let first = *self.first.get_or_insert(t);
         let since = (t - first).clamp(0.0, super::MAX_SECONDS);
         self.last = Some(self.last.map_or(since, |l: f64| l.max(since)));
         (Some(since), rest)
+    }
+
+    /// Takes the end of the capture for the last time. Says whether lines had times by the same clock.
+    pub fn ended(&mut self, end: f64) -> bool {
+        let Some(first) = self.first.filter(|_| !self.own && end.is_finite()) else { return false };
+        let since = (end - first).clamp(0.0, super::MAX_SECONDS);
+        self.last = Some(self.last.map_or(since, |l| l.max(since)));
+        true
     }
 
     /// The last time seen.

@@ -1,15 +1,13 @@
 //! Images by reference: what docker, podman and buildah hold, taken out through their command lines.
 //!
 //! The command line and not the HTTP API: it knows the user's contexts, remote hosts and credentials, works the same for
-//! an engine that has no daemon, and needs no HTTP client here. The image comes through a pipe from `save`, so that
-//! no file is written. buildah can't write an archive to a pipe; it shares its storage with podman, and where only
-//! buildah is there, its archive goes into a folder that the caller names.
+//! an engine that has no daemon, and needs no HTTP client here. The image comes through a pipe, from `save` or from
+//! buildah's `push` to its own standard output, so that no file is written.
 
 use super::{Image, Options};
 use crate::inspect::InspectError;
 use std::ffi::OsString;
 use std::io::Read;
-use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 /// Which engine.
@@ -33,19 +31,60 @@ pub struct Engine {
     pub program: OsString,
     /// Arguments in front of every command, such as `--root DIR`.
     pub global: Vec<OsString>,
-    /// Where buildah may write an archive for as long as it is read. Others don't need it.
-    pub temp: Option<PathBuf>,
+}
+
+impl EngineKind {
+    /// All of them, in the order in which they are asked.
+    pub const ALL: [EngineKind; 3] = [EngineKind::Docker, EngineKind::Podman, EngineKind::Buildah];
+
+    /// The program's name, which is the engine's.
+    pub fn program(self) -> &'static str {
+        match self {
+            EngineKind::Docker => "docker",
+            EngineKind::Podman => "podman",
+            EngineKind::Buildah => "buildah",
+        }
+    }
+
+    /// The words that ask for the size of an image, whose reference follows them.
+    pub fn size_query(self) -> &'static [&'static str] {
+        match self {
+            EngineKind::Docker | EngineKind::Podman => &["image", "inspect", "--format", "{{.Size}}"],
+            EngineKind::Buildah => &["inspect", "--type", "image", "--format", "{{.Manifest}}"],
+        }
+    }
+
+    /// The size in the answer to [`EngineKind::size_query`]. docker with the classic store: the content of all files of
+    /// all layers. podman: that of the layers' tar streams, plus the metadata it keeps. buildah says none; configuration
+    /// and layers of its manifest are summed up, as it stores them, each once.
+    pub fn size_answer(self, answer: &str) -> Result<u64, String> {
+        let answer = answer.trim();
+        match self {
+            EngineKind::Docker | EngineKind::Podman => {
+                answer.parse().map_err(|_| format!("answered '{}'", answer.escape_debug()))
+            }
+            EngineKind::Buildah => super::manifest::sum_of_blobs(answer.as_bytes())
+                .map_err(|e| format!("its manifest cannot be read: {e}")),
+        }
+    }
+
+    /// The engines to ask, in this order: the only one that `VERDICT_ENGINE` names, else all.
+    pub fn wanted() -> Result<Vec<EngineKind>, InspectError> {
+        let Some(name) = std::env::var("VERDICT_ENGINE").ok().filter(|n| !n.is_empty()) else {
+            return Ok(EngineKind::ALL.to_vec());
+        };
+        let found = EngineKind::ALL.into_iter().find(|e| e.program() == name);
+        found.map(|engine| vec![engine]).ok_or_else(|| {
+            let what = format!("it is '{}'; it can be docker, podman or buildah", name.escape_debug());
+            InspectError::format("VERDICT_ENGINE", what)
+        })
+    }
 }
 
 impl Engine {
     /// The engine of a kind, by its usual name.
     pub fn new(kind: EngineKind) -> Self {
-        let program = match kind {
-            EngineKind::Docker => "docker",
-            EngineKind::Podman => "podman",
-            EngineKind::Buildah => "buildah",
-        };
-        Engine { kind, program: program.into(), global: Vec::new(), temp: None }
+        Engine { kind, program: kind.program().into(), global: Vec::new() }
     }
 
     /// An engine by what stands in front of a reference, and the reference without it.
@@ -57,26 +96,24 @@ impl Engine {
             ("containers-storage:", EngineKind::Podman),
             ("buildah:", EngineKind::Buildah),
         ];
-        kinds.iter().find_map(|(prefix, kind)| what.strip_prefix(prefix).map(|rest| (Engine::new(*kind), rest)))
+        kinds.iter().find_map(|(prefix, kind)| {
+            let rest = what.strip_prefix(prefix)?;
+            Some((Engine::new(*kind), rest.strip_prefix("//").unwrap_or(rest)))
+        })
     }
 
-    /// The first engine that knows a reference: docker, then podman, then buildah. The error is that of the last one
-    /// that is there.
-    pub fn find(reference: &str) -> Result<Engine, InspectError> {
-        let mut last = None;
-        for kind in [EngineKind::Docker, EngineKind::Podman, EngineKind::Buildah] {
+    /// The first of these engines that knows a reference. The error is what each of them said.
+    pub fn find(reference: &str, engines: &[EngineKind]) -> Result<Engine, InspectError> {
+        let mut said = Vec::new();
+        for &kind in engines {
             let engine = Engine::new(kind);
             match engine.inspect(reference) {
                 Ok(_) => return Ok(engine),
-                Err(e) => {
-                    let absent = matches!(&e, InspectError::Engine { outcome, .. } if outcome == NO_COMMAND);
-                    if !absent || last.is_none() {
-                        last = Some(e);
-                    }
-                }
+                Err(error @ InspectError::Format { .. }) => return Err(error),
+                Err(error) => said.push(format!("{}: {}", kind.program(), refusal(&error))),
             }
         }
-        Err(last.unwrap_or_else(|| InspectError::format(reference, "no engine knows it")))
+        Err(InspectError::Unknown { reference: reference.to_string(), said })
     }
 
     fn command(&self, args: &[&str], reference: &str) -> Result<Command, InspectError> {
@@ -93,7 +130,7 @@ impl Engine {
     pub fn inspect(&self, reference: &str) -> Result<serde_json::Value, InspectError> {
         let mut command = match self.kind {
             EngineKind::Buildah => self.command(&["inspect", "--type", "image"], reference)?,
-            _ => self.command(&["image", "inspect"], reference)?,
+            EngineKind::Docker | EngineKind::Podman => self.command(&["image", "inspect"], reference)?,
         };
         let output = command.output().map_err(|e| not_started(&command, &e))?;
         if !output.status.success() {
@@ -107,24 +144,30 @@ impl Engine {
         })
     }
 
-    /// The size that the engine prints for an image. docker with the classic store: the content of all files of all
-    /// layers. podman: that of the layers' tar streams, plus the metadata it keeps. buildah prints none.
+    /// The size that the engine prints for an image; buildah prints none.
     pub fn size(&self, reference: &str) -> Result<Option<u64>, InspectError> {
+        if self.kind == EngineKind::Buildah {
+            return self.inspect(reference).map(|_| None);
+        }
         Ok(self.inspect(reference)?.get("Size").and_then(serde_json::Value::as_u64))
     }
 
     /// Reads an image through the engine.
     pub fn read(&self, reference: &str, options: &Options) -> Result<Image, InspectError> {
         let size = self.size(reference)?;
-        let options = Options { name: None, ..options.clone() };
-        let mut image = match self.kind {
-            EngineKind::Docker => self.save(self.command(&["image", "save"], reference)?, reference, &options)?,
+        let command = match self.kind {
+            EngineKind::Docker => self.command(&["image", "save"], reference)?,
             EngineKind::Podman => {
-                let args = ["image", "save", "--quiet", "--format", "docker-archive"];
-                self.save(self.command(&args, reference)?, reference, &options)?
+                self.command(&["image", "save", "--quiet", "--format", "docker-archive"], reference)?
             }
-            EngineKind::Buildah => self.push(reference, &options)?,
+            EngineKind::Buildah => {
+                let mut command = self.command(&["push", "--quiet"], reference)?;
+                command.arg("docker-archive:/dev/stdout");
+                command
+            }
         };
+        let mut image = self.save(command, reference, &Options { name: None, ..options.clone() })?;
+        image.engine = Some(self.kind);
         image.engine_size = size;
         Ok(image)
     }
@@ -160,31 +203,6 @@ impl Engine {
         }
         image
     }
-
-    fn push(&self, reference: &str, options: &Options) -> Result<Image, InspectError> {
-        let podman = Engine { kind: EngineKind::Podman, program: "podman".into(), ..self.clone() };
-        let Some(temp) = &self.temp else {
-            return podman.read(reference, options);
-        };
-        let folder =
-            tempfile::Builder::new().prefix("image-").tempdir_in(temp).map_err(|e| InspectError::io(temp, e))?;
-        let archive = folder.path().join("image.tar");
-        let mut command = self.command(&["push", "--quiet"], reference)?;
-        command.arg(target(&archive)).stdout(Stdio::null()).stderr(Stdio::piped());
-        let output = command.output().map_err(|e| not_started(&command, &e))?;
-        if !output.status.success() {
-            return Err(failed(&command, &output.status, &output.stderr));
-        }
-        let mut image = super::read(&archive, options)?;
-        image.source = format!("buildah image {reference}");
-        Ok(image)
-    }
-}
-
-fn target(archive: &Path) -> OsString {
-    let mut target = OsString::from("oci-archive:");
-    target.push(archive);
-    target
 }
 
 /// Reads on to the end when dropped, so that the engine is not cut off in the middle of its last words.
@@ -240,4 +258,50 @@ fn failed(command: &Command, status: &std::process::ExitStatus, stderr: &[u8]) -
     let from = stderr.len().saturating_sub(2000);
     let tail = String::from_utf8_lossy(&stderr[from..]).into_owned();
     InspectError::Engine { command: show(command), outcome: status.to_string(), tail }
+}
+
+/// What an engine said of a reference that it does not give, in short.
+fn refusal(error: &InspectError) -> String {
+    match error {
+        InspectError::Engine { outcome, .. } if outcome == NO_COMMAND => "not installed".into(),
+        InspectError::Engine { outcome, tail, .. } => in_short(tail).unwrap_or_else(|| outcome.clone()),
+        other => other.to_string(),
+    }
+}
+
+/// The end of an engine's standard error, in short.
+pub fn in_short(tail: &str) -> Option<String> {
+    let lower = tail.to_lowercase();
+    let unknown = ["no such image", "no such object", "image not known", "not found in local storage"];
+    if unknown.iter().any(|text| lower.contains(text)) {
+        return Some("no such image".into());
+    }
+    if lower.contains("cannot connect to the docker daemon") || lower.contains("failed to connect to the docker api") {
+        return Some("its daemon does not answer".into());
+    }
+    tail.lines().rev().find(|line| !line.trim().is_empty()).map(|line| line.trim().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_engines_say_is_told_in_short() {
+        assert_eq!(in_short("Error: inspecting object: x: image not known").as_deref(), Some("no such image"));
+        assert_eq!(in_short("Error response from daemon: No such image: x").as_deref(), Some("no such image"));
+        let down = "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?";
+        assert_eq!(in_short(down).as_deref(), Some("its daemon does not answer"));
+        assert_eq!(in_short("warning\nboom\n").as_deref(), Some("boom"));
+        assert_eq!(in_short(" \n"), None);
+    }
+
+    #[test]
+    fn the_blobs_of_a_manifest_count_once() {
+        let manifest =
+            r#"{"config":{"digest":"a","size":5},"layers":[{"digest":"b","size":70},{"digest":"b","size":70}]}"#;
+        assert_eq!(EngineKind::Buildah.size_answer(manifest), Ok(75));
+        assert_eq!(EngineKind::Docker.size_answer("75\n"), Ok(75));
+        assert!(EngineKind::Podman.size_answer("<none>").unwrap_err().contains("<none>"));
+    }
 }

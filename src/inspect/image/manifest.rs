@@ -18,6 +18,11 @@ pub(crate) struct Picked {
     pub diff_ids: Vec<String>,
     pub history: Vec<History>,
     pub layers: Vec<Wanted>,
+    /// The configuration's blob.
+    pub config_blob: Option<Wanted>,
+    /// Bytes of the manifest; 0 in an archive of the old form, whose `manifest.json` is the archive's and not the image's.
+    pub manifest_bytes: u64,
+    /// Bytes of manifest and configuration.
     pub metadata_bytes: u64,
 }
 
@@ -123,7 +128,8 @@ pub(crate) fn pick(
     let Some(docker) = docker else {
         let what = match store.cut() {
             Some(cut) => format!("no manifest.json or index.json before it ends ({cut})"),
-            None => "no image: neither manifest.json nor index.json is there".to_string(),
+            None => "this is neither an OCI layout nor a docker-archive: neither manifest.json nor index.json is there"
+                .to_string(),
         };
         return Err(InspectError::format(label, what));
     };
@@ -133,6 +139,14 @@ pub(crate) fn pick(
         return from_manifest(store, label, manifest, Some(digest), docker.len(), Keys::Bare, options, problems);
     }
     from_docker(store, label, &docker, options, problems)
+}
+
+/// Bytes of the configuration and the layers that a manifest names, each once.
+pub(crate) fn sum_of_blobs(manifest: &[u8]) -> Result<u64, serde_json::Error> {
+    let manifest: Manifest = serde_json::from_slice(manifest)?;
+    let blobs = manifest.config.into_iter().chain(manifest.layers.unwrap_or_default());
+    let sizes: std::collections::BTreeMap<String, u64> = blobs.map(|d| (d.digest, d.size.unwrap_or(0))).collect();
+    Ok(sizes.into_values().fold(0, u64::saturating_add))
 }
 
 fn names_of(docker: &[u8], config_digest: Option<&str>) -> Option<Vec<String>> {
@@ -196,7 +210,7 @@ fn from_index(
         }
         index = manifest;
     }
-    Err(InspectError::format(label, "an index within an index, more than four deep"))
+    Err(InspectError::format(label, "its indexes are nested too deeply"))
 }
 
 fn ref_names(descriptor: &Descriptor) -> Vec<String> {
@@ -216,25 +230,26 @@ fn choose(candidates: Vec<Descriptor>, label: &str, options: &Options, top: bool
         reference || d.platform.as_ref().is_some_and(|p| p.os == "unknown")
     };
     let mut candidates: Vec<Descriptor> = candidates.into_iter().filter(|d| !is_attestation(d)).collect();
+    let choice = |what: String| InspectError::Choice { place: label.into(), what };
     if let (true, Some(wanted)) = (top, &options.name) {
         let all = candidates.iter().flat_map(ref_names).collect::<Vec<_>>().join(", ");
-        let named = |d: &Descriptor| {
-            ref_names(d).iter().any(|n| same_name(n, wanted))
-                || d.digest == *wanted
-                || d.digest[7.min(d.digest.len())..] == **wanted
-        };
-        candidates.retain(named);
-        if candidates.is_empty() {
-            let held = if all.is_empty() { "no named image".into() } else { all };
-            return Err(InspectError::Choice { place: label.into(), held, wanted: format!("'{wanted}'") });
+        let by_digest = |d: &Descriptor| d.digest == *wanted || d.digest.split_once(':').is_some_and(|d| d.1 == wanted);
+        let exact = |d: &Descriptor| ref_names(d).iter().any(|n| same_name(n, wanted)) || by_digest(d);
+        if candidates.iter().any(exact) {
+            candidates.retain(exact);
+        } else {
+            candidates.retain(|d| ref_names(d).iter().any(|n| ends_with_name(n, wanted)));
         }
-    } else if top {
+        if candidates.is_empty() {
+            return Err(choice(no_such(wanted, &all)));
+        }
+    }
+    if top {
         let mut names: Vec<String> = candidates.iter().flat_map(ref_names).collect();
         names.dedup();
         let platforms = candidates.iter().filter(|d| d.platform.is_some()).count();
         if names.len() > 1 && platforms < candidates.len() {
-            let held = names.join(", ");
-            return Err(InspectError::Choice { place: label.into(), held, wanted: "one image, by no name,".into() });
+            return Err(choice(several(&names)));
         }
     }
     let wanted = options.platform.clone().unwrap_or_else(Platform::host);
@@ -254,11 +269,25 @@ fn choose(candidates: Vec<Descriptor>, label: &str, options: &Options, top: bool
             None if candidates.len() == 1 && options.platform.is_none() => 0,
             None => {
                 let held = candidates.iter().filter_map(platform).map(|p| p.to_string()).collect::<Vec<_>>().join(", ");
-                return Err(InspectError::Choice { place: label.into(), held, wanted: wanted.to_string() });
+                return Err(choice(format!("it holds {held}, and not {wanted}")));
             }
         },
     };
     Ok(candidates.swap_remove(at))
+}
+
+fn no_such(wanted: &str, held: &str) -> String {
+    let held = if held.is_empty() { "nothing that has a name" } else { held };
+    format!("it holds no image '{wanted}', but {held}")
+}
+
+fn several(names: &[String]) -> String {
+    format!("it holds {} images ({}); add :TAG to name one", names.len(), names.join(", "))
+}
+
+/// Whether `wanted` is the tag, or the last part, of a name: `v1` of `localhost/app:v1`.
+fn ends_with_name(name: &str, wanted: &str) -> bool {
+    name.strip_suffix(wanted).is_some_and(|head| head.ends_with(['/', ':']))
 }
 
 /// `app:1`, `library/app:1` and `docker.io/library/app:1` are the same; so are `app` and `app:latest`.
@@ -295,10 +324,14 @@ fn from_manifest(
             Ok(Wanted { key, digest: Some(d.digest), media_type: d.media_type, size: d.size })
         })
         .collect::<Result<_, InspectError>>()?;
-    let bytes = store.json(&key(&config.digest, keys, label)?, &options.limits)?;
-    let mut picked = from_config(label, bytes.as_deref(), Some(config.digest), options, problems)?;
+    let config_key = key(&config.digest, keys, label)?;
+    let bytes = store.json(&config_key, &options.limits)?;
+    let mut picked = from_config(label, bytes.as_deref(), Some(config.digest.clone()), options, problems)?;
     picked.digest = digest;
     picked.layers = layers;
+    picked.config_blob =
+        Some(Wanted { key: config_key, digest: Some(config.digest), media_type: config.media_type, size: config.size });
+    picked.manifest_bytes = manifest_bytes as u64;
     picked.metadata_bytes += manifest_bytes as u64;
     Ok(picked)
 }
@@ -312,18 +345,24 @@ fn from_docker(
 ) -> Result<Picked, InspectError> {
     let mut all: Vec<DockerManifest> = parse(bytes, &format!("{label}: manifest.json"))?;
     let tags = |m: &DockerManifest| m.repo_tags.clone().unwrap_or_default();
-    let held = all.iter().flat_map(&tags).collect::<Vec<_>>().join(", ");
+    let held = all.iter().flat_map(&tags).collect::<Vec<_>>();
+    let choice = |what: String| InspectError::Choice { place: label.into(), what };
     if let Some(wanted) = &options.name {
-        all.retain(|m| {
+        let exact = |m: &DockerManifest| {
             tags(m).iter().any(|t| same_name(t, wanted))
                 || (wanted.len() >= 12 && m.config.contains(wanted.trim_start_matches("sha256:")))
-        });
+        };
+        if all.iter().any(exact) {
+            all.retain(exact);
+        } else {
+            all.retain(|m| tags(m).iter().any(|t| ends_with_name(t, wanted)));
+        }
         if all.is_empty() {
-            return Err(InspectError::Choice { place: label.into(), held, wanted: format!("'{wanted}'") });
+            return Err(choice(no_such(wanted, &held.join(", "))));
         }
     }
     if all.len() > 1 {
-        return Err(InspectError::Choice { place: label.into(), held, wanted: "one image, by no name,".into() });
+        return Err(choice(several(&held)));
     }
     let Some(one) = all.pop() else {
         return Err(InspectError::format(label, "manifest.json lists no image"));
@@ -337,7 +376,8 @@ fn from_docker(
     let config = store.json(&one.config, &options.limits)?;
     let mut picked = from_config(label, config.as_deref(), blob_digest(&one.config), options, problems)?;
     picked.names = one.repo_tags.unwrap_or_default();
-    picked.metadata_bytes += bytes.len() as u64;
+    picked.config_blob =
+        Some(Wanted { digest: blob_digest(&one.config), key: one.config, media_type: None, size: None });
     picked.layers = one
         .layers
         .into_iter()
@@ -392,6 +432,8 @@ fn from_config(
         diff_ids: config.rootfs.and_then(|r| r.diff_ids).unwrap_or_default(),
         history: history.collect(),
         layers: Vec::new(),
+        config_blob: None,
+        manifest_bytes: 0,
         metadata_bytes: bytes.map_or(0, |b| b.len() as u64),
     })
 }

@@ -14,7 +14,7 @@ mod manifest;
 mod overlay;
 mod store;
 
-pub use engine::{Engine, EngineKind};
+pub use engine::{Engine, EngineKind, in_short};
 pub use layer::Compression;
 pub use overlay::{How, Wasted};
 
@@ -23,7 +23,7 @@ use super::paths::{Kind, Listing, PathId, Paths};
 use super::{InspectError, Limits, Problem};
 use std::io::Read;
 use std::path::Path;
-use store::Store;
+use store::{Depth, Store};
 
 /// An operating system and an architecture, as in `linux/arm64/v8`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
@@ -92,6 +92,8 @@ pub struct Options {
     pub platform: Option<Platform>,
     /// The name to pick when an archive holds several images: `app:1`, or the reference name of an OCI layout.
     pub name: Option<String>,
+    /// The engines to ask for a reference, in this order; those of [`EngineKind::wanted`] when empty.
+    pub engines: Vec<EngineKind>,
 }
 
 /// The form an image was found in.
@@ -207,7 +209,9 @@ pub struct Image {
     pub history: Vec<History>,
     /// Bytes of manifest and configuration.
     pub metadata_bytes: u64,
-    /// The size the engine printed for it, when it came from one.
+    /// The engine it came from, if any.
+    pub engine: Option<EngineKind>,
+    /// The size the engine printed for it, when it came from one that prints sizes.
     pub engine_size: Option<u64>,
     /// Bytes that a later layer deletes, overwrites or rewrites, the largest first.
     pub wasted: Vec<Wasted>,
@@ -284,39 +288,78 @@ impl Image {
 
 /// Reads an image from an archive or folder. Nothing is unpacked and no link is followed out of it.
 pub fn read(path: &Path, options: &Options) -> Result<Image, InspectError> {
-    let label = path.display().to_string();
-    let metadata = std::fs::metadata(path).map_err(|e| InspectError::io(path, e))?;
-    let store = if metadata.is_dir() { Store::folder(path) } else { Store::archive(path, &options.limits)? };
-    assemble(store, label, options)
+    assemble(store(path, Depth::Layers, options)?, path.display().to_string(), options)
 }
 
 /// Reads an image archive from a stream, once from front to back. `label` names it in messages.
 pub fn read_stream(reader: impl Read + Send, label: &str, options: &Options) -> Result<Image, InspectError> {
-    assemble(Store::stream(reader, label, &options.limits)?, label.to_string(), options)
+    assemble(Store::stream(reader, label, Depth::Layers, &options.limits)?, label.to_string(), options)
+}
+
+/// The bytes that an image in an archive or folder takes: its manifest (of the OCI forms), configuration and layers, each
+/// blob once, as stored. No layer is opened. A blob that is not there, or has another length than the manifest says, is an
+/// error, except for a layer that is to be fetched from elsewhere.
+pub fn stored_bytes(path: &Path, options: &Options) -> Result<u64, InspectError> {
+    let label = path.display().to_string();
+    let options = &Options { limits: Limits { verify: false, ..options.limits.clone() }, ..options.clone() };
+    let mut store = store(path, Depth::Sizes, options)?;
+    let picked = manifest::pick(&mut store, &label, options, &mut Vec::new())?;
+    let mut counted = std::collections::HashSet::new();
+    let mut bytes = picked.manifest_bytes;
+    for blob in picked.config_blob.iter().chain(&picked.layers) {
+        let name = blob.digest.as_ref().unwrap_or(&blob.key);
+        let elsewhere = |media: &String| media.contains("nondistributable") || media.contains("foreign");
+        let (own, length) = match (store.length(&blob.key)?, blob.size) {
+            (Some((_, length)), Some(said)) if length != said => {
+                let what = format!("blob {name} has {length} B, and its manifest says {said}");
+                return Err(InspectError::format(label, what));
+            }
+            (Some(found), _) => found,
+            (None, Some(said)) if blob.media_type.as_ref().is_some_and(elsewhere) => (name.clone().into_bytes(), said),
+            (None, _) => return Err(InspectError::format(label, format!("blob {name} is missing"))),
+        };
+        if counted.insert(own) {
+            bytes = bytes.saturating_add(length);
+        }
+    }
+    Ok(bytes)
+}
+
+fn store(path: &Path, depth: Depth, options: &Options) -> Result<Store, InspectError> {
+    let metadata = std::fs::metadata(path).map_err(|e| InspectError::io(path, e))?;
+    if metadata.is_dir() { Ok(Store::folder(path)) } else { Store::archive(path, depth, &options.limits) }
+}
+
+/// What stands in front of the path of an image, as in skopeo.
+const TRANSPORTS: [&str; 4] = ["docker-archive:", "oci-archive:", "oci:", "dir:"];
+
+/// Whether a text has a transport or an engine in front, and so is meant as an image.
+pub fn is_marked(what: &str) -> bool {
+    TRANSPORTS.iter().any(|t| what.starts_with(t)) || Engine::by_prefix(what).is_some()
 }
 
 /// Reads what a person would write: a file or folder, the same with a transport in front as in skopeo
 /// (`docker-archive:`, `oci-archive:`, `oci:`, `dir:`, each with an optional `:name` behind), or a reference that an
 /// engine knows, with an optional `docker:`, `docker-daemon:`, `podman:`, `containers-storage:` or `buildah:` in front.
-pub fn open(what: &str, options: &Options) -> Result<Image, InspectError> {
-    for transport in ["docker-archive:", "oci-archive:", "oci:", "dir:"] {
-        if let Some(rest) = what.strip_prefix(transport) {
-            if Path::new(rest).exists() {
-                return read(Path::new(rest), options);
-            }
-            return match rest.split_once(':') {
-                Some((path, name)) => read(Path::new(path), &Options { name: Some(name.into()), ..options.clone() }),
-                None => read(Path::new(rest), options),
-            };
-        }
+/// Paths are seen from `root`.
+pub fn open(root: &Path, what: &str, options: &Options) -> Result<Image, InspectError> {
+    if let Some(rest) = TRANSPORTS.iter().find_map(|transport| what.strip_prefix(transport)) {
+        // `app.tar:localhost/app:1`: the path ends where something exists.
+        let mut cuts = rest.match_indices(':').map(|(at, _)| (root.join(&rest[..at]), &rest[at + 1..]));
+        let whole = root.join(rest);
+        return match if whole.exists() { None } else { cuts.find(|(path, _)| path.exists()) } {
+            Some((path, name)) => read(&path, &Options { name: Some(name.into()), ..options.clone() }),
+            None => read(&whole, options),
+        };
     }
     if let Some((engine, reference)) = Engine::by_prefix(what) {
         return engine.read(reference, options);
     }
-    if Path::new(what).exists() {
-        return read(Path::new(what), options);
+    if root.join(what).exists() {
+        return read(&root.join(what), options);
     }
-    Engine::find(what)?.read(what, options)
+    let engines = if options.engines.is_empty() { EngineKind::wanted()? } else { options.engines.clone() };
+    Engine::find(what, &engines)?.read(what, options)
 }
 
 fn assemble(mut store: Store, label: String, options: &Options) -> Result<Image, InspectError> {
@@ -415,6 +458,7 @@ fn assemble(mut store: Store, label: String, options: &Options) -> Result<Image,
         layers,
         history,
         metadata_bytes: picked.metadata_bytes,
+        engine: None,
         engine_size: None,
         wasted,
         problems,

@@ -15,6 +15,15 @@ const MAX_NAME: usize = 1024;
 /// JSON kept from a stream, where it is not known yet what is needed.
 const MAX_KEPT_JSON: usize = 16 << 20;
 
+/// How much of a stream is kept as it goes by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Depth {
+    /// The lengths of all blobs.
+    Sizes,
+    /// What lies in the layers, too.
+    Layers,
+}
+
 /// A source of blobs.
 pub(crate) struct Store {
     blobs: Blobs,
@@ -32,6 +41,7 @@ enum Blobs {
     Streamed {
         json: HashMap<Vec<u8>, Vec<u8>>,
         layers: HashMap<Vec<u8>, Scanned>,
+        lengths: HashMap<Vec<u8>, u64>,
         links: HashMap<Vec<u8>, Vec<u8>>,
         paths: Option<Paths>,
     },
@@ -117,17 +127,17 @@ impl Store {
     }
 
     /// Opens an archive. One that is compressed as a whole is read through here and now.
-    pub fn archive(path: &Path, limits: &Limits) -> Result<Self, InspectError> {
+    pub fn archive(path: &Path, depth: Depth, limits: &Limits) -> Result<Self, InspectError> {
         let io = |e| InspectError::io(path, e);
         let file = File::open(path).map_err(io)?;
         let metadata = file.metadata().map_err(io)?;
         if !metadata.is_file() {
-            return Self::stream(file, &path.display().to_string(), limits);
+            return Self::stream(file, &path.display().to_string(), depth, limits);
         }
         let mut first = [0u8; 4];
         let n = file.read_at(&mut first, 0).map_err(io)?;
         if Compression::sniff(&first[..n]) != Compression::None {
-            return Self::stream(file, &path.display().to_string(), limits);
+            return Self::stream(file, &path.display().to_string(), depth, limits);
         }
         let mut scanner = Scanner::default();
         let mut index = Index { members: HashMap::new(), max_members: limits.max_members, over: false };
@@ -168,14 +178,16 @@ impl Store {
     }
 
     /// Reads an archive from front to back and keeps what may be needed: JSON as it is, layers as their listings.
-    pub fn stream(reader: impl Read + Send, label: &str, limits: &Limits) -> Result<Self, InspectError> {
+    pub fn stream(reader: impl Read + Send, label: &str, depth: Depth, limits: &Limits) -> Result<Self, InspectError> {
         let mut outer = Outer {
+            depth,
             limits: limits.clone(),
             paths: Some(Paths::new(limits.max_paths, limits.max_name_bytes)),
             max_entries: limits.max_paths + limits.max_paths / 2,
             kept_json: 0,
             json: HashMap::new(),
             layers: HashMap::new(),
+            lengths: HashMap::new(),
             links: HashMap::new(),
             members: 0,
             state: Passing::None,
@@ -201,7 +213,8 @@ impl Store {
         }
         let cut = decoded.cut.or(bad.map(|e| e.to_string())).or_else(|| scanner.finish().err().map(|e| e.to_string()));
         let problems = cut.iter().map(|c| Problem::new("archive", c.clone())).collect();
-        let blobs = Blobs::Streamed { json: outer.json, layers: outer.layers, links: outer.links, paths: outer.paths };
+        let Outer { json, layers, lengths, links, paths, .. } = outer;
+        let blobs = Blobs::Streamed { json, layers, lengths, links, paths };
         Ok(Store { blobs, problems, cut })
     }
 
@@ -265,6 +278,31 @@ impl Store {
         Ok(Some(scanned))
     }
 
+    /// A blob's own name, links followed, and its length; nothing when it is not there.
+    pub fn length(&self, name: &str) -> Result<Option<(Vec<u8>, u64)>, InspectError> {
+        let own = plain(name.as_bytes());
+        let found = match &self.blobs {
+            Blobs::Folder(_) => self.open(name)?.map(|(_, size, _)| (own, size)),
+            Blobs::Archive { members, .. } => self.member(name).and_then(|own| match members.get(&own) {
+                Some(&Member::Content { size, .. }) => Some((own, size)),
+                _ => None,
+            }),
+            Blobs::Streamed { lengths, links, .. } => {
+                follow(own, |n| links.get(n)).and_then(|own| lengths.get(&own).map(|&size| (own, size)))
+            }
+        };
+        Ok(found)
+    }
+
+    /// The member of an archive that a name stands for, links followed.
+    fn member(&self, name: &str) -> Option<Vec<u8>> {
+        let Blobs::Archive { members, .. } = &self.blobs else { return None };
+        follow(plain(name.as_bytes()), |n| match members.get(n) {
+            Some(Member::Link(target)) => Some(target),
+            _ => None,
+        })
+    }
+
     fn open(&self, name: &str) -> Result<Option<Opened<'_>>, InspectError> {
         match &self.blobs {
             Blobs::Folder(folder) => {
@@ -284,19 +322,13 @@ impl Store {
                     Err(e) => Err(InspectError::io(path, e)),
                 }
             }
-            Blobs::Archive { path, file, members } => {
-                let found = follow(plain(name.as_bytes()), |n| match members.get(n) {
-                    Some(Member::Link(target)) => Some(target),
-                    _ => None,
-                });
-                match found.and_then(|n| members.get(&n)) {
-                    Some(&Member::Content { offset, size }) => {
-                        let section = Section { file, at: offset, end: offset.saturating_add(size) };
-                        Ok(Some((Box::new(section), size, path.clone())))
-                    }
-                    _ => Ok(None),
+            Blobs::Archive { path, file, members } => match self.member(name).and_then(|n| members.get(&n)) {
+                Some(&Member::Content { offset, size }) => {
+                    let section = Section { file, at: offset, end: offset.saturating_add(size) };
+                    Ok(Some((Box::new(section), size, path.clone())))
                 }
-            }
+                _ => Ok(None),
+            },
             Blobs::Streamed { .. } => Ok(None),
         }
     }
@@ -315,6 +347,7 @@ fn follow<'a>(mut name: Vec<u8>, link: impl Fn(&[u8]) -> Option<&'a Vec<u8>>) ->
 
 /// What becomes of the members of a streamed archive.
 struct Outer {
+    depth: Depth,
     limits: Limits,
     /// Lent to the layer that is being scanned.
     paths: Option<Paths>,
@@ -322,6 +355,7 @@ struct Outer {
     kept_json: usize,
     json: HashMap<Vec<u8>, Vec<u8>>,
     layers: HashMap<Vec<u8>, Scanned>,
+    lengths: HashMap<Vec<u8>, u64>,
     links: HashMap<Vec<u8>, Vec<u8>>,
     members: usize,
     state: Passing,
@@ -366,7 +400,7 @@ impl Outer {
             }
             return Passing::Skipped;
         }
-        if !(compressed || is_tar || empty_tar) {
+        if self.depth == Depth::Sizes || !(compressed || is_tar || empty_tar) {
             return Passing::Skipped;
         }
         let Some(paths) = self.paths.take() else { return Passing::Skipped };
@@ -428,6 +462,7 @@ impl Visit for Outer {
             return;
         }
         if entry.kind == TarKind::File {
+            self.lengths.insert(plain(entry.path), entry.size);
             self.state = Passing::Unknown { name: plain(entry.path), size: entry.size, head: Vec::new() };
         } else {
             self.links.insert(plain(entry.path), link_target(entry));

@@ -1,54 +1,44 @@
-//! Build logs to step times.
+//! The time of build steps, from the log of a step.
 //!
-//! | log | a step begins | and ends |
-//! |---|---|---|
-//! | BuildKit, plain progress | `#7 [2/4] RUN …` | `#7 DONE 87.5s`: the time that BuildKit itself says; `#7 CACHED` is 0 |
-//! | podman, buildah | `STEP 3/5: RUN …`, `[1/2] STEP …`, `COMMIT …` | at the next of these |
-//! | docker without BuildKit | `Step 3/5 : RUN …` | at the next, or at `Successfully built` |
-//!
-//! The latter two print no times, so lines must carry the time at which they arrived: a step whose log a metric reads is
-//! run with [`Sink::Timed`](crate::measure::runner::Sink). Parts of BuildKit's export that it times by themselves
-//! (`exporting layers 49.8s done`) are steps of their own below `exporting to image`.
+//! Logs are read by [`crate::inspect::buildlog`], in all the forms that it knows. podman, buildah and docker without
+//! BuildKit print no times, so lines must carry the time at which they arrived: a step whose log a metric reads is run with
+//! [`Sink::Timed`](crate::measure::runner::Sink). Parts that a builder times by themselves (`exporting layers 49.8s done`) are
+//! steps of their own below the whole one.
 
-use crate::measure::runner;
+use crate::inspect::buildlog::{BuildLog, BuildStep, LogFormat, Parser, StepKind};
+use crate::inspect::dockerfile::one_line;
 
-/// One step of a build.
-#[derive(Debug, Clone, PartialEq)]
-pub struct BuildStep {
-    /// Its text as the log shows it, white space made single.
-    pub text: String,
-    /// How long it took; `None` when the log does not say.
-    pub seconds: Option<f64>,
-    /// The step that it is a part of, by index.
-    pub part_of: Option<usize>,
-}
+/// Names of steps that an error lists.
+const MAX_LISTED: usize = 40;
 
 /// The time in seconds of all steps whose text contains `pattern`. A step and a part of it count once.
 pub fn duration(log: &str, end: f64, pattern: &str) -> Result<f64, String> {
-    let steps = parse(log, end);
-    let wanted = single_spaces(pattern);
-    let matches = |step: &BuildStep| step.text.contains(&wanted);
-    let mut total = 0.0;
-    let mut any = false;
-    for step in steps.iter().filter(|s| matches(s)) {
-        if step.part_of.is_some_and(|whole| matches(&steps[whole])) {
-            continue;
-        }
-        any = true;
-        total += step.seconds.ok_or_else(|| format!("the log does not say how long '{}' took", step.text))?;
+    let log = read(log, Some(end));
+    // A line of an unknown tool lasts until the next one, which is no time of a step.
+    let mut found = log.find(pattern);
+    found.retain(|step| step.kind != StepKind::Line);
+    let shown = |step: &BuildStep| match log.format {
+        LogFormat::DockerClassic | LogFormat::Buildah | LogFormat::Kaniko => one_line(&step.text),
+        _ => one_line(&step.name),
+    };
+    if !found.is_empty() {
+        let seconds = |step: &BuildStep| {
+            let time = step.seconds.or_else(|| step.cached().then_some(0.0));
+            time.ok_or_else(|| format!("the log does not say how long '{}' took", shown(step)))
+        };
+        return found.into_iter().map(seconds).sum();
     }
-    if any {
-        return Ok(total);
-    }
+    let steps: Vec<&BuildStep> = log.steps.iter().filter(|step| step.kind != StepKind::Line).collect();
     if steps.is_empty() {
-        return Err(
-            "the log shows no build step (it is read as BuildKit with --progress=plain, podman, buildah or docker \
-                    print it)"
-                .into(),
-        );
+        return Err("the log shows no build step (it is read as BuildKit with --progress=plain or rawjson, podman, \
+                    buildah, docker and kaniko print it)"
+            .into());
     }
-    let seen: Vec<String> = steps.iter().map(|s| format!("\n  {}", shorten(&s.text))).collect();
-    Err(format!("no build step contains '{pattern}'; the log shows:{}", seen.concat()))
+    let mut seen: String = steps.iter().take(MAX_LISTED).map(|s| format!("\n  {}", shorten(&shown(s)))).collect();
+    if steps.len() > MAX_LISTED {
+        seen.push_str(&format!("\n  and {} more", steps.len() - MAX_LISTED));
+    }
+    Err(format!("no build step contains '{pattern}'; the log shows:{seen}"))
 }
 
 fn shorten(text: &str) -> String {
@@ -56,134 +46,22 @@ fn shorten(text: &str) -> String {
     if short.len() < text.len() { format!("{short}…") } else { short }
 }
 
-fn single_spaces(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// All steps of a log, in the order in which they begin. Lines may carry their arrival in seconds and a tab before
-/// them; `end` is when the log ended.
-pub fn parse(log: &str, end: f64) -> Vec<BuildStep> {
-    let mut reader = Reader::default();
+/// The steps of a log whose lines may carry their arrival in seconds and a tab before them; `end` is when it ended.
+pub fn read(log: &str, end: Option<f64>) -> BuildLog {
+    let mut parser = Parser::default();
     for line in log.lines() {
         let (at, text) = stamped(line);
-        reader.line(at, &runner::plain(text));
+        parser.line(at, text.as_bytes());
     }
-    reader.finish(end)
+    parser.finish_at(end)
 }
 
 /// A line without the arrival in seconds and the tab before it, and that arrival.
-pub fn stamped(line: &str) -> (Option<f64>, &str) {
+fn stamped(line: &str) -> (Option<f64>, &str) {
     match line.split_once('\t').map(|(at, rest)| (at.parse::<f64>(), rest)) {
         Some((Ok(at), rest)) if at.is_finite() => (Some(at), rest),
         _ => (None, line),
     }
-}
-
-#[derive(Default)]
-struct Reader {
-    steps: Vec<BuildStep>,
-    /// BuildKit's vertices by number.
-    vertices: std::collections::HashMap<u64, usize>,
-    /// Steps that are timed by arrival: index, begin, stage.
-    marks: Vec<Mark>,
-}
-
-struct Mark {
-    /// None where something ended and nothing began.
-    step: Option<usize>,
-    at: Option<f64>,
-    stage: String,
-}
-
-impl Reader {
-    fn line(&mut self, at: Option<f64>, line: &str) {
-        if let Some((number, rest)) = buildkit(line) {
-            self.buildkit(number, rest);
-        } else if let Some((stage, text)) = classic(line) {
-            let step = text.map(|text| self.add(text));
-            self.marks.push(Mark { step, at, stage });
-        }
-    }
-
-    fn add(&mut self, text: &str) -> usize {
-        self.steps.push(BuildStep { text: single_spaces(text), seconds: None, part_of: None });
-        self.steps.len() - 1
-    }
-
-    fn buildkit(&mut self, number: u64, rest: &str) {
-        // Another build in the same log begins to count again.
-        if number == 0 && rest.starts_with("building with") {
-            self.vertices.clear();
-            return;
-        }
-        let Some(&vertex) = self.vertices.get(&number) else {
-            let step = self.add(rest);
-            self.vertices.insert(number, step);
-            return;
-        };
-        if rest == "CACHED" {
-            self.steps[vertex].seconds = Some(0.0);
-        } else if let Some(seconds) = rest.strip_prefix("DONE ").and_then(seconds) {
-            self.steps[vertex].seconds = Some(seconds);
-        } else if let Some((what, time)) = rest.strip_suffix(" done").and_then(|r| r.rsplit_once(' ')) {
-            // Output of a command begins with its own time; only the builder's words are parts.
-            let is_output = what.split(' ').next().is_some_and(|w| w.parse::<f64>().is_ok());
-            if let (Some(seconds), false) = (seconds(time), is_output) {
-                let part = self.add(what);
-                self.steps[part].seconds = Some(seconds);
-                self.steps[part].part_of = Some(vertex);
-            }
-        }
-    }
-
-    fn finish(mut self, end: f64) -> Vec<BuildStep> {
-        for (i, mark) in self.marks.iter().enumerate() {
-            let (Some(step), Some(begin)) = (mark.step, mark.at) else { continue };
-            let later = &self.marks[i + 1..];
-            // Stages may be built side by side: the next line of the same stage ends a step, the next of any when this
-            // was its stage's last.
-            let next = later.iter().find(|m| m.stage == mark.stage).or(later.first());
-            let until = next.map_or(Some(end), |m| m.at);
-            self.steps[step].seconds = until.map(|until| (until - begin).max(0.0));
-        }
-        self.steps
-    }
-}
-
-/// `#7 text` -> 7 and the text.
-fn buildkit(line: &str) -> Option<(u64, &str)> {
-    let (number, rest) = line.strip_prefix('#')?.split_once(' ')?;
-    Some((number.parse().ok()?, rest.trim()))
-}
-
-/// `87.5s` -> 87.5
-fn seconds(text: &str) -> Option<f64> {
-    text.strip_suffix('s')?.parse::<f64>().ok().filter(|s| s.is_finite() && *s >= 0.0)
-}
-
-/// A line at which podman, buildah or docker begin a step, or end the last one: its stage and the step's text.
-fn classic(line: &str) -> Option<(String, Option<&str>)> {
-    let (stage, rest) = match line.strip_prefix('[').and_then(|l| l.split_once("] ")) {
-        Some((stage, rest)) if is_count(stage) => (stage.to_string(), rest),
-        _ => (String::new(), line),
-    };
-    if let Some((count, text)) = rest.strip_prefix("STEP ").and_then(|r| r.split_once(": ")) {
-        return is_count(count).then_some((stage, Some(text)));
-    }
-    if rest.starts_with("COMMIT ") || rest == "COMMIT" {
-        return Some((stage, Some(rest)));
-    }
-    if let Some((count, text)) = rest.strip_prefix("Step ").and_then(|r| r.split_once(" : ")) {
-        return is_count(count).then_some((stage, Some(text)));
-    }
-    let ended = rest.starts_with("Successfully built ") || rest.starts_with("Successfully tagged ");
-    ended.then_some((stage, None))
-}
-
-/// `3/5`
-fn is_count(text: &str) -> bool {
-    let number = |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_digit());
-    text.split_once('/').is_some_and(|(a, b)| number(a) && number(b))
 }
 
 #[cfg(test)]
@@ -298,5 +176,31 @@ mod tests {
     #[test]
     fn colours_do_not_hide_a_step() {
         assert_eq!(duration("\u{1b}[34m#7 [1/1] RUN make\u{1b}[0m\n#7 DONE 3.0s\n", 9.0, "make"), Ok(3.0));
+    }
+
+    #[test]
+    fn every_form_of_a_log_that_is_known_gives_its_steps() {
+        let data = |name: &str| {
+            let path = format!("{}/testdata/inspect/{name}", env!("CARGO_MANIFEST_DIR"));
+            std::fs::read_to_string(path).unwrap()
+        };
+        let close = |name: &str, pattern: &str, expected: f64| {
+            let found = duration(&data(name), 999.0, pattern).unwrap();
+            assert!((found - expected).abs() < 1e-6, "{name}: {pattern}: {found}");
+        };
+        for name in ["seed-plain.log", "seed-rawjson.log", "seed-terminal.log"] {
+            close(name, "pip install", 87.5);
+            close(name, "exporting to image", 63.8);
+            close(name, "exporting layers", 49.8);
+        }
+        close("kaniko.log", "RUN pip install", 87.0);
+    }
+
+    #[test]
+    fn phases_of_a_tool_have_times_and_its_lines_have_none() {
+        let log = "0.1\t$ make all\n0.5\tgcc -c a.c\n2.0\tgcc -c b.c\n3.5\tld -o app\n";
+        assert_eq!(duration(log, 4.0, "make: compile"), Ok(3.0));
+        assert_eq!(duration(log, 4.0, "make: link"), Ok(0.5));
+        assert!(duration(log, 4.0, "$ make all").unwrap_err().contains("the log shows:\n  make: compile"));
     }
 }
