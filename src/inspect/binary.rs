@@ -41,7 +41,7 @@ pub struct Symbol {
 /// A binary, laid open.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Binary {
-    /// `Elf`, `MachO`, `Pe`.
+    /// `Elf`.
     pub format: String,
     /// `X86_64`.
     pub architecture: String,
@@ -69,9 +69,32 @@ pub fn read(path: &Path, limits: &Limits) -> Result<Binary, InspectError> {
     read_from(file, length, &path.display().to_string(), limits)
 }
 
+/// What kind of binary a file is that begins with these bytes: `ELF`, `Mach-O`, `PE`.
+pub fn format_of(head: &[u8]) -> Option<&'static str> {
+    let word = |at: usize| head.get(at..at + 4).map(|b| [b[0], b[1], b[2], b[3]]);
+    match word(0)? {
+        [0x7f, b'E', b'L', b'F'] => Some("ELF"),
+        [0xfe, 0xed, 0xfa, 0xce | 0xcf] | [0xce | 0xcf, 0xfa, 0xed, 0xfe] => Some("Mach-O"),
+        // Java classes begin so, too, and then have a version of 45 or more where a universal binary counts its parts.
+        [0xca, 0xfe, 0xba, 0xbe] => word(4).map(u32::from_be_bytes).filter(|n| (1..45).contains(n)).map(|_| "Mach-O"),
+        [b'M', b'Z', ..] => {
+            let at = word(60).map(u32::from_le_bytes)? as usize;
+            (at >= 64 && word(at).is_none_or(|magic| magic == *b"PE\0\0")).then_some("PE")
+        }
+        _ => None,
+    }
+}
+
 /// Reads a binary of so many bytes from anything that can be gone about in.
-pub fn read_from(reader: impl Read + Seek, length: u64, label: &str, _: &Limits) -> Result<Binary, InspectError> {
+pub fn read_from(mut reader: impl Read + Seek, length: u64, label: &str, _: &Limits) -> Result<Binary, InspectError> {
     let bad = |e: object::Error| InspectError::format(label, format!("no binary that can be read: {e}"));
+    let mut head = Vec::new();
+    let begun = reader.by_ref().take(512).read_to_end(&mut head).and_then(|_| reader.rewind());
+    begun.map_err(|e| InspectError::format(label, format!("no binary that can be read: {e}")))?;
+    if let Some(format @ ("Mach-O" | "PE")) = format_of(&head) {
+        let what = format!("this is a {format} binary; sections and symbols are read from ELF files only");
+        return Err(InspectError::format(label, what));
+    }
     let cache = ReadCache::new(reader);
     let file = object::File::parse(&cache).map_err(bad)?;
     let mut sections = Vec::new();
@@ -173,5 +196,26 @@ mod tests {
         }
         let error = read_from(std::io::Cursor::new(b"hello world"), 11, "x", &Limits::default()).unwrap_err();
         assert!(error.to_string().starts_with("x: no binary"), "{error}");
+    }
+
+    #[test]
+    fn binaries_of_other_systems_are_named_in_the_error() {
+        let mut pe = b"MZ".to_vec();
+        pe.resize(60, 0);
+        pe.extend_from_slice(&[0x80, 0, 0, 0]);
+        pe.resize(0x80, 0);
+        pe.extend_from_slice(b"PE\0\0");
+        let mach = [0xcf, 0xfa, 0xed, 0xfe, 7, 0, 0, 1].to_vec();
+        let universal = [0xca, 0xfe, 0xba, 0xbe, 0, 0, 0, 2].to_vec();
+        for (bytes, name) in [(pe, "PE"), (mach, "Mach-O"), (universal, "Mach-O")] {
+            let length = bytes.len() as u64;
+            let error = read_from(std::io::Cursor::new(bytes), length, "x", &Limits::default()).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                format!("x: this is a {name} binary; sections and symbols are read from ELF files only")
+            );
+        }
+        assert_eq!(format_of(&[0xca, 0xfe, 0xba, 0xbe, 0, 0, 0, 52]), None, "a Java class is none");
+        assert_eq!(format_of(b"MZ is how this text begins, and it goes on and on and on and on and on."), None);
     }
 }

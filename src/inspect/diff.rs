@@ -294,7 +294,8 @@ pub fn images(before: &Image, after: &Image, size: Size, totals: Option<(u64, u6
         Some((a, b)) => (whole(a), whole(b)),
         None => (sum(before), sum(after)),
     };
-    let rest = if totals.is_some() { "what the engine counts beyond the layers" } else { "manifest and configuration" };
+    let by_engine = totals.is_some() && (before.engine_size.is_some() || after.engine_size.is_some());
+    let rest = if by_engine { "what the engine counts beyond the layers" } else { "manifest and configuration" };
     let mut attribution = Attribution::new(Unit::Bytes, rows, from, to, rest);
     attribution.partial = before.is_partial() || after.is_partial();
     attribution

@@ -12,10 +12,12 @@
 //! | [`dockerfile`] | Dockerfile syntax, and how history entries are found in it |
 //! | [`buildlog`] | the log formats of build tools |
 //! | [`folder`], [`archive`], [`binary`], [`gitdir`] | artefacts that are no images |
+//! | [`artefact`] | how the kind of an artefact shows |
 //! | [`caches`] | known caches and the one-line fix for each |
 //! | [`diff`] | attribution: which part of a change is due to what |
 
 pub mod archive;
+pub mod artefact;
 pub mod binary;
 pub mod buildlog;
 pub mod caches;

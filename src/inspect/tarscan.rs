@@ -116,6 +116,18 @@ pub struct Scanner {
     entries: u64,
 }
 
+/// Whether a stream that begins with these bytes, a block of them, begins with a tar header.
+pub fn begins_like_tar(head: &[u8]) -> bool {
+    struct Nobody;
+    impl Visit for Nobody {
+        fn entry(&mut self, _: &TarEntry<'_>) {}
+        fn data(&mut self, _: &[u8]) {}
+        fn end(&mut self) {}
+    }
+    let Some(block) = head.get(..BLOCK) else { return false };
+    block.iter().any(|&b| b != 0) && Scanner::default().push(block, &mut Nobody).is_ok()
+}
+
 impl Default for Scanner {
     fn default() -> Self {
         Scanner {

@@ -6,16 +6,12 @@
 use super::runner;
 use super::source;
 use crate::config::{Source, Step};
-use crate::inspect::archive::{self, Archive};
-use crate::inspect::binary::{self, Binary};
-use crate::inspect::buildlog::BuildLog;
-use crate::inspect::diff::{self, Attribution, Size};
-use crate::inspect::dockerfile::Dockerfile;
-use crate::inspect::folder::{self, Folder};
-use crate::inspect::image::{self, Engine, Format, Image, Options};
-use crate::inspect::{InspectError, Limits};
+use crate::inspect::artefact::{self, Artefact};
+use crate::inspect::diff::Attribution;
+use crate::inspect::image::{self, Engine, Image, Options};
+use crate::inspect::{InspectError, Limits, folder};
 use serde::{Deserialize, Serialize};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Where the change of a metric between two sides came from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -34,42 +30,24 @@ pub struct Origin {
 #[derive(Debug)]
 pub struct Anatomy {
     value: f64,
-    parts: Parts,
-}
-
-#[derive(Debug)]
-enum Parts {
-    Image(Box<Image>),
-    Folder(Box<Folder>),
-    Archive(Box<Archive>),
-    Binary(Box<Binary>),
-    Log(Box<BuildLog>),
+    artefact: Artefact,
 }
 
 /// Takes apart what a metric read. `log` is the log of the step that it names, if any; `steps` are all that the
 /// configuration has. None where there is nothing to take apart: commands, processor time, compressed sizes, globs.
 pub fn look(source: &Source, value: f64, root: &Path, log: Option<&Path>, steps: &[Step]) -> Option<Anatomy> {
-    let parts = match source {
-        Source::Image { reference } => picture(root, reference, steps).map(|image| Parts::Image(Box::new(image))),
+    let artefact = match source {
+        Source::Image { reference } => picture(root, reference, steps).map(|image| Artefact::Image(Box::new(image))),
         Source::Path { path, compress: None } => of_path(&root.join(path)).ok().flatten(),
         Source::BuildStep { .. } | Source::Step { measure: crate::config::Resource::Wall, .. } => build(log?),
         _ => None,
     };
-    Some(Anatomy { value, parts: parts? })
+    Some(Anatomy { value, artefact: artefact? })
 }
 
-/// The change between two artefacts of one kind.
+/// The change between two artefacts of one kind. Only images and logs have totals that their parts do not tell.
 pub fn between(before: &Anatomy, after: &Anatomy) -> Option<Attribution> {
-    Some(match (&before.parts, &after.parts) {
-        (Parts::Image(a), Parts::Image(b)) => {
-            diff::images(a, b, kind_of(b), Some((before.value as u64, after.value as u64)))
-        }
-        (Parts::Folder(a), Parts::Folder(b)) => diff::folders(a, b),
-        (Parts::Archive(a), Parts::Archive(b)) => diff::archives(a, b),
-        (Parts::Binary(a), Parts::Binary(b)) => diff::binaries(a, b),
-        (Parts::Log(a), Parts::Log(b)) => diff::logs(a, b, Some((before.value, after.value))),
-        _ => return None,
-    })
+    artefact::between(&before.artefact, &after.artefact, Some((before.value, after.value)), None)
 }
 
 fn picture(root: &Path, reference: &str, steps: &[Step]) -> Option<Image> {
@@ -81,43 +59,30 @@ fn picture(root: &Path, reference: &str, steps: &[Step]) -> Option<Image> {
             Engine::find(name, &engines).ok()?.read(name, &Options::default()).ok()?
         }
     };
-    for name in ["Dockerfile", "Containerfile"] {
-        if let Ok(text) = std::fs::read(root.join(name)) {
-            image.match_dockerfile(&Dockerfile::parse(&text), None);
+    for name in artefact::DOCKERFILES {
+        if let Ok(file) = artefact::read_dockerfile(&root.join(name)) {
+            image.match_dockerfile(&file, None);
             break;
         }
     }
     Some(image)
 }
 
-/// The size that the metric is about: what the engine prints for an image that it holds, stored bytes otherwise.
-fn kind_of(image: &Image) -> Size {
-    match (image.engine_size, image.format) {
-        (None, _) => Size::Stored,
-        (Some(printed), Format::DockerArchive) if printed >= image.uncompressed() => Size::Uncompressed,
-        (Some(_), Format::DockerArchive) => Size::Files,
-        (Some(_), _) => Size::Stored,
-    }
-}
-
-fn of_path(path: &PathBuf) -> Result<Option<Parts>, InspectError> {
+fn of_path(path: &Path) -> Result<Option<Artefact>, InspectError> {
     let limits = Limits::default();
     let Ok(metadata) = std::fs::symlink_metadata(path) else { return Ok(None) };
     if metadata.is_dir() {
-        return Ok(Some(Parts::Folder(Box::new(folder::read(path, &limits)?))));
+        return Ok(Some(Artefact::Folder(Box::new(folder::read(path, &limits)?))));
     }
     if !metadata.is_file() {
         return Ok(None);
     }
-    if let Ok(found) = binary::read(path, &limits) {
-        return Ok(Some(Parts::Binary(Box::new(found))));
-    }
-    Ok(Some(Parts::Archive(Box::new(archive::read(path, &limits)?))))
+    artefact::of_plain_file(path, &limits).map(Some)
 }
 
-fn build(log: &Path) -> Option<Parts> {
+fn build(log: &Path) -> Option<Artefact> {
     let log = source::build_log::read(&runner::read_output(log).ok()?, None);
-    log.steps.iter().any(|step| step.seconds.is_some()).then(|| Parts::Log(Box::new(log)))
+    log.steps.iter().any(|step| step.seconds.is_some()).then(|| Artefact::Log(Box::new(log)))
 }
 
 #[cfg(test)]
