@@ -20,17 +20,36 @@ use std::fmt::Write;
 use ulid::Ulid;
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "A DATE is 2026-01-31, a time in RFC 3339, 'today', 'yesterday', or '3 weeks ago'.")]
+#[command(after_help = DATES)]
 pub struct Args {
+    #[command(flatten)]
+    filters: Filters,
+    /// Open and abandoned experiments too
+    #[arg(long)]
+    all: bool,
+    /// How to print it
+    #[arg(long, value_name = "FORMAT", default_value = "text", conflicts_with_all = ["jsonl", "json"])]
+    format: Format,
+    /// One JSON object a line
+    #[arg(long, conflicts_with = "json")]
+    jsonl: bool,
+    /// What stands on what, as a tree
+    #[arg(long, conflicts_with_all = ["jsonl", "json", "format"])]
+    graph: bool,
+}
+
+/// What a DATE may be.
+pub const DATES: &str = "A DATE is 2026-01-31, a time in RFC 3339, 'today', 'yesterday', or '3 weeks ago'.";
+
+/// Which experiments are wanted.
+#[derive(Debug, clap::Args)]
+pub struct Filters {
     /// At most N rows
     #[arg(short = 'n', long, value_name = "N")]
     number: Option<usize>,
     /// Pass over the newest N
     #[arg(long, value_name = "N", default_value_t = 0)]
     skip: usize,
-    /// Open and abandoned experiments too
-    #[arg(long)]
-    all: bool,
     /// Only experiments in this state; may be given again
     #[arg(long = "state", value_name = "STATE")]
     states: Vec<StateName>,
@@ -52,15 +71,25 @@ pub struct Args {
     /// Only experiments with this in name, title, hypothesis or reason
     #[arg(long, value_name = "TEXT")]
     grep: Option<String>,
-    /// How to print it
-    #[arg(long, value_name = "FORMAT", default_value = "text", conflicts_with_all = ["jsonl", "json"])]
-    format: Format,
-    /// One JSON object a line
-    #[arg(long, conflicts_with = "json")]
-    jsonl: bool,
-    /// What stands on what, as a tree
-    #[arg(long, conflicts_with_all = ["jsonl", "json", "format"])]
-    graph: bool,
+}
+
+impl Filters {
+    /// The query that they stand for. `all` takes in what is undecided, `whole` the openings and decisions themselves.
+    pub fn query(self, all: bool, whole: bool) -> Query {
+        Query {
+            all,
+            states: self.states.iter().map(|name| State::from(*name)).collect(),
+            metric: self.metric,
+            path: self.path,
+            author: self.author,
+            since: self.since,
+            until: self.until,
+            grep: self.grep,
+            skip: self.skip,
+            most: self.number,
+            whole,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -142,31 +171,8 @@ fn moment(text: &str, last: bool) -> Result<DateTime<FixedOffset>, String> {
 
 pub fn run(ctx: &Ctx, args: Args) -> Done {
     let repo = ctx.repo()?;
-    let query = Query {
-        all: args.all,
-        states: args.states.iter().map(|name| State::from(*name)).collect(),
-        metric: args.metric,
-        path: args.path,
-        author: args.author,
-        since: args.since,
-        until: args.until,
-        grep: args.grep,
-        skip: args.skip,
-        most: args.number,
-        whole: ctx.json || args.jsonl || args.graph,
-    };
-    let ledger = Ledger::open(&repo);
-    let answer = match ledger.tip()? {
-        Some(_) => ledger.query(&query)?,
-        None => rebuilt(ctx, &repo, &query)?,
-    };
-    for problem in &answer.problems {
-        ctx.note(format!("{}; git verdict doctor --ledger", clean(&problem.to_string())));
-    }
-    if answer.unknown_paths > 0 {
-        let count = answer.unknown_paths;
-        ctx.note(format!("{count} experiment{} left out: their commits are not here", super::start::plural(count)));
-    }
+    let query = args.filters.query(args.all, ctx.json || args.jsonl || args.graph);
+    let answer = answer(ctx, &repo, &query)?;
     let shown = &answer.entries;
     match (args.jsonl, args.graph, args.format) {
         (false, _, Format::Text) if shown.is_empty() => ctx.say(nothing(&query, &answer))?,
@@ -180,6 +186,23 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
         ctx.emit("log", json!({"decisions": shown.iter().map(told).collect::<Vec<_>>()}))?;
     }
     Ok(Exit::Done)
+}
+
+/// What the ledger answers, or the commits of a clone that has none; what is wrong or missing is noted.
+pub fn answer(ctx: &Ctx, repo: &Repo, query: &Query) -> Result<Answer, Failure> {
+    let ledger = Ledger::open(repo);
+    let answer = match ledger.tip()? {
+        Some(_) => ledger.query(query)?,
+        None => rebuilt(ctx, repo, query)?,
+    };
+    for problem in &answer.problems {
+        ctx.note(format!("{}; git verdict doctor --ledger", clean(&problem.to_string())));
+    }
+    if answer.unknown_paths > 0 {
+        let count = answer.unknown_paths;
+        ctx.note(format!("{count} experiment{} left out: their commits are not here", super::start::plural(count)));
+    }
+    Ok(answer)
 }
 
 /// What the commits tell, in a clone that has no ledger.
