@@ -2,9 +2,10 @@
 
 mod common;
 
-use common::Repo;
+use common::terminal::Terminal;
+use common::{Repo, works};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const CONFIG: &str = "version = 1\n[metrics.size]\npath = \"app\"\n";
 
@@ -214,6 +215,142 @@ fn pre_push_names_what_is_undecided_and_pushes_all_the_same() {
     hook(&repo, "pre-push.before-git-verdict", "#!/bin/sh\nexit 7\n", 0o755);
     repo.git(&["commit", "--quiet", "--allow-empty", "-m", "feat: z"]);
     assert_eq!(repo.try_git(&["push", "-q", "origin", "main"]).code, Some(1));
+}
+
+/// A bare repository as the remote `origin`.
+fn origin(repo: &Repo) -> PathBuf {
+    let remote = repo.path().join(".git/remote.git");
+    repo.git(&["init", "--quiet", "--bare", remote.to_str().unwrap()]);
+    repo.git(&["remote", "add", "origin", remote.to_str().unwrap()]);
+    remote
+}
+
+fn ledger_of(repo: &Repo, git_dir: &Path) -> Option<String> {
+    let words = ["rev-parse", "--verify", "--quiet", "refs/verdict/ledger"];
+    let ran = repo.run_in(git_dir, "git", &words, None);
+    (ran.code == Some(0)).then(|| ran.stdout.trim().to_string())
+}
+
+#[test]
+fn a_push_sends_the_ledger_along_to_the_remote_that_is_pushed_to_when_that_is_asked_for() {
+    let repo = kept();
+    let (first, ledger) = (origin(&repo), repo.git(&["rev-parse", "refs/verdict/ledger"]));
+    let second = repo.path().join(".git/second.git");
+    repo.git(&["init", "--quiet", "--bare", second.to_str().unwrap()]);
+    repo.ok(&["hook", "install"]);
+    repo.git(&["push", "-q", "origin", "main"]);
+    assert_eq!(ledger_of(&repo, &first), None, "nobody asked for it");
+
+    repo.ok(&["hook", "install", "--push-ledger"]).prints(&["each push sends the ledger along"]);
+    repo.ok(&["hook", "status"]).prints(&["each push sends the ledger along"]);
+    // How often each remote is pushed to: twice, once for the branch and once for the ledger.
+    for remote in [&first, &second] {
+        let hook = remote.join("hooks/post-receive");
+        std::fs::create_dir_all(hook.parent().unwrap()).unwrap();
+        std::fs::write(&hook, "#!/bin/sh\ncat >> seen\n").unwrap();
+        std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    repo.git(&["push", "-q", second.to_str().unwrap(), "main"]);
+    assert_eq!((ledger_of(&repo, &first), ledger_of(&repo, &second)), (None, Some(ledger.clone())));
+    let seen = std::fs::read_to_string(second.join("seen")).unwrap();
+    let refs: Vec<&str> = seen.lines().filter_map(|line| line.split(' ').nth(2)).collect();
+    assert_eq!(refs, ["refs/verdict/ledger", "refs/heads/main"]);
+
+    repo.git(&["commit", "-q", "--allow-empty", "-m", "feat: more"]);
+    repo.git(&["push", "-q", "origin", "main"]);
+    assert_eq!(ledger_of(&repo, &first), Some(ledger));
+    // What is there already is not sent again, and a ledger that is pushed by hand is left to that push.
+    repo.git(&["commit", "-q", "--allow-empty", "-m", "feat: still more"]);
+    repo.git(&["push", "-q", "origin", "main"]);
+    repo.ok(&["start", "other", "--hypothesis", "x"]);
+    repo.git(&["push", "-q", "origin", "refs/verdict/ledger"]);
+    let seen = std::fs::read_to_string(first.join("seen")).unwrap();
+    let refs: Vec<&str> = seen.lines().filter_map(|line| line.split(' ').nth(2)).collect();
+    assert_eq!(refs, ["refs/verdict/ledger", "refs/heads/main", "refs/heads/main", "refs/verdict/ledger"]);
+
+    repo.ok(&["hook", "uninstall"]);
+    assert_eq!(repo.try_git(&["config", "--get-regexp", "^verdict"]).stdout, "");
+}
+
+#[test]
+fn a_ledger_that_cannot_be_sent_stops_a_push_only_when_it_is_required() {
+    let repo = kept();
+    let remote = origin(&repo);
+    repo.ok(&["hook", "install", "--push-ledger"]);
+    let update = remote.join("hooks/update");
+    std::fs::create_dir_all(update.parent().unwrap()).unwrap();
+    let refuse = "#!/bin/sh\ncase $1 in refs/verdict/*) echo no records here >&2; exit 1 ;; esac\n";
+    std::fs::write(&update, refuse).unwrap();
+    std::fs::set_permissions(&update, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let pushed = repo.try_git(&["push", "origin", "main"]);
+    assert_eq!(pushed.code, Some(0), "{}", pushed.report());
+    pushed.says(&["the records of git-verdict were not sent along", "takes no records from here", "git verdict sync"]);
+
+    repo.git(&["config", "verdict.pushLedger", "required"]);
+    repo.git(&["commit", "-q", "--allow-empty", "-m", "feat: more"]);
+    let pushed = repo.try_git(&["push", "origin", "main"]);
+    assert_eq!(pushed.code, Some(1), "{}", pushed.report());
+    pushed.says(&["no records here", "git push --no-verify"]);
+    repo.git(&["push", "-q", "--no-verify", "origin", "main"]);
+}
+
+#[test]
+fn a_remote_that_does_not_answer_holds_a_push_up_for_a_bounded_time() {
+    let repo = kept();
+    let remote = origin(&repo);
+    repo.ok(&["hook", "install", "--push-ledger"]);
+    repo.git(&["config", "verdict.pushLedgerTimeout", "1"]);
+    // The exchange of records fetches first; the push of the branch does not.
+    let marker = repo.path().join(".git/still-there");
+    let stuck = format!("echo $$ > {0}.pid; sleep 600; touch {0}; git-upload-pack", marker.display());
+    repo.git(&["config", "remote.origin.uploadpack", &stuck]);
+    let pushed = repo.try_git(&["push", "-q", "origin", "main"]);
+    assert_eq!(pushed.code, Some(0), "{}", pushed.report());
+    pushed.says(&["it took longer than 1 s (verdict.pushLedgerTimeout)"]);
+    assert_eq!(ledger_of(&repo, &remote), None);
+    // All that was started for it has ended.
+    let pid = repo.read(".git/still-there.pid");
+    let gone = || !Path::new(&format!("/proc/{}", pid.trim())).exists();
+    for _ in 0..100 {
+        if gone() {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    panic!("process {pid} still runs");
+}
+
+#[test]
+fn init_offers_the_hooks_on_a_terminal_and_takes_a_flag_elsewhere() {
+    let cargo = [("Cargo.toml", "[package]\nname = \"x\"\nversion = \"0.1.0\"\n")];
+    let installed = |repo: &Repo| repo.path().join(".git/hooks/prepare-commit-msg").exists();
+    for (words, expected) in [
+        (&["init"][..], false),
+        (&["init", "--no-hooks", "--yes"], false),
+        (&["init", "--hooks"], true),
+        (&["init", "--yes"], true),
+    ] {
+        let repo = Repo::with(&cargo);
+        let ran = repo.ok(words);
+        assert_eq!(installed(&repo), expected, "{}", ran.report());
+        assert_eq!(repo.path().join(".git/hooks/pre-push").exists(), expected);
+        assert_eq!(ran.stdout.contains("git verdict hook install adds"), words.len() == 1);
+    }
+    let repo = Repo::with(&cargo);
+    husky(&repo);
+    repo.ok(&["init", "--hooks"]).says(&["no hooks were installed", "husky", "hook run prepare-commit-msg"]);
+    assert!(repo.path().join("verdict.toml").exists());
+    if !works("script", &["--version"]) {
+        return common::skip("there is no 'script'");
+    }
+    for (key, expected) in [("y", true), ("n", false)] {
+        let repo = Repo::with(&cargo);
+        let mut terminal = Terminal::open(&repo, &["init"]);
+        terminal.sees("Install the git hooks prepare-commit-msg and pre-push?");
+        terminal.types(key);
+        let (code, text) = terminal.ends();
+        assert_eq!((code, installed(&repo)), (Some(0), expected), "{text}");
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ use crate::decision::LANDING_VARIABLE;
 use crate::error::{Exit, Failure};
 use crate::git::Repo;
 use crate::hooks::install::{self, Owner, Standing};
+use crate::hooks::share::{self, Shared, Wish};
 use crate::hooks::{Hook, run as hooks};
 use crate::ledger::Ledger;
 use crate::render::text::clean;
@@ -43,6 +44,9 @@ struct Install {
     /// Also queue a measurement after each commit on an experiment's branch
     #[arg(long)]
     post_commit: bool,
+    /// Also send the ledger along with each push (sets verdict.pushLedger)
+    #[arg(long)]
+    push_ledger: bool,
     /// Install into a hooks folder that is not this repository's own, and over hooks of ours that were edited
     #[arg(long)]
     force: bool,
@@ -85,18 +89,28 @@ fn install(ctx: &Ctx, args: &Install) -> Done {
     hooks.extend(args.commit_msg.then_some(Hook::CommitMsg));
     hooks.extend(args.post_commit.then_some(Hook::PostCommit));
     hooks.push(Hook::PrePush);
-    let done = install::install(&repo, &hooks, &program(), args.force)?;
-    for one in &done {
-        let kept = one.previous.as_ref().map(|path| format!(", hands on to {}", shown(&repo, path)));
-        ctx.say(format!("{} {}{}", one.what, one.hook, kept.unwrap_or_default()))?;
+    let done = put(ctx, &repo, &hooks, args.force)?;
+    if args.push_ledger && share::switch_on(&repo)? {
+        ctx.say("each push sends the ledger along")?;
     }
     ctx.emit("hooks", json!({"done": done}))?;
     Ok(Exit::Done)
 }
 
+/// Installs hooks and says so.
+pub fn put(ctx: &Ctx, repo: &Repo, hooks: &[Hook], force: bool) -> Result<Vec<install::Done>, Failure> {
+    let done = install::install(repo, hooks, &program(), force)?;
+    for one in &done {
+        let kept = one.previous.as_ref().map(|path| format!(", hands on to {}", shown(repo, path)));
+        ctx.say(format!("{} {}{}", one.what, one.hook, kept.unwrap_or_default()))?;
+    }
+    Ok(done)
+}
+
 fn uninstall(ctx: &Ctx, force: bool) -> Done {
     let repo = ctx.repo()?;
     let done = install::uninstall(&repo, force)?;
+    share::switch_off(&repo)?;
     if done.is_empty() {
         ctx.say("no hook of git-verdict is installed")?;
     }
@@ -138,11 +152,20 @@ fn status(ctx: &Ctx) -> Done {
         };
         ctx.say(format!("  {:<18} {}{more}", one.hook, one.standing.as_str()))?;
     }
+    let sends = share::wish(&repo);
+    match sends {
+        Wish::Off => {}
+        Wish::Try => ctx.say("each push sends the ledger along")?,
+        Wish::Required => ctx.say("each push sends the ledger along, and fails when it cannot")?,
+    }
     let queued = hooks::queued(&repo);
     if !queued.is_empty() {
         ctx.say(format!("queued to be measured: {}; next: git verdict measure --queued", queued.join(", ")))?;
     }
-    ctx.emit("hook-status", json!({"folder": place.folder, "hooks": found, "queued": queued}))?;
+    ctx.emit(
+        "hook-status",
+        json!({"folder": place.folder, "hooks": found, "queued": queued, "push_ledger": sends != Wish::Off}),
+    )?;
     Ok(Exit::Done)
 }
 
@@ -195,7 +218,8 @@ fn call(ctx: &Ctx, args: &Run) -> Done {
             let mut input = String::new();
             let read = std::io::stdin().read_to_string(&mut input);
             read.map_err(|error| Failure::usage("standard input cannot be read").because(error.to_string()))?;
-            for (experiment, to) in hooks::undecided(&repo, &ctx.book(&ledger)?, &hooks::pushed(&input))? {
+            let pushed = hooks::pushed(&input);
+            for (experiment, to) in hooks::undecided(&repo, &ctx.book(&ledger)?, &pushed)? {
                 ctx.note(format!(
                     "git-verdict: '{}' goes to {} undecided ({}); next: git verdict decide {}",
                     clean(&experiment.name),
@@ -204,10 +228,29 @@ fn call(ctx: &Ctx, args: &Run) -> Done {
                     clean(&experiment.name)
                 ));
             }
-            // The ledger is pushed along here once there is `git verdict sync`: args.args[0] is the remote.
+            let remote = args.args.first().and_then(|name| name.to_str());
+            if let Some(remote) = remote {
+                send(ctx, &repo, remote, &pushed)?;
+            }
         }
     }
     Ok(Exit::Done)
+}
+
+/// Sends the ledger along, when that is wanted.
+fn send(ctx: &Ctx, repo: &Repo, remote: &str, pushed: &[hooks::Pushed]) -> Result<(), Failure> {
+    let wish = share::wish(repo);
+    if wish == Wish::Off {
+        return Ok(());
+    }
+    let Shared::Failed(why) = share::share(repo, remote, pushed, &program())? else { return Ok(()) };
+    let what = "the records of git-verdict were not sent along";
+    if wish == Wish::Required {
+        return Err(Failure::new(Exit::No, what).because(why).try_next("git verdict sync, or git push --no-verify"));
+    }
+    let first = why.lines().next().unwrap_or_default().trim_start_matches("error: ");
+    ctx.note(format!("git-verdict: {what}: {}; next: git verdict sync", clean(first)));
+    Ok(())
 }
 
 /// Says how the numbers get into a message that owes them.

@@ -1,9 +1,13 @@
-//! `git verdict init`: detects the project and writes a commented `verdict.toml`.
+//! `git verdict init`: detects the project, writes a commented `verdict.toml`, and offers the git hooks.
 
 use super::{Ctx, Done, context::asking};
 use crate::config::preset::{self, Preset};
 use crate::config::{Config, FILE_NAME};
 use crate::error::{Exit, Failure};
+use crate::git::Repo;
+use crate::hooks::Hook;
+use crate::hooks::install::Done as Installed;
+use crate::render::text::clean_lines;
 use serde_json::json;
 use std::io::Write;
 
@@ -15,6 +19,12 @@ pub struct Args {
     /// Print the file instead of writing it
     #[arg(long)]
     dry_run: bool,
+    /// Install the git hooks, too (default: asks on a terminal)
+    #[arg(long, conflicts_with = "dry_run")]
+    hooks: bool,
+    /// Install no hooks, and do not ask
+    #[arg(long, conflicts_with = "hooks")]
+    no_hooks: bool,
 }
 
 pub fn run(ctx: &Ctx, args: Args) -> Done {
@@ -32,6 +42,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
     };
     let text = preset::render(preset, root)?;
     let config = Config::parse(&text, FILE_NAME)?;
+    let mut hooks = Vec::new();
     if args.dry_run {
         ctx.say(&text)?;
     } else {
@@ -43,6 +54,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
         for metric in &config.metrics {
             ctx.say(format!("  metric {}", metric.name))?;
         }
+        hooks = offer(ctx, &repo, &args)?;
         ctx.say("next: read it, commit it, then git verdict start NAME --hypothesis TEXT")?;
     }
     ctx.emit(
@@ -53,9 +65,46 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
             "written": !args.dry_run,
             "metrics": config.metrics.iter().map(|m| &m.name).collect::<Vec<_>>(),
             "text": text,
+            "hooks": hooks,
         }),
     )?;
     Ok(Exit::Done)
+}
+
+/// The hooks that `init` installs.
+const HOOKS: [Hook; 2] = [Hook::PrepareCommitMsg, Hook::PrePush];
+
+/// Installs the hooks when they are wanted. The file stands by then, so hooks that cannot be installed are told of and no
+/// failure.
+fn offer(ctx: &Ctx, repo: &Repo, args: &Args) -> Result<Vec<Installed>, Failure> {
+    let names = HOOKS.map(Hook::name).join(" and ");
+    let wanted = if args.no_hooks {
+        return Ok(Vec::new());
+    } else if args.hooks || ctx.yes {
+        true
+    } else if ctx.can_ask() {
+        super::land::confirm(
+            ctx,
+            &format!("Install the git hooks {names}? They put the numbers into a plain git revert"),
+        )?
+    } else {
+        false
+    };
+    if !wanted {
+        ctx.say(format!("no hooks were installed; git verdict hook install adds {names}"))?;
+        return Ok(Vec::new());
+    }
+    match super::hook::put(ctx, repo, &HOOKS, false) {
+        Ok(done) => Ok(done),
+        Err(failure) => {
+            let why = failure.why.map(|why| format!(" ({why})")).unwrap_or_default();
+            ctx.note(clean_lines(&format!("no hooks were installed: {}{why}", failure.what)));
+            if let Some(next) = failure.next {
+                ctx.note(clean_lines(&next));
+            }
+            Ok(Vec::new())
+        }
+    }
 }
 
 fn choose(ctx: &Ctx, found: &[Preset]) -> Result<Preset, Failure> {

@@ -15,28 +15,28 @@ pub struct Git {
     input: Option<Vec<u8>>,
 }
 
-/// Variables that point git at another repository than the one of its directory (`git rev-parse --local-env-vars`, but for
-/// those that carry configuration).
-const LOCAL: [&str; 11] = [
-    "GIT_DIR",
-    "GIT_WORK_TREE",
-    "GIT_COMMON_DIR",
-    "GIT_INDEX_FILE",
-    "GIT_PREFIX",
-    "GIT_OBJECT_DIRECTORY",
-    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
-    "GIT_NAMESPACE",
-    "GIT_GRAFT_FILE",
-    "GIT_SHALLOW_FILE",
-    "GIT_LITERAL_PATHSPECS",
-];
-
 impl Git {
+    /// Variables that point git at another repository than the one of its directory (`git rev-parse --local-env-vars`, but
+    /// for those that carry configuration).
+    pub const LOCAL: [&str; 11] = [
+        "GIT_DIR",
+        "GIT_WORK_TREE",
+        "GIT_COMMON_DIR",
+        "GIT_INDEX_FILE",
+        "GIT_PREFIX",
+        "GIT_OBJECT_DIRECTORY",
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+        "GIT_NAMESPACE",
+        "GIT_GRAFT_FILE",
+        "GIT_SHALLOW_FILE",
+        "GIT_LITERAL_PATHSPECS",
+    ];
+
     /// `git -C dir`, with no repository variables inherited that would point elsewhere.
     pub fn at(dir: &Path) -> Git {
         let mut command = Command::new("git");
         command.current_dir(dir).stdin(Stdio::null());
-        for name in LOCAL {
+        for name in Git::LOCAL {
             command.env_remove(name);
         }
         command.env("GIT_TERMINAL_PROMPT", "0");

@@ -132,7 +132,10 @@ impl Place {
         let name = hook.name();
         let guard = "! command -v git-verdict >/dev/null";
         match hook {
-            Hook::CommitMsg => format!("{guard} || git-verdict hook run {name} \"$@\""),
+            // Exit status 1 is a refusal that was asked for; any other is a failure, which blocks nothing.
+            Hook::CommitMsg | Hook::PrePush => {
+                format!("{guard} || git-verdict hook run {name} \"$@\" || test $? -ne 1")
+            }
             _ => format!("{guard} || git-verdict hook run {name} \"$@\" || :"),
         }
     }

@@ -1,12 +1,13 @@
-//! The git hooks: what they do ([`run`]), and how they get beside what is there and away again ([`install`]).
+//! The git hooks: what they do ([`run`], [`share`]), and how they get beside what is there and away again ([`install`]).
 //!
 //! A hook is a short shell script ([`script`]). It looks at the message or the branch itself and starts the program only
 //! when there is something for it to do, so that a plain `git commit` costs one `sh`. A program that is missing or fails
-//! blocks nothing; only `commit-msg`, which is asked for on its own, refuses.
+//! blocks nothing; only what is asked for on its own refuses: `commit-msg`, and `pre-push` when it must send the ledger along.
 
 pub mod install;
 pub mod run;
 pub mod script;
+pub mod share;
 
 use crate::error::{Exit, Explain};
 use crate::git::GitError;
@@ -22,7 +23,7 @@ pub enum Hook {
     CommitMsg,
     /// Queues a measurement when an experiment's branch has a new commit.
     PostCommit,
-    /// Names the undecided experiments among what is pushed.
+    /// Names the undecided experiments among what is pushed; sends the ledger along on request.
     PrePush,
 }
 

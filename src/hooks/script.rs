@@ -96,7 +96,7 @@ fn body(hook: Hook, previous: &Previous, program: &Path) -> String {
         Hook::PrePush => PRE_PUSH,
     });
     out.push_str(match hook {
-        Hook::CommitMsg => "git_verdict_hook \"$@\" || exit 1\n",
+        Hook::CommitMsg | Hook::PrePush => "git_verdict_hook \"$@\" || exit 1\n",
         _ => "git_verdict_hook \"$@\" || :\n",
     });
     out.push_str(&chain(hook, previous));
@@ -186,7 +186,9 @@ while IFS= read -r git_verdict_line; do
 done
 git_verdict_hook() {
     test -z "${GIT_VERDICT_LANDING-}" || return 0
-    printf '%s' "$git_verdict_input" | git_verdict hook run pre-push "$@"
+    git_verdict_status=0
+    printf '%s' "$git_verdict_input" | git_verdict hook run pre-push "$@" || git_verdict_status=$?
+    test "$git_verdict_status" -ne 1
 }
 "#;
 

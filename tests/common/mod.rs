@@ -4,6 +4,7 @@
 #![allow(dead_code)]
 
 pub mod schemas;
+pub mod terminal;
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
