@@ -1,6 +1,7 @@
 //! Decisions on real repositories with the real git: what they do to history, what they refuse, and that a refusal or a
 //! crash leaves nothing half done.
 
+mod common;
 #[path = "decision/sandbox.rs"]
 mod sandbox;
 
@@ -11,6 +12,7 @@ use git_verdict::experiment::State;
 use git_verdict::git::GitError;
 use git_verdict::policy::Advice;
 use sandbox::{Sandbox, decided, failed_check, git, keep, revert, texts, texts_with_adr, w};
+use std::os::unix::fs::PermissionsExt;
 
 #[test]
 fn keeping_merges_the_branch_without_fast_forward_and_records_it() {
@@ -536,17 +538,84 @@ fn commits_are_signed_with_an_ssh_key_when_git_is_told_to() {
     let made =
         std::process::Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&key).status();
     if !made.is_ok_and(|status| status.success()) {
-        eprintln!("ssh-keygen is not here: not tried");
-        return;
+        return common::skip("there is no ssh-keygen");
     }
-    for (key, value) in [("commit.gpgsign", "true"), ("gpg.format", "ssh"), ("user.signingKey", key.to_str().unwrap())]
-    {
+    let public = std::fs::read_to_string(key.with_extension("pub")).unwrap();
+    let signers = repo.folder.path().join("signers");
+    std::fs::write(&signers, format!("ada@example.org {public}")).unwrap();
+    for (key, value) in [
+        ("commit.gpgsign", "true"),
+        ("gpg.format", "ssh"),
+        ("user.signingKey", key.to_str().unwrap()),
+        ("gpg.ssh.allowedSignersFile", signers.to_str().unwrap()),
+    ] {
         repo.git(["config", key, value]);
     }
-    repo.decide(&revert("cache")).unwrap();
-    for commit in ["main", "main^2"] {
-        assert!(repo.git(["cat-file", "commit", commit]).contains("BEGIN SSH SIGNATURE"), "{commit}");
+    let draft = repo.prepare(&revert("cache")).unwrap();
+    assert!(draft.notes.iter().any(|note| note.contains("will be signed (ssh)")), "{:?}", draft.notes);
+    repo.land(&draft, &texts_with_adr(&draft)).unwrap();
+    for commit in ["main", "main~1", "main~1^2"] {
+        repo.git(["verify-commit", commit]);
     }
+}
+
+/// An OpenPGP key in a keyring of its own, reached through a script that git takes for gpg.
+struct Keyring {
+    folder: tempfile::TempDir,
+}
+
+impl Keyring {
+    fn new() -> Keyring {
+        let ring = Keyring { folder: tempfile::tempdir().unwrap() };
+        let (home, script) = (ring.home(), ring.program());
+        std::fs::create_dir(&home).unwrap();
+        std::fs::set_permissions(&home, std::fs::Permissions::from_mode(0o700)).unwrap();
+        std::fs::write(&script, format!("#!/bin/sh\nexec gpg --homedir {} \"$@\"\n", home.display())).unwrap();
+        std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let words =
+            ["--batch", "--quiet", "--passphrase", "", "--quick-gen-key", "Ada <ada@example.org>", "ed25519", "sign"];
+        let made = std::process::Command::new(&script).args(words).output().unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        ring
+    }
+    fn home(&self) -> std::path::PathBuf {
+        self.folder.path().join("home")
+    }
+    fn program(&self) -> std::path::PathBuf {
+        self.folder.path().join("gpg")
+    }
+}
+
+impl Drop for Keyring {
+    fn drop(&mut self) {
+        let mut command = std::process::Command::new("gpgconf");
+        let _ = command.arg("--homedir").arg(self.home()).args(["--kill", "all"]).status();
+    }
+}
+
+#[test]
+fn commits_are_signed_with_an_openpgp_key_when_git_is_told_to() {
+    if !common::works("gpg", &["--version"]) {
+        return common::skip("there is no gpg");
+    }
+    let ring = Keyring::new();
+    let repo = Sandbox::new();
+    repo.experiment("cache");
+    repo.git(w("config commit.gpgsign true"));
+    repo.git(["config", "gpg.program", ring.program().to_str().unwrap()]);
+    let draft = repo.prepare(&revert("cache")).unwrap();
+    repo.land(&draft, &texts_with_adr(&draft)).unwrap();
+    for commit in ["main", "main~1", "main~1^2"] {
+        assert!(repo.git(["cat-file", "commit", commit]).contains("BEGIN PGP SIGNATURE"), "{commit}");
+        repo.git(["verify-commit", commit]);
+    }
+    // Undoing what was pushed makes a commit, too.
+    repo.git(["update-ref", "refs/remotes/origin/main", "main"]);
+    let opened = repo.repo();
+    let ledger = git_verdict::ledger::Ledger::open(&opened);
+    let undo = decision::prepare_undo(&opened, &ledger, &ledger.book().unwrap(), None, "too early").unwrap();
+    decision::reopen(&opened, &ledger, undo).unwrap();
+    repo.git(w("verify-commit verdict/cache"));
 }
 
 #[test]
@@ -1072,6 +1141,87 @@ fn a_shallow_clone_is_decided_like_any_other() {
     let base = repo.id("main");
     repo.decide(&revert("cache")).unwrap();
     assert_eq!(repo.git(["diff", base.as_str(), "main"]), "");
+}
+
+#[test]
+fn a_partial_clone_fetches_what_a_decision_needs() {
+    for filter in ["blob:none", "tree:0"] {
+        for in_place in [true, false] {
+            let origin = Sandbox::new();
+            origin.git(w("config uploadpack.allowFilter true"));
+            origin.git(w("config uploadpack.allowAnySHA1InWant true"));
+            let base = origin.id("main");
+            origin.write("app.txt", &origin.read("app.txt").replace("two", "TWO"));
+            origin.write("lib/more.txt", "more\n");
+            let tip = origin.commit("perf: try a faster two");
+            origin.write("app.txt", &origin.read("app.txt").replace("seven", "SEVEN"));
+            let last = origin.commit("fix: another line");
+            if !in_place {
+                origin.git(["branch", "-q", "verdict/old", tip.as_str()]);
+                origin.git(["reset", "-q", "--hard", base.as_str()]);
+                origin.git(["cherry-pick", "--allow-empty", last.as_str()]);
+            }
+            let folder = tempfile::tempdir().unwrap();
+            let root = folder.path().join("repo");
+            let url = format!("file://{}", origin.root.display());
+            let filter = format!("--filter={filter}");
+            git(&origin.root, ["clone", "-q", &filter, &url, root.to_str().unwrap()]);
+            let repo = Sandbox { folder, root };
+            for (key, value) in [("user.name", "Ada"), ("user.email", "ada@example.org"), ("commit.gpgsign", "false")] {
+                repo.git(["config", key, value]);
+            }
+            let missing = || repo.git(w("rev-list --objects --missing=print --all")).matches("\n?").count();
+            assert!(missing() > 0, "{filter}");
+            if !in_place {
+                repo.git(w("branch -q --no-track verdict/old origin/verdict/old"));
+            }
+            repo.open_as("old", &base, "main", "verdict/old", None, Some(tip.clone()));
+            if in_place {
+                repo.git(["branch", "-q", "--no-track", "verdict/old", tip.as_str()]);
+            }
+            repo.measure("old", Advice::Revert);
+            repo.decide(&revert("old"))
+                .unwrap_or_else(|error| panic!("{filter} {in_place}: {error} {:?}", error.why()));
+            assert_eq!(repo.read("app.txt"), "one\ntwo\nthree\nfour\nfive\nsix\nSEVEN\neight\n");
+            assert!(!repo.root.join("lib/more.txt").exists());
+            assert_eq!(repo.picture().status, "");
+        }
+    }
+}
+
+#[test]
+fn names_that_differ_in_case_alone_are_one_where_git_says_so() {
+    // As on a file system that takes both for one.
+    let repo = Sandbox::new();
+    repo.git(w("config core.ignorecase true"));
+    let base = repo.id("main");
+    repo.start("case");
+    repo.git(w("mv lib/keep.txt lib/Keep.txt"));
+    repo.write("lib/Keep.txt", "kept\n");
+    repo.commit("perf: another case");
+    repo.measure("case", Advice::Revert);
+    repo.git(w("switch -q main"));
+    repo.decide(&revert("case")).unwrap();
+    assert_eq!(repo.git(["diff", base.as_str(), "main"]), "");
+    assert_eq!((repo.git(w("ls-files lib")), repo.picture().status.as_str()), ("lib/keep.txt".into(), ""));
+
+    repo.start("kept");
+    repo.git(w("mv lib/keep.txt lib/KEEP.txt"));
+    repo.commit("perf: another case again");
+    repo.measure("kept", Advice::Keep);
+    repo.git(w("switch -q main"));
+    repo.decide(&keep("kept")).unwrap();
+    assert_eq!((repo.git(w("ls-files lib")), repo.picture().status.as_str()), ("lib/KEEP.txt".into(), ""));
+
+    // What is not tracked under either spelling is in the way under its own.
+    repo.start("new");
+    repo.write("Notes.txt", "x\n");
+    repo.commit("perf: notes");
+    repo.measure("new", Advice::Keep);
+    repo.git(w("switch -q main"));
+    repo.write("Notes.txt", "mine\n");
+    let error = repo.refuses(&keep("new"));
+    assert!(error.to_string().contains("in the way: Notes.txt"), "{error}");
 }
 
 #[test]

@@ -65,6 +65,7 @@ impl Repo {
     }
 
     fn diff(&self, from: &Oid, to: &Oid) -> Result<git2::Diff<'_>, GitError> {
+        self.bring_change(from, to)?;
         let a = self.inner.find_commit(from.raw()?)?.tree()?;
         let b = self.inner.find_commit(to.raw()?)?.tree()?;
         Ok(self.inner.diff_tree_to_tree(Some(&a), Some(&b), None)?)

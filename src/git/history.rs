@@ -134,10 +134,16 @@ impl Repo {
 
     /// The bytes of a file in a commit, if it is there.
     pub fn file_at(&self, commit: &Oid, path: &Path) -> Result<Option<Vec<u8>>, GitError> {
-        let tree = self.inner.find_commit(commit.raw()?)?.tree()?;
-        match tree.get_path(path) {
-            Ok(entry) => Ok(entry.to_object(&self.inner)?.as_blob().map(|blob| blob.content().to_vec())),
-            Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(None),
+        let raw = commit.raw()?;
+        let found = self.looked_up(commit, path, || {
+            let entry = self.inner.find_commit(raw)?.tree()?.get_path(path)?;
+            Ok(entry.to_object(&self.inner)?.as_blob().map(|blob| blob.content().to_vec()))
+        });
+        match found {
+            Ok(bytes) => Ok(bytes),
+            Err(error) if error.code() == git2::ErrorCode::NotFound && error.class() == git2::ErrorClass::Tree => {
+                Ok(None)
+            }
             Err(error) => Err(error.into()),
         }
     }

@@ -40,6 +40,9 @@ impl Repo {
     pub fn scratch(&self) -> Result<Scratch<'_>, GitError> {
         let temporary = std::env::temp_dir();
         let objects = tempfile::tempdir().map_err(|source| GitError::Io { path: temporary, source })?;
+        // What git fetches into it comes as a pack, and libgit2 looks only once whether there is a folder for them.
+        let packs = objects.path().join("pack");
+        std::fs::create_dir(&packs).map_err(|source| GitError::Io { path: packs, source })?;
         let inner = git2::Repository::open(self.git_dir())?;
         let odb = inner.odb()?;
         odb.add_new_mempack_backend(IN_MEMORY)?;
@@ -189,6 +192,11 @@ impl Scratch<'_> {
     pub fn paths_between(&self, from: &Oid, to: &Oid) -> Result<Vec<Differs>, GitError> {
         if from == to {
             return Ok(Vec::new());
+        }
+        if self.repo.is_partial() {
+            // Trees that exist only here are unknown to git, and need not be brought.
+            let _ = self.git().args(["diff-tree", "-r", "--no-renames", from.as_str(), to.as_str()]).output();
+            self.inner.odb()?.refresh()?;
         }
         let (from, to) = (self.inner.find_tree(from.raw()?)?, self.inner.find_tree(to.raw()?)?);
         let diff = self.inner.diff_tree_to_tree(Some(&from), Some(&to), None)?;

@@ -20,6 +20,7 @@ pub mod command;
 pub mod history;
 pub mod memory;
 pub mod objects;
+mod partial;
 pub mod places;
 pub mod reflog;
 pub mod refs;
@@ -187,6 +188,8 @@ pub struct Repo {
     git_dir: PathBuf,
     common_dir: PathBuf,
     from_env: bool,
+    /// The remote that promises to have what this clone lacks, once it was looked for.
+    promisor: std::cell::OnceCell<Option<String>>,
 }
 
 /// Says in the user's words what libgit2 cannot read.
@@ -237,7 +240,7 @@ impl Repo {
         }
         let git_dir = inner.path().to_path_buf();
         let common_dir = inner.commondir().to_path_buf();
-        Ok(Repo { inner, git_dir, common_dir, from_env: named.is_some() })
+        Ok(Repo { inner, git_dir, common_dir, from_env: named.is_some(), promisor: Default::default() })
     }
 
     /// The root of the work tree.

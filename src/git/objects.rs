@@ -84,14 +84,18 @@ impl Repo {
         self.run_git()
             .args(["-c", "fetch.negotiationAlgorithm=noop"])
             .args(words)
-            .args(["--filter=blob:none", "--stdin", &remote])
+            .args(["--filter=blob:none", "--stdin", remote])
             .stdin(missing)
             .run()?;
         Ok(odb.refresh()?)
     }
 
     /// The remote that promises to have what this partial clone lacks.
-    fn promisor(&self) -> Option<String> {
+    pub(super) fn promisor(&self) -> Option<&str> {
+        self.promisor.get_or_init(|| self.find_promisor()).as_deref()
+    }
+
+    fn find_promisor(&self) -> Option<String> {
         let config = self.inner.config().ok()?;
         let entries = config.entries(Some("^remote\\..*\\.promisor$")).ok()?;
         let mut found = None;

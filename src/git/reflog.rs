@@ -36,8 +36,8 @@ impl Repo {
 
     /// The blob that a commit has at a path; none when there is no file, or the commit is not here.
     pub fn blob_at(&self, commit: &Oid, path: &Path) -> Result<Option<Oid>, GitError> {
-        let Ok(commit) = self.inner.find_commit(commit.raw()?) else { return Ok(None) };
-        let Ok(entry) = commit.tree()?.get_path(path) else { return Ok(None) };
+        let Ok(found) = self.inner.find_commit(commit.raw()?) else { return Ok(None) };
+        let Ok(entry) = self.looked_up(commit, path, || found.tree()?.get_path(path)) else { return Ok(None) };
         Ok((entry.kind() == Some(git2::ObjectType::Blob)).then(|| entry.id().into()))
     }
 }
