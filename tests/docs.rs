@@ -1,7 +1,10 @@
 //! The examples in README.md and docs/ are run: every `console` block, in order, in one empty folder per page.
 //!
 //! `$ ` begins a command, `> ` continues it; the lines after it are what it must print (both streams). `[..]` stands for
-//! anything within a line, a line `...` for any number of lines, and a last line `? N` for exit status N.
+//! anything within a line, a line `...` for any number of lines, and a last line `? N` for exit status N. A page that begins
+//! with `<!-- needs: PROGRAM -->` is run where that program is.
+
+mod common;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -67,9 +70,27 @@ fn matches(expected: &[String], printed: &[&str]) -> bool {
     }
 }
 
+/// The program that a page needs.
+fn needs(text: &str) -> Option<&str> {
+    text.strip_prefix("<!-- needs: ")?.split(" -->").next()
+}
+
+/// Where rustup keeps the compiler: it looks below the home folder, which is another one here.
+fn toolchain() -> Vec<(&'static str, PathBuf)> {
+    let home = PathBuf::from(std::env::var_os("HOME").unwrap_or_default());
+    let folder = |name: &str, below: &str| std::env::var_os(name).map_or_else(|| home.join(below), PathBuf::from);
+    vec![("RUSTUP_HOME", folder("RUSTUP_HOME", ".rustup")), ("CARGO_HOME", folder("CARGO_HOME", ".cargo"))]
+}
+
 fn run_page(page: &Path) -> usize {
     let text = std::fs::read_to_string(page).unwrap();
     let examples = examples(&text);
+    if let Some(program) = needs(&text)
+        && !common::works("sh", &["-c", &format!("command -v {program}")])
+    {
+        common::skip(&format!("{}: there is no {program}", page.display()));
+        return 0;
+    }
     let folder = tempfile::tempdir().unwrap();
     let home = folder.path().join("home");
     std::fs::create_dir(&home).unwrap();
@@ -80,6 +101,7 @@ fn run_page(page: &Path) -> usize {
     .unwrap();
     let bin = Path::new(env!("CARGO_BIN_EXE_git-verdict")).parent().unwrap();
     let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    let images = text.starts_with("<!-- needs: podman -->").then(|| common::Storage::new(folder.path()));
     let remember = folder.path().join("cwd");
     let mut here: PathBuf = folder.path().join("work");
     std::fs::create_dir(&here).unwrap();
@@ -91,6 +113,8 @@ fn run_page(page: &Path) -> usize {
             .env_clear()
             .envs([("PATH", path.as_str()), ("LC_ALL", "C.UTF-8"), ("TERM", "dumb"), ("GIT_CONFIG_NOSYSTEM", "1")])
             .env("HOME", &home)
+            .envs(toolchain())
+            .envs(images.as_ref().map(|images| ("CONTAINERS_STORAGE_CONF", &images.config)))
             .output()
             .unwrap();
         let printed = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -107,14 +131,54 @@ fn run_page(page: &Path) -> usize {
     examples.len()
 }
 
+/// The markdown files below a folder.
+fn pages(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries
+        .flat_map(|path| match path.is_dir() {
+            true => pages(&path),
+            false => vec![path],
+        })
+        .filter(|path| path.extension().is_some_and(|e| e == "md"))
+        .collect()
+}
+
+#[test]
+fn every_page_is_in_the_book_and_every_link_leads_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    let summary = std::fs::read_to_string(root.join("SUMMARY.md")).unwrap();
+    let link = regex::Regex::new(r"\]\(([^)\s]+)\)").unwrap();
+    for page in pages(&root) {
+        let name = page.strip_prefix(&root).unwrap().to_str().unwrap();
+        assert!(name == "SUMMARY.md" || summary.contains(&format!("({name})")), "{name} is not in SUMMARY.md");
+        let text = std::fs::read_to_string(&page).unwrap();
+        let prose: String = text.split("```").step_by(2).collect();
+        for found in link.captures_iter(&prose) {
+            let (target, anchor) = found[1].split_once('#').unwrap_or((&found[1], ""));
+            if target.contains("://") {
+                continue;
+            }
+            let file = if target.is_empty() { page.clone() } else { page.parent().unwrap().join(target) };
+            assert!(file.exists(), "{name}: {} leads nowhere", &found[1]);
+            if !anchor.is_empty() {
+                let there = std::fs::read_to_string(&file).unwrap();
+                assert!(there.lines().any(|line| slug(line) == anchor), "{name}: {} has no such heading", &found[1]);
+            }
+        }
+    }
+}
+
+/// The anchor of a heading, as GitHub and mdBook make it.
+fn slug(line: &str) -> String {
+    let heading = line.trim_start_matches('#').trim().to_lowercase();
+    let kept = heading.chars().filter(|c| c.is_alphanumeric() || "-_ ".contains(*c));
+    kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+}
+
 #[test]
 fn every_console_example_of_the_docs_prints_what_the_page_shows() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut pages: Vec<PathBuf> = std::fs::read_dir(root.join("docs"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|e| e == "md"))
-        .collect();
+    let mut pages: Vec<PathBuf> = pages(&root.join("docs"));
     pages.push(root.join("README.md"));
     pages.sort();
     let run: usize = pages.iter().filter(|page| page.exists()).map(|page| run_page(page)).sum();
