@@ -17,6 +17,7 @@ mod export;
 mod hook;
 mod import;
 mod init;
+mod inspect;
 mod keep;
 mod land;
 mod log;
@@ -111,6 +112,8 @@ enum Command {
     Log(log::Args),
     /// One experiment or record, whole
     Show(show::Args),
+    /// What an image, folder, archive, binary or build log is made of, and what changed between two
+    Inspect(inspect::Args),
     /// Exchange records with a remote
     Sync(sync::Args),
     /// Take in numbers that another tool measured
@@ -185,6 +188,7 @@ fn dispatch(ctx: &Ctx, command: Command) -> Result<Exit, Failure> {
         Command::Abandon(args) => abandon::run(ctx, args),
         Command::Log(args) => log::run(ctx, args),
         Command::Show(args) => show::run(ctx, args),
+        Command::Inspect(args) => inspect::run(ctx, args),
         Command::Sync(args) => sync::run(ctx, args),
         Command::Import(args) => import::run(ctx, args),
         Command::Export(args) => export::run(ctx, args),

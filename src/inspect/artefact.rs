@@ -53,11 +53,14 @@ impl Artefact {
 /// What a path is shows in itself: a git directory, an image in a folder or archive, any other folder or archive, an ELF
 /// file, a build log.
 pub fn open(root: &Path, what: &str, options: &Options) -> Result<Artefact, InspectError> {
+    if what.is_empty() {
+        return Err(InspectError::format("''", "this is no name of anything"));
+    }
     let path = root.join(what);
     if image::is_marked(what) || !path.exists() {
-        let looks_like_a_path = what.starts_with(['/', '.', '~']);
-        if looks_like_a_path && !image::is_marked(what) {
-            return Err(InspectError::io(path, std::io::ErrorKind::NotFound.into()));
+        if what.starts_with(['/', '.', '~']) {
+            // It can be no reference; the error says why it is no path.
+            std::fs::metadata(&path).map_err(|e| InspectError::io(&path, e))?;
         }
         return image::open(root, what, options).map(|image| Artefact::Image(Box::new(image)));
     }
@@ -190,9 +193,10 @@ fn compression(image: &Image) -> Option<Compression> {
 pub fn contents(artefact: &Artefact, most: usize) -> Option<Attribution> {
     let (paths, listing) = (super::paths::Paths::default(), super::paths::Listing::default());
     let nothing = (&paths, &listing);
-    Some(match artefact {
+    let all = usize::MAX;
+    let found = match artefact {
         Artefact::Folder(f) => {
-            diff::listings(nothing, (&f.paths, &f.listing), Some((0, f.bytes)), "files by no name", most)
+            diff::listings(nothing, (&f.paths, &f.listing), Some((0, f.bytes)), "files by no name", all)
         }
         Artefact::Archive(a) => {
             let listing = a.compressed.as_ref().unwrap_or(&a.listing);
@@ -200,10 +204,11 @@ pub fn contents(artefact: &Artefact, most: usize) -> Option<Attribution> {
                 Some(_) => (a.stored, "headers and directory of the zip"),
                 None => (a.bytes, "files by no name"),
             };
-            diff::listings(nothing, (&a.paths, listing), Some((0, whole)), rest, most)
+            diff::listings(nothing, (&a.paths, listing), Some((0, whole)), rest, all)
         }
         _ => return None,
-    })
+    };
+    Some(found.shortened(most))
 }
 
 /// Reads a Dockerfile.

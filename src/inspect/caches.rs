@@ -11,48 +11,109 @@ use std::collections::BTreeMap;
 pub struct Known {
     /// `pip`.
     pub tool: &'static str,
+    /// A name for the experiment that tries the fix: `no-pip-cache`.
+    pub experiment: &'static str,
+    /// The change in a few words: `pip install --no-cache-dir`.
+    pub change: &'static str,
     /// The change, in one line.
     pub fix: &'static str,
 }
 
-const PIP: Known =
-    Known { tool: "pip", fix: "add --no-cache-dir to pip install, or `&& pip cache purge` in the same RUN" };
-const UV: Known = Known { tool: "uv", fix: "add --no-cache to uv sync or uv pip install, or set UV_NO_CACHE=1" };
-const POETRY: Known =
-    Known { tool: "poetry", fix: "append `&& rm -rf \"$(poetry config cache-dir)\"` to the RUN with poetry install" };
-const APT: Known = Known {
-    tool: "apt",
-    fix: "append `&& apt-get clean && rm -rf /var/lib/apt/lists/*` to the RUN with apt-get install",
-};
-const APK: Known = Known { tool: "apk", fix: "use apk add --no-cache" };
-const DNF: Known = Known { tool: "dnf", fix: "append `&& dnf clean all` to the RUN with dnf install" };
-const NPM: Known = Known { tool: "npm", fix: "append `&& npm cache clean --force` to the RUN with npm ci" };
-const YARN: Known = Known { tool: "yarn", fix: "append `&& yarn cache clean` to the RUN with yarn install" };
-const PNPM: Known = Known {
-    tool: "pnpm",
-    fix: "use RUN --mount=type=cache,id=pnpm,target=/root/.local/share/pnpm/store with pnpm install",
-};
-const CARGO: Known = Known {
-    tool: "cargo",
-    fix: "use RUN --mount=type=cache,target=/usr/local/cargo/registry with cargo build, or copy only the binary from a build stage",
-};
-const CARGO_TARGET: Known = Known {
-    tool: "cargo target",
-    fix: "build with RUN --mount=type=cache,target=/app/target and copy the binary out in the same RUN",
-};
-const GO: Known = Known {
-    tool: "go",
-    fix: "append `&& go clean -cache -modcache` to the RUN with go build, or copy only the binary from a build stage",
-};
-const CONDA: Known = Known { tool: "conda", fix: "append `&& conda clean -afy` to the RUN with conda install" };
-const PYCACHE: Known =
-    Known { tool: "__pycache__", fix: "set ENV PYTHONDONTWRITEBYTECODE=1 and add --no-compile to pip install" };
+macro_rules! known {
+    ($name:ident, $tool:literal, $experiment:literal, $change:literal, $fix:literal) => {
+        const $name: Known = Known { tool: $tool, experiment: $experiment, change: $change, fix: $fix };
+    };
+}
+
+known!(
+    PIP,
+    "pip",
+    "no-pip-cache",
+    "pip install --no-cache-dir",
+    "add --no-cache-dir to pip install, or append `&& pip cache purge` to the same RUN"
+);
+known!(UV, "uv", "no-uv-cache", "uv --no-cache", "add --no-cache to uv sync or uv pip install, or set UV_NO_CACHE=1");
+// The folder above them holds Poetry's virtual environments, too.
+known!(
+    POETRY,
+    "poetry",
+    "no-poetry-cache",
+    "rm of the caches of poetry",
+    "append `&& rm -rf ~/.cache/pypoetry/cache ~/.cache/pypoetry/artifacts` to the RUN with poetry install"
+);
+known!(
+    APT,
+    "apt",
+    "no-apt-cache",
+    "apt-get clean and rm of the lists",
+    "append `&& apt-get clean && rm -rf /var/lib/apt/lists/*` to the RUN with apt-get install"
+);
+known!(APK, "apk", "no-apk-cache", "apk add --no-cache", "use apk add --no-cache");
+known!(DNF, "dnf", "no-dnf-cache", "dnf clean all", "append `&& dnf clean all` to the RUN with dnf install");
+known!(
+    NPM,
+    "npm",
+    "no-npm-cache",
+    "npm cache clean --force",
+    "append `&& npm cache clean --force` to the RUN with npm ci"
+);
+known!(YARN, "yarn", "no-yarn-cache", "yarn cache clean", "append `&& yarn cache clean` to the RUN with yarn install");
+known!(
+    YARN_BERRY,
+    "yarn berry",
+    "no-yarn-cache",
+    "yarn cache clean --all",
+    "append `&& yarn cache clean --all` to the RUN with yarn install; not with Plug'n'Play, which runs from this cache"
+);
+known!(
+    PNPM,
+    "pnpm",
+    "no-pnpm-store",
+    "cache mount for the pnpm store",
+    "use RUN --mount=type=cache,id=pnpm,target=/root/.local/share/pnpm/store with pnpm install"
+);
+known!(
+    CARGO,
+    "cargo",
+    "no-cargo-registry",
+    "cache mount for the cargo registry",
+    "use RUN --mount=type=cache,target=/usr/local/cargo/registry with cargo build, or copy only the binary from a build stage"
+);
+known!(
+    CARGO_TARGET,
+    "cargo target",
+    "no-cargo-target",
+    "cache mount for the target folder",
+    "build with RUN --mount=type=cache,target=/app/target and copy the binary out in the same RUN"
+);
+known!(
+    GO,
+    "go",
+    "no-go-cache",
+    "go clean -cache -modcache",
+    "append `&& go clean -cache -modcache` to the RUN with go build, or copy only the binary from a build stage"
+);
+known!(
+    CONDA,
+    "conda",
+    "no-conda-cache",
+    "conda clean -afy",
+    "append `&& conda clean -afy` to the RUN with conda install"
+);
+known!(
+    PYCACHE,
+    "__pycache__",
+    "no-pycache",
+    "no Python bytecode",
+    "set ENV PYTHONDONTWRITEBYTECODE=1 and add --no-compile to pip install"
+);
 
 /// The last components of a folder that is a cache. A slash in front anchors it at the top.
 const FOLDERS: &[(&str, Known)] = &[
     (".cache/pip", PIP),
     (".cache/uv", UV),
-    (".cache/pypoetry", POETRY),
+    (".cache/pypoetry/cache", POETRY),
+    (".cache/pypoetry/artifacts", POETRY),
     ("/var/lib/apt/lists", APT),
     ("/var/cache/apt", APT),
     ("/var/cache/apk", APK),
@@ -62,9 +123,9 @@ const FOLDERS: &[(&str, Known)] = &[
     ("/var/cache/libdnf5", DNF),
     (".npm/_cacache", NPM),
     (".cache/yarn", YARN),
-    (".yarn/berry/cache", YARN),
     ("/usr/local/share/.cache", YARN),
-    (".local/share/pnpm/store", PNPM),
+    (".yarn/berry/cache", YARN_BERRY),
+    ("pnpm/store", PNPM),
     (".pnpm-store", PNPM),
     (".cache/pnpm", PNPM),
     ("cargo/registry", CARGO),
@@ -81,7 +142,7 @@ const FOLDERS: &[(&str, Known)] = &[
 pub struct Cache {
     /// What is known of it.
     pub known: Known,
-    /// Its folder; of several `__pycache__`, the first.
+    /// Its folder; of several, the largest.
     pub path: PathId,
     /// How many folders.
     pub folders: usize,
@@ -94,12 +155,12 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// The fix as a hypothesis: `Layer 3 (RUN pip install) holds 1.20 GB of pip cache in /root/.cache/pip; …`.
-    pub fn hypothesis(&self, paths: &Paths, place: &str) -> String {
+    /// The fix as a hypothesis: `pip install --no-cache-dir: 1.20 GB less in layer 3`. It has nothing of the artefact but
+    /// numbers, so it may be pasted into a shell.
+    pub fn hypothesis(&self) -> String {
         let size = crate::units::Unit::Bytes.show(self.bytes as f64);
-        let more = if self.folders > 1 { format!(" and {} more folders", self.folders - 1) } else { String::new() };
-        let (tool, fix) = (self.known.tool, self.known.fix);
-        format!("{place} holds {size} of {tool} cache in {}{more}: {fix}", paths.show(self.path))
+        let place = self.layer.map(|number| format!(" in layer {number}")).unwrap_or_default();
+        format!("{}: {size} less{place}", self.known.change)
     }
 }
 
@@ -155,8 +216,11 @@ fn collect(listing: &Listing, marks: &[Option<(Known, PathId)>], layer: Option<u
         add(folder, spill.bytes, spill.files);
     }
     let mut caches: Vec<Cache> = Vec::new();
-    for ((_, path), (known, bytes, files)) in found {
-        match caches.iter_mut().find(|c| c.known == PYCACHE && known == PYCACHE) {
+    let mut folders: Vec<(PathId, (Known, u64, u64))> =
+        found.into_iter().map(|((_, path), known)| (path, known)).collect();
+    folders.sort_by_key(|(path, (_, bytes, _))| (std::cmp::Reverse(*bytes), *path));
+    for (path, (known, bytes, files)) in folders {
+        match caches.iter_mut().find(|c| c.known == known) {
             Some(one) => {
                 one.bytes = one.bytes.saturating_add(bytes);
                 one.files += files;
@@ -196,12 +260,13 @@ mod tests {
         let files: &[(&str, &str)] = &[
             ("root/.cache/pip/http/a/b", "pip"),
             ("root/.cache/uv/x", "uv"),
-            ("home/u/.cache/pypoetry/x", "poetry"),
+            ("home/u/.cache/pypoetry/artifacts/x", "poetry"),
             ("var/lib/apt/lists/x", "apt"),
             ("var/cache/apk/x", "apk"),
             ("var/cache/dnf/x", "dnf"),
             ("root/.npm/_cacache/x", "npm"),
             ("usr/local/share/.cache/yarn/v6/x", "yarn"),
+            ("home/u/.yarn/berry/cache/x.zip", "yarn berry"),
             ("root/.local/share/pnpm/store/x", "pnpm"),
             ("usr/local/cargo/registry/x", "cargo"),
             ("app/target/debug/x", "cargo target"),
@@ -216,6 +281,7 @@ mod tests {
             "opt/conda/conda-meta/history",
             "app/target/.rustc_info.json",
             "srv/var/cache/apt/x",
+            "home/u/.cache/pypoetry/virtualenvs/app/lib/x",
             "pkgs/x",
             "target/x",
         ];
@@ -233,9 +299,21 @@ mod tests {
         let python = caches.iter().find(|c| c.known == PYCACHE).unwrap();
         assert_eq!((python.folders, python.bytes, python.files), (2, 2000, 2));
         let pip = caches.iter().find(|c| c.known == PIP).unwrap();
-        assert_eq!(
-            pip.hypothesis(&paths, "layer 3"),
-            "layer 3 holds 1.0 kB of pip cache in /root/.cache/pip: add --no-cache-dir to pip install, or `&& pip cache purge` in the same RUN"
-        );
+        assert_eq!(paths.show(pip.path), "/root/.cache/pip");
+        assert_eq!(pip.hypothesis(), "pip install --no-cache-dir: 1.0 kB less");
+        let poetry = caches.iter().find(|c| c.known == POETRY).unwrap();
+        assert_eq!(poetry.files, 1, "the virtual environments below the same folder are no cache");
+    }
+
+    #[test]
+    fn what_is_offered_to_a_shell_is_plain_text_and_a_legal_name() {
+        for (_, known) in FOLDERS.iter().chain(&[("", CONDA), ("", CARGO_TARGET)]) {
+            let cache =
+                Cache { known: *known, path: PathId::ROOT, folders: 1, bytes: 999_900_000, files: 1, layer: Some(99) };
+            let text = cache.hypothesis();
+            assert!(!text.contains(['"', '\'', '`', '$', '\\', '!']), "{text}");
+            assert!(text.len() <= 61, "{text}: it has to fit into a line behind --hypothesis");
+            crate::experiment::check_name(known.experiment).unwrap();
+        }
     }
 }

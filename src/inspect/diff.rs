@@ -109,6 +109,17 @@ impl Attribution {
         }
     }
 
+    /// At most so many rows, and one for what is left, which comes last; adds up as before.
+    pub fn shortened(mut self, most: usize) -> Attribution {
+        if self.rows.len() > most {
+            let rest = self.rows.split_off(most);
+            let sum = |of: fn(&Row) -> Option<i64>| Some(add(rest.iter().filter_map(of)));
+            let name = format!("{} other files and folders", rest.len());
+            self.rows.push(Row::new(name, sum(|r| r.before), sum(|r| r.after)));
+        }
+        self
+    }
+
     /// After less before, in bytes or microseconds.
     pub fn total(&self) -> i64 {
         self.after.saturating_sub(self.before)

@@ -11,9 +11,11 @@
 //! | [`adr`] | decision files |
 //! | [`table`] | tables for the terminal |
 //! | [`view`] | what templates and lists see of a comparison |
+//! | [`inspect`] | what an artefact is made of, as text and as JSON |
 //! | [`strip`] | the samples of a metric as a small plot |
 
 pub mod adr;
+pub mod inspect;
 pub mod lang;
 pub mod message;
 pub mod number;

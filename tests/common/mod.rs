@@ -315,6 +315,76 @@ impl Drop for Storage {
     }
 }
 
+/// A docker daemon of a test's own, out of the user's, gone when it is dropped.
+pub struct Dockerd {
+    folder: TempDir,
+    process: std::process::Child,
+}
+
+impl Dockerd {
+    /// Starts one with a data folder of its own and no network; why not, when it does not come up.
+    pub fn start() -> Result<Dockerd, String> {
+        // A socket's path must be short.
+        let folder = tempfile::Builder::new().prefix("gv-docker-").tempdir_in("/tmp").map_err(|e| e.to_string())?;
+        let at = |name: &str| folder.path().join(name).display().to_string();
+        let log = std::fs::File::create(folder.path().join("log")).map_err(|e| e.to_string())?;
+        let mut command = isolated("dockerd");
+        command.args(["--iptables=false", "--bridge=none", "--storage-driver=vfs"]);
+        command.args(["--data-root", &at("data"), "--exec-root", &at("exec"), "--pidfile", &at("pid")]);
+        command.arg("--host").arg(format!("unix://{}", at("sock")));
+        command.stdout(Stdio::null()).stderr(log);
+        let process = command.spawn().map_err(|e| format!("dockerd: {e}"))?;
+        let mut daemon = Dockerd { folder, process };
+        for _ in 0..300 {
+            if finish(daemon.command(&["info"]), None).code == Some(0) {
+                return Ok(daemon);
+            }
+            if let Ok(Some(status)) = daemon.process.try_wait() {
+                let log = std::fs::read_to_string(daemon.folder.path().join("log")).unwrap_or_default();
+                let last: Vec<&str> = log.lines().rev().take(3).collect();
+                return Err(format!("dockerd ended with {status}: {}", last.join("; ")));
+            }
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+        Err("dockerd does not answer".into())
+    }
+
+    /// For `DOCKER_HOST`.
+    pub fn host(&self) -> String {
+        format!("unix://{}", self.folder.path().join("sock").display())
+    }
+
+    /// The docker command line for this daemon. The one that came with the daemon is taken before any other.
+    pub fn command(&self, words: &[&str]) -> Command {
+        let own = Path::new("/usr/bin/docker");
+        let mut command = isolated(if own.exists() { own.as_os_str() } else { OsStr::new("docker") });
+        command.args(words).env("DOCKER_HOST", self.host()).env("DOCKER_CONFIG", self.folder.path());
+        command
+    }
+
+    /// Runs docker on this daemon; it must succeed.
+    #[track_caller]
+    pub fn docker(&self, words: &[&str]) -> String {
+        let ran = finish(self.command(words), None);
+        assert_eq!(ran.code, Some(0), "{}", ran.report());
+        ran.stdout
+    }
+}
+
+impl Drop for Dockerd {
+    fn drop(&mut self) {
+        let _ = Command::new("kill").arg(self.process.id().to_string()).status();
+        for _ in 0..100 {
+            if !matches!(self.process.try_wait(), Ok(None)) {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
 /// Whether a program can be started and ends well with these arguments.
 pub fn works(program: &str, words: &[&str]) -> bool {
     let mut command = isolated(program);

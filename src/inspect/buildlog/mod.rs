@@ -29,10 +29,13 @@ const MAX_SECONDS: f64 = 1e8;
 #[serde(rename_all = "kebab-case")]
 pub enum LogFormat {
     /// `--progress=plain`.
+    #[serde(rename = "buildkit-plain")]
     BuildKitPlain,
     /// `--progress=rawjson`.
+    #[serde(rename = "buildkit-rawjson")]
     BuildKitJson,
     /// What a terminal shows.
+    #[serde(rename = "buildkit-terminal")]
     BuildKitTerminal,
     /// `Step 1/3 : …` of the classic builder.
     DockerClassic,
