@@ -673,7 +673,11 @@ fn caches_text(out: &mut Page, caches: &[CacheView]) {
 
 fn log_text(out: &mut Page, log: &LogView, most: usize) {
     let whole: Vec<usize> = (0..log.steps.len()).filter(|&i| log.steps[i].parent.is_none()).collect();
-    let total = log.total.map(|t| format!(" in {}", seconds(t))).unwrap_or_default();
+    let total = match log.total {
+        Some(total) => format!(" in {}", seconds(total)),
+        None if log.sum > 0.0 => format!(" of {} together", seconds(log.sum)),
+        None => String::new(),
+    };
     let cached = if log.cached > 0 { format!(", {} cached", log.cached) } else { String::new() };
     out.title(&format!(
         "{}: build log, {}, {}{total}{cached}",
