@@ -13,10 +13,12 @@
 //! | [`objects`] | blobs, trees and commits that no work tree is made of |
 //! | [`memory`] | merges and reverts in memory |
 //! | [`reflog`] | what was committed in this clone |
+//! | [`fault`] | where a test kills a write |
 //! | [`places`] | linked worktrees, remotes, the base branch, what is in the way |
 
 pub mod change;
 pub mod command;
+pub mod fault;
 pub mod history;
 pub mod memory;
 pub mod objects;
@@ -190,6 +192,7 @@ pub struct Repo {
     from_env: bool,
     /// The remote that promises to have what this clone lacks, once it was looked for.
     promisor: std::cell::OnceCell<Option<String>>,
+    faults: fault::Faults,
 }
 
 /// Says in the user's words what libgit2 cannot read.
@@ -240,7 +243,8 @@ impl Repo {
         }
         let git_dir = inner.path().to_path_buf();
         let common_dir = inner.commondir().to_path_buf();
-        Ok(Repo { inner, git_dir, common_dir, from_env: named.is_some(), promisor: Default::default() })
+        let faults = fault::Faults::from_env();
+        Ok(Repo { inner, git_dir, common_dir, from_env: named.is_some(), promisor: Default::default(), faults })
     }
 
     /// The root of the work tree.
