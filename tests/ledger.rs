@@ -3,9 +3,9 @@
 use git_verdict::config::{Better, Matters};
 use git_verdict::experiment::{Book, State};
 use git_verdict::git::{Oid, Repo};
-use git_verdict::ledger::event::{Decided, Identity, Measured, Opened, VERSION, Verdict};
+use git_verdict::ledger::event::{Decided, Identity, Measured, Opened, Reopened, VERSION, Verdict};
 use git_verdict::ledger::store::{LEDGER_REF, MAX_EVENT};
-use git_verdict::ledger::{Event, Fact, Ledger, LedgerError, Row};
+use git_verdict::ledger::{Event, Fact, Ledger, LedgerError, Row, Wanted};
 use git_verdict::measure::environment::Environment;
 use git_verdict::measure::{CheckResult, Sample, Side};
 use git_verdict::policy::{Advice, Complexity, MetricComparison, Recommendation};
@@ -440,9 +440,32 @@ fn the_index_gives_what_the_events_say_at_any_size_and_however_it_came_about() {
     wanted.reverse();
     wanted.truncate(20);
     assert_eq!(newest, wanted);
-    let one = ledger.book_where(&|row| row.name == "try-5").unwrap();
-    assert_eq!(one.experiments.len(), 1);
-    assert_eq!(one.find("try-5").unwrap().state, State::Reverted);
+    found_agrees(&ledger, &["try-5", "try-6", "stack"]);
+    // One in the base, one in the head, the others in the tail, and an experiment with records in all three.
+    let tried = ledger.book().unwrap().find("try-6").unwrap().id;
+    append(&ledger, tried, "try-6", measured(1));
+    ledger.append_all(&[ledger.draft(tried, "try-6", measured(2)).unwrap()]).unwrap();
+    ledger.problems().unwrap();
+    for n in 0..9 {
+        let name = format!("late-{n}");
+        let experiment = Ulid::new();
+        let mut fact = opened(&name);
+        if let Fact::Opened(opened) = &mut fact {
+            opened.stands_on = Some(tried);
+        }
+        append(&ledger, experiment, &name, fact);
+        if n == 3 {
+            append(&ledger, experiment, &name, Fact::Abandoned { because: "no".into() });
+        }
+    }
+    let kept = append(&ledger, tried, "try-6", decided(Verdict::Keep, None));
+    found_agrees(&ledger, &["try-6", "late-1", "late-3", "late-8", "try-2", "stack"]);
+    let undo = Reopened { because: "too early".into(), undoes: kept.id, commit: None };
+    append(&ledger, tried, "try-6", Fact::Reopened(undo));
+    found_agrees(&ledger, &["try-6", "late-1"]);
+    assert!(dir.path().join(".git/verdict/index/tail").exists(), "what was appended is noted");
+    ledger.problems().unwrap();
+    found_agrees(&ledger, &["try-6", "late-1"]);
 
     let before = all_rows(&ledger);
     fs::remove_dir_all(dir.path().join(".git/verdict")).unwrap();
@@ -450,6 +473,34 @@ fn the_index_gives_what_the_events_say_at_any_size_and_however_it_came_about() {
     git(dir.path(), &["update-ref", LEDGER_REF, &format!("{LEDGER_REF}~1")]);
     assert_eq!(all_rows(&ledger).len(), before.len() - 1, "a ref that moved back is followed");
     index_agrees(&ledger);
+}
+
+/// Whether what is found without reading all is what stands in the whole book.
+fn found_agrees(ledger: &Ledger<'_>, names: &[&str]) {
+    let whole = ledger.book().unwrap();
+    let ids = |book: &Book| book.experiments.iter().map(|e| e.id).collect::<Vec<_>>();
+    for name in names {
+        let wanted = whole.find(name).unwrap();
+        let latest = wanted.latest().map_or(wanted.id, |(id, _)| *id).to_string();
+        for word in [name.to_string(), wanted.id.to_string(), latest.clone(), latest[..24].to_lowercase()] {
+            let part = ledger.book_of(&Wanted::named(&word)).unwrap();
+            let found = |book: &Book| book.find(&word).cloned().map_err(|error| error.to_string());
+            assert_eq!(found(&part), found(&whole), "{word}");
+            assert!(part.experiments.len() <= 2, "{word}: {} experiments were read", part.experiments.len());
+            let parent = wanted.opened.stands_on.and_then(|id| whole.by_id(id));
+            assert_eq!(wanted.opened.stands_on.and_then(|id| part.by_id(id)), parent, "{word}");
+        }
+        let part = ledger.book_of(&Wanted { branches: vec![format!("verdict/{name}")], ..Wanted::default() }).unwrap();
+        assert_eq!(part.on_branch(&format!("verdict/{name}")), whole.on_branch(&format!("verdict/{name}")));
+    }
+    let mut open = ledger.book_of(&Wanted::open()).unwrap();
+    open.experiments.retain(|e| e.is_open());
+    let all: Vec<_> = whole.experiments.iter().filter(|e| e.is_open()).cloned().collect();
+    assert_eq!(open.experiments, all, "the open ones");
+    let last = whole.experiments.iter().filter_map(|e| e.decided.as_ref().map(|(id, _, _)| (*id, e.id))).max();
+    let found = ledger.book_of(&Wanted { decided_last: true, ..Wanted::default() }).unwrap();
+    assert!(last.is_none_or(|(_, id)| found.by_id(id) == whole.by_id(id)), "the last decision");
+    assert_eq!(ids(&ledger.book_of(&Wanted::named("no-such-name")).unwrap()), ids(&whole), "an unknown name reads all");
 }
 
 #[test]
@@ -483,6 +534,11 @@ fn a_damaged_index_is_built_again_without_a_word() {
                 _ => bytes = vec![round as u8; round * 17],
             }
             fs::write(&path, bytes).unwrap();
+        }
+        if round % 2 == 0 {
+            let found = ledger.book_of(&Wanted::named("more")).unwrap();
+            assert_eq!(found.find("more").unwrap().id, Ulid::from_parts(5000, 1), "round {round}");
+            assert_eq!(ledger.book_of(&Wanted::open()).unwrap().experiments.len(), more.len(), "round {round}");
         }
         assert_eq!(all_rows(&ledger), more, "round {round}");
         index_agrees_quickly(&ledger, more.len());

@@ -57,6 +57,13 @@ fn an_unpushed_decision_of_every_mode_is_taken_back_exactly() {
         assert_eq!(state(&repo, "slim"), "measured");
         repo.ok(&["show", "slim"]).prints(&["reopened", "too early"]);
         repo.expect(3, &["undo"]).says(&["there is no decision to undo"]);
+        let listed = |words: &[&str]| {
+            let list = repo.json(words)["decisions"].clone();
+            let states = list.as_array().into_iter().flatten().map(|one| one["state"].as_str());
+            states.map(|state| state.unwrap_or_default().to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(listed(&["log"]), Vec::<String>::new(), "an undone decision is not listed");
+        assert_eq!(listed(&["log", "--all"]), ["measured"]);
         // And it can be decided again.
         repo.ok(words);
         assert_ne!(state(&repo, "slim"), "measured");
@@ -73,6 +80,7 @@ fn a_revert_in_place_that_is_undone_leaves_the_keep_before_it_in_force() {
     repo.ok(&["undo"]);
     assert_eq!(picture(&repo), before);
     assert_eq!(state(&repo, "slim"), "kept");
+    repo.ok(&["log"]).prints(&["kept", "slim"]);
 }
 
 #[test]

@@ -18,7 +18,7 @@ pub struct Args {
 pub fn run(ctx: &Ctx, args: Args) -> Done {
     let repo = ctx.repo()?;
     let ledger = Ledger::open(&repo);
-    let book = ctx.book(&ledger)?;
+    let book = ledger.book_of(&ctx.wanted(&repo, args.name.as_deref())?)?;
     let experiment = ctx.experiment(&repo, &book, args.name.as_deref())?;
     let because = match args.because {
         Some(text) => text,

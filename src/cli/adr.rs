@@ -47,7 +47,7 @@ fn write(ctx: &Ctx, args: New) -> Done {
     let repo = ctx.repo()?;
     let root = repo.workdir()?;
     let ledger = Ledger::open(&repo);
-    let book = ctx.book(&ledger)?;
+    let book = ledger.book_of(&ctx.wanted(&repo, args.name.as_deref())?)?;
     let experiment = ctx.experiment(&repo, &book, args.name.as_deref())?;
     let policy = land::policy(ctx, &repo)?;
     let folder = args.folder.unwrap_or_else(|| policy.adr.as_deref().unwrap_or(land::ADR_FOLDER).into());

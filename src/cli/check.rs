@@ -5,7 +5,7 @@ use super::{Ctx, Done};
 use crate::decision::audit::{self, Finding, Range, Rule};
 use crate::error::{Exit, Failure};
 use crate::git::{Oid, Repo};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Wanted};
 use crate::policy::{Advice, MetricComparison, Recommendation, compare, complexity, recommend};
 use crate::render::table;
 use crate::render::text::{clean, markdown, markdown_code};
@@ -55,7 +55,6 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
     let ctx = own.as_ref().unwrap_or(ctx);
     let repo = ctx.repo()?;
     let ledger = Ledger::open(&repo);
-    let book = ctx.book(&ledger)?;
     let head = repo.resolve("HEAD")?;
     let (against, tip) = against(ctx, &repo, args.against.as_deref())?;
     let base = repo.merge_base(&tip, &head)?.ok_or_else(|| {
@@ -68,6 +67,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
         }
     })?;
     let range = Range { base, head };
+    let book = if audit::reads_all(&repo, &range)? { ctx.book(&ledger)? } else { ledger.book_of(&Wanted::open())? };
     let mut findings = audit::audit(&repo, &ledger, &book, &range)?;
     let measured = if args.measure { take(ctx, &repo, &args.how, &range, &mut findings)? } else { None };
     findings.sort_by_key(|finding| !finding.fails);

@@ -3,7 +3,7 @@
 use super::{Ctx, Done};
 use crate::error::{Exit, Failure};
 use crate::experiment::Experiment;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Wanted};
 use crate::measure::environment::comparable;
 use crate::policy::options::{Candidate, Judged, judge};
 use crate::render::table::{self, Cell, Column};
@@ -20,7 +20,10 @@ pub struct Args {
 pub fn run(ctx: &Ctx, args: Args) -> Done {
     let repo = ctx.repo()?;
     let ledger = Ledger::open(&repo);
-    let book = ctx.book(&ledger)?;
+    let book = match args.names.is_empty() {
+        true => ctx.book(&ledger)?,
+        false => ledger.book_of(&Wanted { names: args.names.clone(), ..Wanted::default() })?,
+    };
     let chosen: Vec<&Experiment> = if args.names.is_empty() {
         let abandoned = crate::experiment::State::Abandoned;
         book.experiments.iter().filter(|e| !e.measured.is_empty() && e.state != abandoned).collect()

@@ -6,7 +6,7 @@ use crate::error::{Exit, Failure};
 use crate::experiment::{Book, Experiment, ExperimentError};
 use crate::git::refs::Head;
 use crate::git::{Oid, Repo};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Wanted};
 use crate::render::Lang;
 use crate::render::table::Look;
 use crate::render::text::{clean, neutral};
@@ -122,6 +122,18 @@ impl Ctx {
     /// The folded ledger.
     pub fn book(&self, ledger: &Ledger<'_>) -> Result<Book, Failure> {
         Ok(ledger.book()?)
+    }
+
+    /// What [`Ctx::experiment`] needs of the ledger: what goes by that name, else what is open.
+    pub fn wanted(&self, repo: &Repo, name: Option<&str>) -> Result<Wanted, Failure> {
+        if let Some(name) = name {
+            return Ok(Wanted::named(name));
+        }
+        let branches = match repo.head()? {
+            Head::Branch { name, .. } | Head::Unborn(name) => vec![name],
+            Head::Detached(_) => Vec::new(),
+        };
+        Ok(Wanted { branches, ..Wanted::open() })
     }
 
     /// The experiment of that name, or the one whose branch HEAD is on.

@@ -10,7 +10,7 @@ use crate::error::{Exit, Failure};
 use crate::experiment::{Book, Experiment};
 use crate::git::Repo;
 use crate::ledger::event::{Measured, Verdict};
-use crate::ledger::{Event, Fact, Ledger};
+use crate::ledger::{Event, Fact, Ledger, Wanted};
 use crate::policy::Advice;
 use crate::units::Seconds;
 use crate::units::Unit;
@@ -40,7 +40,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
     let policy = land::policy(ctx, &repo)?;
     let mut name = args.name;
     loop {
-        let book = ctx.book(&ledger)?;
+        let book = ledger.book_of(&Wanted { open: true, ..ctx.wanted(&repo, name.as_deref())? })?;
         let experiment = ctx.experiment(&repo, &book, name.as_deref())?;
         name = Some(experiment.name.clone());
         experiment.must_be_open()?;

@@ -4,8 +4,8 @@ use super::context::write_line;
 use super::{Ctx, Done};
 use crate::error::{Exit, Failure};
 use crate::exchange;
-use crate::ledger::Ledger;
 use crate::ledger::query::Query;
+use crate::ledger::{Ledger, Wanted};
 use crate::render::text::clean;
 use clap::ValueEnum;
 use serde_json::json;
@@ -59,7 +59,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
             .try_next("git verdict export FORMAT -o FILE --json, or without --json"));
     }
     let only = match &args.experiment {
-        Some(name) => Some(ctx.book(&ledger)?.find(name)?.id),
+        Some(name) => Some(ledger.book_of(&Wanted::named(name))?.find(name)?.id),
         None => None,
     };
     let written = |error: std::io::Error| {

@@ -2,12 +2,13 @@
 
 use super::{Ctx, Done};
 use crate::decision::LANDING_VARIABLE;
+use crate::decision::reversal;
 use crate::error::{Exit, Failure};
 use crate::git::Repo;
 use crate::hooks::install::{self, Owner, Standing};
 use crate::hooks::share::{self, Shared, Wish};
 use crate::hooks::{Hook, run as hooks};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Wanted};
 use crate::render::text::clean;
 use clap::Subcommand;
 use serde_json::json;
@@ -197,6 +198,9 @@ fn call(ctx: &Ctx, args: &Run) -> Done {
             let (path, bytes) = file()?;
             // A message in another encoding is left alone.
             let Ok(text) = String::from_utf8(bytes) else { return Ok(Exit::Done) };
+            if reversal::read(&text).is_none() {
+                return Ok(Exit::Done);
+            }
             if let Some(filled) = hooks::fill(&repo, &ctx.book(&ledger)?, &text, ctx.lang, args.always)? {
                 std::fs::write(&path, filled).map_err(|error| {
                     Failure::state(format!("{} cannot be written", clean(&path.display().to_string())))
@@ -207,19 +211,23 @@ fn call(ctx: &Ctx, args: &Run) -> Done {
         Hook::CommitMsg => {
             let (_, bytes) = file()?;
             let text = String::from_utf8_lossy(&bytes);
-            if let Some(owes) = hooks::judge(&repo, &ctx.book(&ledger)?, &text)? {
+            if reversal::read(&text).is_some()
+                && let Some(owes) = hooks::judge(&repo, &ctx.book(&ledger)?, &text)?
+            {
                 return Err(refusal(&owes));
             }
         }
         Hook::PostCommit => {
-            hooks::queue(&repo, &ctx.book(&ledger)?)?;
+            let Ok((branch, _)) = repo.current_branch() else { return Ok(Exit::Done) };
+            let wanted = Wanted { branches: vec![branch], ..Wanted::default() };
+            hooks::queue(&repo, &ledger.book_of(&wanted)?)?;
         }
         Hook::PrePush => {
             let mut input = String::new();
             let read = std::io::stdin().read_to_string(&mut input);
             read.map_err(|error| Failure::usage("standard input cannot be read").because(error.to_string()))?;
             let pushed = hooks::pushed(&input);
-            for (experiment, to) in hooks::undecided(&repo, &ctx.book(&ledger)?, &pushed)? {
+            for (experiment, to) in hooks::undecided(&repo, &ledger.book_of(&Wanted::open())?, &pushed)? {
                 ctx.note(format!(
                     "git-verdict: '{}' goes to {} undecided ({}); next: git verdict decide {}",
                     clean(&experiment.name),

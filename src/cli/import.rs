@@ -37,7 +37,7 @@ pub struct Args {
 pub fn run(ctx: &Ctx, args: Args) -> Done {
     let repo = ctx.repo()?;
     let ledger = Ledger::open(&repo);
-    let book = ctx.book(&ledger)?;
+    let book = ledger.book_of(&ctx.wanted(&repo, args.experiment.as_deref())?)?;
     let experiment = ctx.experiment(&repo, &book, args.experiment.as_deref())?;
     experiment.must_be_open()?;
     let candidate = tip(&repo, experiment)?;

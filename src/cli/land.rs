@@ -8,7 +8,7 @@ use crate::error::{Exit, Failure};
 use crate::experiment::{Book, Experiment};
 use crate::git::Repo;
 use crate::ledger::event::Verdict;
-use crate::ledger::{Event, Fact, Ledger};
+use crate::ledger::{Event, Fact, Ledger, Wanted};
 use crate::render::template::{OVERRIDES, Renderer};
 use crate::render::text::clean;
 use serde_json::json;
@@ -50,7 +50,7 @@ pub struct Flags {
 pub fn run(ctx: &Ctx, flags: Flags, verdict: Verdict, mode: Option<RevertMode>) -> Done {
     let repo = ctx.repo()?;
     let ledger = Ledger::open(&repo);
-    let book = ctx.book(&ledger)?;
+    let book = ledger.book_of(&Wanted { open: true, ..ctx.wanted(&repo, flags.name.as_deref())? })?;
     let experiment = ctx.experiment(&repo, &book, flags.name.as_deref())?;
     let because = match flags.because {
         Some(text) if text.trim().is_empty() => {

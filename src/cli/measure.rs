@@ -8,7 +8,7 @@ use crate::experiment::{Book, Experiment};
 use crate::git::{Oid, Repo};
 use crate::hooks::run as hooks;
 use crate::ledger::event::Measured;
-use crate::ledger::{Event, Fact, Ledger};
+use crate::ledger::{Event, Fact, Ledger, Wanted};
 use crate::measure::environment::{Environment, comparable};
 use crate::measure::{self, FailedRun, Known, MeasureError, Measurement, Plan, Runs, Sample, Side};
 use crate::policy::compare::StopRule;
@@ -17,6 +17,7 @@ use crate::render::text::{clean, wrap};
 use crate::render::{strip, table};
 use crate::units::parse_duration;
 use serde_json::json;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 #[derive(Debug, clap::Args)]
@@ -75,10 +76,13 @@ pub fn duration(text: &str) -> Result<Duration, String> {
 pub fn run(ctx: &Ctx, args: Args) -> Done {
     let repo = ctx.repo()?;
     let ledger = Ledger::open(&repo);
-    let book = ctx.book(&ledger)?;
     if args.queued {
+        let book = ledger.book_of(&Wanted { perhaps: hooks::queued(&repo), ..Wanted::default() })?;
         return queued(ctx, &repo, &ledger, &book, &args.how);
     }
+    let mut wanted = ctx.wanted(&repo, args.name.as_deref())?;
+    wanted.names.extend(args.with.iter().cloned());
+    let book = ledger.book_of(&wanted)?;
     let experiment = ctx.experiment(&repo, &book, args.name.as_deref())?;
     let against = args.against.as_deref().map(|name| repo.resolve(name)).transpose()?;
     let mut experiments = vec![experiment];
@@ -224,7 +228,7 @@ pub fn measure_all(
     let sides = sides(repo, &mut arms)?;
     let key = experiments.iter().map(|e| e.name.as_str()).collect::<Vec<_>>().join("+");
     let plan = plan(&key, config, how, sides)?;
-    let known = if how.fresh { None } else { known(repo, ledger, book, &plan) };
+    let known = if how.fresh { None } else { known(repo, ledger, &plan)? };
     let against = arms.iter().map(|arm| arm.sides).collect();
     let measurement = take_with(ctx, repo, &plan, known.as_ref(), against)?;
     let mut events = Vec::new();
@@ -306,20 +310,30 @@ fn sides(repo: &Repo, arms: &mut [Arm<'_>]) -> Result<Vec<Side>, Failure> {
 
 /// Readings of the base in an earlier record, for a plan of exact metrics only: the same tree, configuration and
 /// environment, each metric read twice and the same both times. The newest record counts.
-fn known(repo: &Repo, ledger: &Ledger<'_>, book: &Book, plan: &Plan) -> Option<Known> {
-    let tree = &plan.sides.first()?.tree;
-    if !plan.metrics().all(|metric| metric.source.exact()) {
-        return None;
-    }
-    let mut records: Vec<_> = book.experiments.iter().flat_map(|e| &e.measured).collect();
-    records.retain(|(_, m)| m.config_hash == plan.config.hash && m.sides.iter().any(|side| side.tree == *tree));
-    records.sort_by_key(|(id, _)| std::cmp::Reverse(*id));
+fn known(repo: &Repo, ledger: &Ledger<'_>, plan: &Plan) -> Result<Option<Known>, Failure> {
+    let exact = plan.metrics().all(|metric| metric.source.exact());
+    let Some(tree) = plan.sides.first().map(|side| &side.tree).filter(|_| exact) else { return Ok(None) };
+    let mut records = Vec::new();
+    ledger.each_record(&mut |record| {
+        if record.row.kind == "measured"
+            && record.mentions(&plan.config.hash)
+            && let Some(Event { id, fact: Fact::Measured(measured), .. }) = record.event()
+            && measured.config_hash == plan.config.hash
+            && measured.sides.iter().any(|side| side.tree == *tree)
+        {
+            records.push((id, measured));
+        }
+        ControlFlow::Continue(())
+    })?;
     let dir = repo.workdir().unwrap_or(repo.git_dir());
-    let here = (!records.is_empty()).then(|| Environment::of_work(&plan.config, dir).on(&plan.config.placement))?;
+    if records.is_empty() {
+        return Ok(None);
+    }
+    let here = Environment::of_work(&plan.config, dir).on(&plan.config.placement);
     records.retain(|(_, measured)| comparable(&measured.environment, &here).is_ok());
-    records.into_iter().find_map(|(id, _)| {
-        // A book has no samples.
-        let Fact::Measured(measured) = ledger.find(*id).ok()??.fact else { return None };
+    Ok(records.into_iter().find_map(|(id, _)| {
+        // The index has no samples.
+        let Fact::Measured(measured) = ledger.find(id).ok()??.fact else { return None };
         let side = measured.sides.iter().position(|side| side.tree == *tree)?;
         let reading = |metric: &crate::config::Metric| {
             let of_side = measured.samples.iter().filter(|sample| sample.side == side);
@@ -329,9 +343,9 @@ fn known(repo: &Repo, ledger: &Ledger<'_>, book: &Book, plan: &Plan) -> Option<K
         };
         let values = plan.metrics().map(reading).collect::<Option<_>>()?;
         // Readings that were reused themselves come from where they were taken.
-        let record = measured.reused.filter(|_| side == 0).unwrap_or(*id);
+        let record = measured.reused.filter(|_| side == 0).unwrap_or(id);
         Some(Known { record, values })
-    })
+    }))
 }
 
 /// Runs a plan with progress: every side against the first.

@@ -85,6 +85,7 @@ enum Color {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 enum Command {
     /// Write a commented verdict.toml for this project
     Init(init::Args),

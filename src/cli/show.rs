@@ -7,7 +7,7 @@ use crate::git::Repo;
 use crate::ledger::event::{Decided, Measured, Verdict};
 use crate::ledger::identity::{self, Search};
 use crate::ledger::query::Entry;
-use crate::ledger::{Event, Fact, Ledger, trailers};
+use crate::ledger::{Event, Fact, Ledger, Wanted, trailers};
 use crate::render::table;
 use crate::render::text::{clean, clean_lines};
 use crate::render::trailer::Carried;
@@ -31,7 +31,6 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
     {
         return from_message(ctx, &entry, &carried);
     }
-    let book = ctx.book(&ledger)?;
     if let Ok(id) = Ulid::from_string(&args.name)
         && let Some(event) = ledger.find(id)?
     {
@@ -39,10 +38,12 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
             Fact::Decided(decided) => identity::locate(&repo, event.id, decided)?,
             _ => None,
         };
+        let book = ledger.book_of(&Wanted { ids: vec![event.experiment], ..Wanted::default() })?;
         record(ctx, &book, &event, search.as_ref())?;
         ctx.emit("record", json!({"event": ledger.raw(id)?, "in_history": search}))?;
         return Ok(Exit::Done);
     }
+    let book = ledger.book_of(&Wanted::named(&args.name))?;
     let experiment = book.find(&args.name)?;
     let search = match &experiment.decided {
         Some((id, _, decided)) => identity::locate(&repo, *id, decided)?,
@@ -53,16 +54,14 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
         origins(ctx, experiment)?;
     }
     let mut events = Vec::new();
-    for row in ledger.recent(usize::MAX, &|row| row.experiment == experiment.id)?.iter().rev() {
-        if row.kind == "reopened"
-            && let Some(Event { id, at, fact: Fact::Reopened(reopened), .. }) = ledger.find(row.id)?
-        {
+    for event in ledger.records_of(experiment.id)? {
+        if let Event { id, at, fact: Fact::Reopened(reopened), .. } = &event {
             ctx.say(format!("\nreopened {id}, {}", at.format("%Y-%m-%d %H:%M %:z")))?;
             ctx.say(format!("  undoes      {}", reopened.undoes))?;
             ctx.say(format!("  because     {}", indent(&reopened.because)))?;
         }
         if ctx.json {
-            events.extend(ledger.raw(row.id)?);
+            events.extend(ledger.raw(event.id)?);
         }
     }
     let value = super::log::value(experiment);

@@ -8,7 +8,7 @@ use crate::experiment::{BRANCH_PREFIX, Book, Experiment, Start, State, check_nam
 use crate::git::refs::Head;
 use crate::git::{GitError, Oid, Repo};
 use crate::ledger::event::{Identity, Opened};
-use crate::ledger::{Fact, Ledger};
+use crate::ledger::{Fact, Ledger, Wanted};
 use crate::render::text::clean;
 use serde_json::json;
 use ulid::Ulid;
@@ -51,7 +51,13 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
         Head::Detached(commit) => return Err(GitError::Detached(commit.short().to_string()).into()),
     };
     let ledger = Ledger::open(&repo);
-    let book = ctx.book(&ledger)?;
+    let wanted = Wanted {
+        names: args.on.iter().filter(|_| args.adopt.is_some()).cloned().collect(),
+        perhaps: args.on.iter().chain([&args.name]).cloned().collect(),
+        branches: vec![head.clone()],
+        ..Wanted::default()
+    };
+    let book = ledger.book_of(&wanted)?;
     refuse_taken(&book, &args.name)?;
     let branch = format!("{BRANCH_PREFIX}{}", args.name);
     if repo.branch(&branch)?.is_some() {

@@ -6,7 +6,7 @@ use crate::error::{Exit, Failure};
 use crate::experiment::{Book, Experiment, State};
 use crate::git::Repo;
 use crate::git::refs::Head;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Wanted};
 use crate::policy::Advice;
 use crate::render::text::clean;
 use serde_json::{Value, json};
@@ -18,7 +18,6 @@ pub fn run(ctx: &Ctx, _args: Args) -> Done {
     let repo = ctx.repo()?;
     let ledger = Ledger::open(&repo);
     let head = repo.head()?;
-    let book = ctx.book(&ledger)?;
     let pending = decision::pending(&repo)?;
     if let Some(pending) = &pending {
         ctx.say(format!("a decision was cut off: {} {}", pending.verdict.as_str(), pending.name))?;
@@ -28,6 +27,7 @@ pub fn run(ctx: &Ctx, _args: Args) -> Done {
         Head::Branch { name, .. } | Head::Unborn(name) => Some(name.as_str()),
         Head::Detached(_) => None,
     };
+    let book = ledger.book_of(&Wanted::open())?;
     let here = branch.and_then(|name| book.on_branch(name));
     let mut experiments = Vec::new();
     if let Some(experiment) = here {
@@ -46,7 +46,7 @@ pub fn run(ctx: &Ctx, _args: Args) -> Done {
         experiments.push(json!({"here": false, "experiment": super::log::value(other)}));
     }
     if here.is_none() && others.is_empty() && pending.is_none() {
-        let next = if book.experiments.is_empty() && !repo.workdir()?.join(crate::config::FILE_NAME).exists() {
+        let next = if ledger.tip()?.is_none() && !repo.workdir()?.join(crate::config::FILE_NAME).exists() {
             "git verdict init, then git verdict start NAME --hypothesis TEXT"
         } else {
             "git verdict start NAME --hypothesis TEXT"

@@ -4,7 +4,7 @@ use super::{Ctx, Done, land};
 use crate::config::{Config, FILE_NAME};
 use crate::error::{Exit, Failure};
 use crate::git::{Oid, Repo};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Wanted};
 use crate::render::text::clean;
 use crate::trust::{self, Needs, Standing, Store, Surroundings};
 use serde_json::json;
@@ -30,7 +30,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
         ctx.emit("trust", json!({"revoked": gone}))?;
         return Ok(Exit::Done);
     }
-    let commits = commits(ctx, &repo, &args.commits)?;
+    let commits = commits(&repo, &args.commits)?;
     let config = ctx.config(&repo, commits.first())?;
     let needs = needs(&repo, &config, commits.first(), &commits)?;
     let standing = trust::standing(&repo, &needs, &store, Surroundings::here())?;
@@ -60,13 +60,15 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
 }
 
 /// HEAD and the base of the experiment that is here; those named on the command line instead.
-fn commits(ctx: &Ctx, repo: &Repo, named: &[String]) -> Result<Vec<Oid>, Failure> {
+fn commits(repo: &Repo, named: &[String]) -> Result<Vec<Oid>, Failure> {
     if !named.is_empty() {
         return Ok(named.iter().map(|name| repo.resolve(name)).collect::<Result<_, _>>()?);
     }
     let head = repo.resolve("HEAD")?;
-    let book = ctx.book(&Ledger::open(repo))?;
-    let here = repo.current_branch().ok().and_then(|(name, _)| book.on_branch(&name));
+    let branch = repo.current_branch().ok().map(|(name, _)| name);
+    let wanted = Wanted { branches: branch.iter().cloned().collect(), ..Wanted::default() };
+    let book = Ledger::open(repo).book_of(&wanted)?;
+    let here = branch.and_then(|name| book.on_branch(&name));
     let base = here.map(|experiment| super::measure::base_of(repo, &book, experiment, &head)).transpose()?;
     Ok([Some(head), base].into_iter().flatten().collect())
 }

@@ -3,7 +3,7 @@
 use super::{Ctx, Done};
 use crate::decision;
 use crate::error::{Exit, Failure};
-use crate::ledger::{Event, Fact, Ledger};
+use crate::ledger::{Event, Fact, Ledger, Wanted};
 use crate::render::text::clean;
 use serde_json::json;
 
@@ -22,7 +22,9 @@ pub struct Args {
 pub fn run(ctx: &Ctx, args: Args) -> Done {
     let repo = ctx.repo()?;
     let ledger = Ledger::open(&repo);
-    let book = ctx.book(&ledger)?;
+    let wanted =
+        Wanted { decided_last: args.name.is_none(), names: args.name.iter().cloned().collect(), ..Wanted::default() };
+    let book = ledger.book_of(&wanted)?;
     if args.because.trim().is_empty() {
         return Err(Failure::usage("the reason is empty").try_next("--because 'why'"));
     }

@@ -76,6 +76,16 @@ pub struct Range {
     pub head: Oid,
 }
 
+/// Whether a range undoes something, so that [`audit`] needs every experiment and not just the open ones.
+pub fn reads_all(repo: &Repo, range: &Range) -> Result<bool, AuditError> {
+    for id in repo.range(&range.base, &range.head)? {
+        if reversal::read(&repo.commit(&id)?.message).is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Looks over a range. With an empty ledger, what the trailers say is all there is.
 pub fn audit(repo: &Repo, ledger: &Ledger<'_>, book: &Book, range: &Range) -> Result<Vec<Finding>, AuditError> {
     let ids = repo.range(&range.base, &range.head)?;

@@ -86,11 +86,11 @@ impl Experiment {
     pub fn branch(&self) -> &str {
         &self.opened.branch
     }
-    /// Takes in a later event; `undone` are the decisions that do not hold any more.
-    fn follow(&mut self, event: Event, undone: &HashSet<Ulid>) {
+    /// Takes in a later event; `undone` are the decisions that do not hold any more, each with its experiment.
+    fn follow(&mut self, event: Event, undone: &HashSet<(Ulid, Ulid)>) {
         match event.fact {
             Fact::Opened(_) | Fact::Reopened(_) => {}
-            Fact::Decided(_) if undone.contains(&event.id) => {}
+            Fact::Decided(_) if undone.contains(&(self.id, event.id)) => {}
             Fact::Measured(measured) => {
                 self.measured.push((event.id, *measured));
                 if self.state == State::Open {
@@ -147,7 +147,7 @@ impl Book {
         let mut undone = HashSet::new();
         for event in events {
             if let Fact::Reopened(reopened) = &event.fact {
-                undone.insert(reopened.undoes);
+                undone.insert((event.experiment, reopened.undoes));
             }
             let Event { at, experiment, name, fact: Fact::Opened(opened), .. } = event else {
                 later.push(event);

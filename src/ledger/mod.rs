@@ -21,6 +21,6 @@ pub mod sync;
 pub mod trailers;
 
 pub use event::{Event, Fact};
-pub use index::{Record, Row};
+pub use index::{Record, Row, Wanted};
 pub use merge::Merged;
 pub use store::{Ledger, LedgerError};

@@ -147,7 +147,7 @@ impl Ledger<'_> {
         let problems = self.each_record(&mut |record| {
             let one = known.entry(record.row.experiment).or_default();
             match record.row.kind {
-                "decided" if !one.decided && !one.opened => {
+                "decided" if !one.decided && !one.opened && !record.undone => {
                     one.decided = true;
                     let change = query.path.as_ref().and_then(|_| change_of(&record.event()?.fact));
                     if answer.entries.len() < enough

@@ -17,7 +17,7 @@ use chrono::{Local, SubsecRound};
 use rand::Rng;
 use rustix::fs::{FlockOperation, flock};
 use serde_json::Value;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::PathBuf;
@@ -49,6 +49,26 @@ const CLOCK_TRUST: u64 = 24 * 3600 * 1000;
 pub struct Ledger<'r> {
     pub(super) repo: &'r Repo,
     last: Cell<Option<Ulid>>,
+    pub(super) indexed: RefCell<Option<Indexed>>,
+}
+
+/// How far the index is known to be.
+#[derive(Debug, Clone)]
+pub(super) struct Indexed {
+    /// The commit that it is at.
+    pub tip: Oid,
+    /// How many steps lie in its tail.
+    pub steps: usize,
+    /// Its highest id.
+    pub newest: Option<Ulid>,
+}
+
+/// A move of the ledger.
+pub(super) struct Moved {
+    /// The commit before; none when it was empty.
+    pub from: Option<Oid>,
+    /// The commit after.
+    pub to: Oid,
 }
 
 /// An event's id and the blob that holds it.
@@ -63,7 +83,7 @@ pub struct Located {
 impl<'r> Ledger<'r> {
     /// The ledger of this repository; an empty one when the ref does not exist.
     pub fn open(repo: &'r Repo) -> Ledger<'r> {
-        Ledger { repo, last: Cell::new(None) }
+        Ledger { repo, last: Cell::new(None), indexed: RefCell::new(None) }
     }
 
     /// The commit that the ledger is at; none while it is empty.
@@ -115,13 +135,17 @@ impl<'r> Ledger<'r> {
             [one] => format!("{} {}", one.fact.kind(), one.name),
             _ => format!("{} and {} more records", first.name, events.len() - 1),
         };
-        self.advance(&subject, &mut |tip| {
-            let root = tip.map(|tip| self.root(tip)).transpose()?;
+        let moved = self.advance(&subject, &mut |tip| {
+            let root = tip.map(|tip| self.known_root(tip)).transpose()?;
             let mut written = Vec::new();
             let tree = self.insert_all(root.as_ref(), &located, &mut written)?;
             let parents = tip.cloned().into_iter().collect();
             Ok((Some(&tree) != root.as_ref()).then_some(Advance::Commit { tree, written, parents }))
-        })
+        })?;
+        if let (Some(moved), [event], [blob]) = (moved, events, blobs.as_slice()) {
+            self.note(&moved, event, blob);
+        }
+        Ok(())
     }
 
     /// All events in the order of their ids, oldest first. The first one that cannot be read is the error.
@@ -158,6 +182,14 @@ impl<'r> Ledger<'r> {
     pub fn raw(&self, id: Ulid) -> Result<Option<Value>, LedgerError> {
         let Some(one) = self.locate(id)? else { return Ok(None) };
         Ok(Some(parse(&self.bytes(&one)?, id)?))
+    }
+
+    /// Like [`Ledger::root`], without a look at the format when this is the commit that the index was made from.
+    fn known_root(&self, tip: &Oid) -> Result<Oid, LedgerError> {
+        match self.indexed.borrow().as_ref().is_some_and(|indexed| indexed.tip == *tip) {
+            true => Ok(self.repo.tree_of(tip)?),
+            false => self.root(tip),
+        }
     }
 
     /// The root tree of a ledger commit, once its format is known to be ours.
@@ -345,14 +377,14 @@ impl<'r> Ledger<'r> {
     }
 
     /// Moves the ledger to what `build` makes of its tip, again and again until no other writer was first. `build` gives
-    /// nothing when there is nothing to do.
-    pub(super) fn advance(&self, subject: &str, build: Build<'_>) -> Result<(), LedgerError> {
+    /// nothing when there is nothing to do; then there is no move.
+    pub(super) fn advance(&self, subject: &str, build: Build<'_>) -> Result<Option<Moved>, LedgerError> {
         let deadline = Instant::now() + PATIENCE;
         let queue = Queue::open(self.repo);
         for attempt in 0u32.. {
             let _turn = queue.as_ref().map(|queue| queue.wait(deadline));
             let tip = self.tip()?;
-            let Some(next) = build(tip.as_ref())? else { return Ok(()) };
+            let Some(next) = build(tip.as_ref())? else { return Ok(None) };
             let new = match next {
                 Advance::FastForward(commit) => commit,
                 Advance::Commit { tree, mut written, parents } => {
@@ -368,8 +400,9 @@ impl<'r> Ledger<'r> {
             };
             let reason = format!("verdict: {subject}");
             if self.repo.swap_ref(LEDGER_REF, &new, tip.as_ref(), &reason).map_err(LedgerError::write)? {
+                self.repo.point("ledger moved");
                 self.repo.sync_ref(LEDGER_REF).map_err(LedgerError::write)?;
-                return Ok(());
+                return Ok(Some(Moved { from: tip, to: new }));
             }
             if let Some(path) = self.stale_lock() {
                 return Err(LedgerError::Locked { path });

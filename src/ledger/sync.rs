@@ -139,6 +139,7 @@ pub fn sync(repo: &Repo, remote: &Remote, mode: Mode) -> Result<Synced, SyncErro
                 return Err(SyncError::Unreachable { remote: remote.label.clone(), unsent, said });
             }
         };
+        repo.point("fetched");
         if let Some(theirs) = &theirs {
             // Refuses what is no ledger, or one of a later version, before anything is made of it.
             ledger.root(theirs)?;
@@ -155,6 +156,7 @@ pub fn sync(repo: &Repo, remote: &Remote, mode: Mode) -> Result<Synced, SyncErro
             done.conflicts = merged.conflicts;
             done.dropped.extend(merged.dropped);
         }
+        repo.point("merged");
         let Some(tip) = ledger.tip()? else { return Ok(done) };
         let new = absent(repo, Some(&tip), theirs.as_ref())?;
         if mode == Mode::FetchOnly || theirs.as_ref() == Some(&tip) {
@@ -163,6 +165,7 @@ pub fn sync(repo: &Repo, remote: &Remote, mode: Mode) -> Result<Synced, SyncErro
         }
         match push(repo, remote, &tip)? {
             Pushed::Done => {
+                repo.point("pushed");
                 repo.swap_ref(&remote.tracking, &tip, theirs.as_ref(), "verdict: sync")?;
                 done.sent = new;
                 return Ok(done);
