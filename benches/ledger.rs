@@ -1,8 +1,8 @@
 //! How fast the ledger is at a hundred thousand records, beside git itself.
 //!
 //! `cargo bench --bench ledger` prints a markdown table. Rows with a peer are interleaved: one run of ours and one of the
-//! peer, in random order, again and again. Two numbers after the name of the bench set the rounds and the records:
-//! `cargo bench --bench ledger -- 20 100000`.
+//! peer, in random order, again and again. Two numbers after the name of the bench set the rounds and the records, and
+//! `simulate` a number of writers: `cargo bench --bench ledger -- 20 100000 simulate 1000`.
 
 use git_verdict::config::{Better, Matters};
 use git_verdict::git::{Oid, Repo};
@@ -22,6 +22,8 @@ use ulid::Ulid;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_git-verdict");
 const FEW: usize = 100;
+/// Experiments that are open, on top of the other records: each can be given up once.
+const OPEN: usize = 250;
 /// Records of the largest ledger that the docs speak of.
 const TEN_MILLION: usize = 10_000_000;
 
@@ -29,7 +31,7 @@ fn main() {
     let numbers: Vec<usize> = std::env::args().skip(1).filter_map(|word| word.parse().ok()).collect();
     let (rounds, many) = (numbers.first().copied().unwrap_or(50), numbers.get(1).copied().unwrap_or(100_000));
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let [small, big] = [FEW, many].map(|count| repository(folder.path(), count));
+    let [small, big] = [FEW, many].map(|count| repository(folder.path(), count, OPEN.max(rounds * 5)));
     println!("| what | ours, median | peer | peer, median | ratio | wanted |");
     println!("|---|---|---|---|---|---|");
     appends(rounds, &small, &big, many);
@@ -69,27 +71,56 @@ fn interleaved(rounds: usize, ours: &mut dyn FnMut() -> f64, peer: &mut dyn FnMu
     readings
 }
 
-/// An append in this process, and `git notes append` as a command; a note on as many commits as there are records.
+/// Appends as commands: `git-verdict abandon`, which writes one record and does nothing else, beside `git notes append` and
+/// `git perf add`, each in a repository of as many commits, with a note on each.
 fn appends(rounds: usize, small: &Path, big: &Path, many: usize) {
-    let (small, big_repo) = (Repo::discover(small).expect("a repository"), Repo::discover(big).expect("a repository"));
-    let mut at_few = || append(&small);
-    let mut at_many = || append(&big_repo);
-    let label = format!("append at {many}");
-    row(&label, &format!("append at {FEW}"), interleaved(rounds, &mut at_many, &mut at_few), "1.5x");
+    let (mut few, mut next) = (Openings::of(small), Openings::of(big));
+    let label = format!("`git-verdict abandon` at {many} records");
+    let peer = format!("the same at {FEW}");
+    row(&label, &peer, interleaved(rounds, &mut || next.abandon(), &mut || few.abandon()), "1.5x");
     let commits = text(&mut command(big, "git", &["rev-list", "--max-count=1000", "main"]));
     let commits: Vec<String> = commits.lines().map(String::from).collect();
-    let mut notes = || {
-        let commit = &commits[rand::rng().random_range(0..commits.len())];
-        let message = "build_time 872.1 s -> 1230.4 s";
-        elapsed(&mut command(big, "git", &["notes", "--ref", "bench", "append", "-m", message, commit]))
-    };
-    let mut whole =
-        || elapsed(&mut command(big, PROGRAM, &["start", &name(), "--hypothesis", "x", "--adopt", "HEAD~1..HEAD"]));
-    let peer = format!("`git notes append`, {many} commits");
-    let label = format!("append at {many}, in this process");
-    row(&label, &peer, interleaved(rounds, &mut || append(&big_repo), &mut notes), "1.0x");
-    let label = format!("`git-verdict start --adopt` at {many}, the whole command");
-    row(&label, &peer, interleaved(rounds, &mut whole, &mut notes), "");
+    for fsync in ["none", "committed"] {
+        must(command(big, "git", &["config", "core.fsync", fsync]));
+        let mut notes = || {
+            let commit = &commits[rand::rng().random_range(0..commits.len())];
+            let message = "build_time 872.1 s -> 1230.4 s";
+            elapsed(&mut command(big, "git", &["notes", "--ref", "bench", "append", "-m", message, commit]))
+        };
+        let peer = format!("`git notes append`, {many} commits");
+        let label = format!("`git-verdict abandon`, core.fsync={fsync}");
+        row(&label, &peer, interleaved(rounds, &mut || next.abandon(), &mut notes), "1.0x");
+    }
+    must(command(big, "git", &["config", "core.fsync", "none"]));
+    match Command::new("git-perf").arg("--version").output() {
+        Ok(version) if version.status.success() => {
+            let mut add = || elapsed(&mut command(big, "git-perf", &["add", "872.1", "-m", "build_time"]));
+            let peer = format!("`git perf add` ({})", String::from_utf8_lossy(&version.stdout).trim());
+            row("`git-verdict abandon`", &peer, interleaved(rounds, &mut || next.abandon(), &mut add), "1.0x");
+        }
+        _ => println!("| `git perf add` | | not installed (`cargo install git-perf`) | | | |"),
+    }
+    let (small, big) = (Repo::discover(small).expect("a repository"), Repo::discover(big).expect("a repository"));
+    let readings = interleaved(rounds, &mut || append(&big), &mut || append(&small));
+    row(&format!("append at {many}, in this process"), &format!("append at {FEW}"), readings, "1.5x");
+}
+
+/// Experiments that wait to be given up.
+struct Openings<'d> {
+    dir: &'d Path,
+    next: usize,
+}
+
+impl Openings<'_> {
+    fn of(dir: &Path) -> Openings<'_> {
+        Openings { dir, next: 0 }
+    }
+
+    fn abandon(&mut self) -> f64 {
+        self.next += 1;
+        let name = format!("open-{}", self.next);
+        elapsed(&mut command(self.dir, PROGRAM, &["abandon", &name, "--because", "872.1 s -> 1230.4 s"]))
+    }
 }
 
 fn append(repo: &Repo) -> f64 {
@@ -98,10 +129,6 @@ fn append(repo: &Repo) -> f64 {
     let event = ledger.draft(Ulid::new(), "bench", decided(1)).expect("a draft");
     ledger.append(&event).expect("appended");
     started.elapsed().as_secs_f64()
-}
-
-fn name() -> String {
-    format!("bench-{}", Ulid::new().to_string().to_lowercase())
 }
 
 fn logs(rounds: usize, big: &Path, many: usize) {
@@ -223,7 +250,7 @@ fn empty(dir: &Path) {
 }
 
 /// A repository of `count` commits with a note each, whose ledger has `count` records: half of them opened, half decided.
-fn repository(folder: &Path, count: usize) -> PathBuf {
+fn repository(folder: &Path, count: usize, open: usize) -> PathBuf {
     let dir = folder.join(format!("records-{count}"));
     empty(&dir);
     let mut stream = String::new();
@@ -251,7 +278,13 @@ fn repository(folder: &Path, count: usize) -> PathBuf {
     must(command(&dir, "git", &["reset", "--quiet", "--hard"]));
     let repo = Repo::discover(&dir).expect("a repository");
     let ledger = Ledger::open(&repo);
-    let events: Vec<Event> = (0..count).map(|number| event(&ledger, number)).collect();
+    let open = open.min(count);
+    let mut events: Vec<Event> = (0..count - open).map(|number| event(&ledger, number)).collect();
+    for number in 1..=open {
+        let mut one = event(&ledger, (count + number) * 2);
+        one.name = format!("open-{number}");
+        events.push(one);
+    }
     for chunk in events.chunks(5000) {
         ledger.append_all(chunk).expect("appended");
     }
