@@ -257,6 +257,31 @@ fn a_merged_branch_that_had_taken_in_the_base_reverts_only_its_own_commits() {
 }
 
 #[test]
+fn a_rebased_branch_that_was_merged_reverts_only_its_own_commits() {
+    for (by, ff) in [("keep", false), ("hand", false), ("hand", true)] {
+        let repo = Sandbox::new();
+        repo.experiment("cache");
+        repo.write("other.txt", "somebody else's\n");
+        repo.commit("feat: other");
+        repo.git(w("rebase -q main verdict/cache"));
+        let base = repo.repo().commit(&repo.id("main")).unwrap();
+        repo.measured("cache", Advice::Keep, |measured| {
+            (measured.base.commit, measured.base.tree) = (base.id.clone(), base.tree.clone());
+        });
+        repo.git(w("switch -q main"));
+        match (by, ff) {
+            ("keep", _) => drop(repo.decide(&keep("cache")).unwrap()),
+            (_, true) => drop(repo.git(w("merge -q --ff-only verdict/cache"))),
+            _ => drop(repo.git(w("merge -q --no-ff --no-edit verdict/cache"))),
+        }
+        let landed = repo.decide(&revert("cache")).unwrap();
+        assert_eq!(decided(&landed.event).commits.len(), 2, "{by} {ff}");
+        assert_eq!(repo.git(["diff", base.id.as_str(), "main"]), "", "{by} {ff}");
+        assert!(repo.root.join("other.txt").exists());
+    }
+}
+
+#[test]
 fn what_was_partly_reverted_by_hand_is_reverted_for_the_rest() {
     let repo = Sandbox::new();
     let base = repo.id("main");
@@ -950,9 +975,8 @@ fn a_stacked_experiment_waits_for_the_one_below() {
     assert_eq!(repo.git(w("diff main verdict/below")), "");
 }
 
-#[test]
-fn a_stacked_experiment_whose_base_was_archived_is_told_to_rebase() {
-    let repo = Sandbox::new();
+/// `above`, with a file of its own, on top of `below`; both measured, HEAD on `main`.
+fn stack(repo: &Sandbox) {
     repo.experiment("below");
     let below = repo.find("below").id;
     repo.git(w("switch -q -c verdict/above verdict/below"));
@@ -960,11 +984,138 @@ fn a_stacked_experiment_whose_base_was_archived_is_told_to_rebase() {
     repo.write("above.txt", "x\n");
     repo.commit("perf: above");
     repo.measure("above", Advice::Keep);
-    repo.decide(&revert("below").mode(RevertMode::Archive)).unwrap();
-    let error = repo.refuses(&keep("above"));
-    assert_eq!(error.to_string(), "it stands on 'below', which is not on main");
-    assert!(error.next().unwrap().starts_with("git rebase --onto main "), "{:?}", error.next());
-    repo.decide(&revert("above").mode(RevertMode::Archive)).unwrap();
+    repo.git(w("switch -q main"));
+}
+
+/// The two ways on that a refusal offers, each as its git commands.
+fn offers(error: &DecisionError) -> [Vec<String>; 2] {
+    let next = error.next().unwrap();
+    let ways = next.lines().map(|line| {
+        let line = line.trim_start_matches("or: ");
+        let line = line.rsplit_once(" (").map_or(line, |(commands, _)| commands);
+        line.split(" && ").map(String::from).collect()
+    });
+    ways.collect::<Vec<_>>().try_into().unwrap_or_else(|_| panic!("{next}"))
+}
+
+#[test]
+fn what_stands_on_a_reverted_experiment_goes_on_alone_or_with_both() {
+    for mode in [RevertMode::Merge, RevertMode::InPlace] {
+        for both in [false, true] {
+            let repo = Sandbox::new();
+            stack(&repo);
+            if mode == RevertMode::InPlace {
+                repo.decide(&keep("below")).unwrap();
+            }
+            repo.write("other.txt", "on main meanwhile\n");
+            repo.commit("feat: other");
+            let notes = repo.prepare(&revert("below")).unwrap().notes;
+            assert!(notes.iter().any(|note| note.contains("'above' stands on this experiment")), "{notes:?}");
+            repo.decide(&revert("below")).unwrap();
+            let error = repo.refuses(&keep("above"));
+            let text = error.to_string();
+            assert!(text.starts_with("it holds the commits of 'below', which ") && text.ends_with(" reverted on main"));
+            // Taking it back, too, changes nothing on main and needs no new numbers.
+            repo.prepare(&revert("above")).unwrap();
+
+            let ways = offers(&error);
+            for command in &ways[usize::from(both)] {
+                match command.strip_prefix("git ").unwrap() {
+                    "verdict measure above" => {
+                        let base = repo.id("main");
+                        repo.measured("above", Advice::Keep, |measured| {
+                            measured.base.commit = base.clone();
+                            measured.base.tree = repo.repo().commit(&base).unwrap().tree;
+                        });
+                    }
+                    words => drop(repo.git(w(words))),
+                }
+            }
+            let tip = repo.id("verdict/above");
+            let landed = repo.decide(&keep("above")).unwrap();
+            assert_eq!(repo.git(["diff", tip.as_str(), "main"]), "", "what was measured is what landed");
+            assert!(repo.root.join("above.txt").exists() && repo.root.join("other.txt").exists());
+            assert_eq!(repo.root.join("new/deep/file.txt").exists(), both);
+            assert_eq!(repo.read("app.txt").contains("TWO!"), both);
+            assert_eq!(decided(&landed.event).base.commit, repo.id("main^1"));
+            // And it can go again, whole.
+            repo.decide(&revert("above")).unwrap();
+            assert_eq!(repo.git(w("diff main~2 main")), "");
+        }
+    }
+}
+
+#[test]
+fn what_stands_on_an_archived_experiment_goes_on_alone_or_as_one_with_it() {
+    for both in [false, true] {
+        let repo = Sandbox::new();
+        stack(&repo);
+        repo.decide(&revert("below").mode(RevertMode::Archive)).unwrap();
+        let error = repo.refuses(&keep("above"));
+        assert_eq!(error.to_string(), "it stands on 'below', which is not on main");
+        let [alone, one] = offers(&error);
+        let name = if both { "one" } else { "above" };
+        if both {
+            let words: Vec<&str> = one[0].split(' ').collect();
+            assert_eq!(words[..4], ["git", "verdict", "start", "NAME"]);
+            let (base, tip) = words.last().unwrap().split_once("..").unwrap();
+            repo.git(["branch", "--no-track", "verdict/one", tip]);
+            repo.open("one", &repo.id(base), "main", None, Some(repo.id(tip)));
+        } else {
+            repo.git(w(alone[0].strip_prefix("git ").unwrap()));
+            let base = repo.id("main");
+            let rebased = repo.repo().commit(&base).unwrap();
+            repo.measured("above", Advice::Keep, |measured| {
+                (measured.base.commit, measured.base.tree) = (rebased.id, rebased.tree);
+            });
+        }
+        if both {
+            repo.measure(name, Advice::Keep);
+        }
+        repo.git(w("switch -q main"));
+        repo.decide(&keep(name)).unwrap();
+        assert!(repo.root.join("above.txt").exists());
+        assert_eq!(repo.root.join("new/deep/file.txt").exists(), both);
+    }
+}
+
+#[test]
+fn an_experiment_that_adopts_what_was_reverted_is_not_merged_as_if_it_were_there() {
+    let repo = Sandbox::new();
+    let base = repo.id("main");
+    stack(&repo);
+    repo.git(w("branch -q --no-track verdict/both verdict/above"));
+    repo.open("both", &base, "main", None, Some(repo.id("verdict/both")));
+    repo.measure("both", Advice::Keep);
+    repo.decide(&revert("below")).unwrap();
+    let error = repo.refuses(&keep("both"));
+    assert!(error.to_string().starts_with("it holds the commits of 'below', which "), "{error}");
+    let landed = repo.decide(&keep("both").force()).unwrap();
+    assert!(decided(&landed.event).overrode);
+}
+
+#[test]
+fn a_base_that_has_moved_on_is_told_of_with_how_far() {
+    let repo = Sandbox::new();
+    repo.experiment("cache");
+    repo.write("app.txt", &repo.read("app.txt").replace("seven", "SEVEN"));
+    repo.commit("fix: the same file");
+    repo.write("other.txt", "x\n");
+    repo.commit("feat: another file");
+    let draft = repo.prepare(&keep("cache")).unwrap();
+    let note = draft.notes.iter().find(|note| note.contains("has moved on")).unwrap();
+    assert!(
+        note.starts_with("main has moved on by 2 commits since the experiment's base, in 2 files, 1 of which"),
+        "{note}"
+    );
+    let way = note.rsplit_once('(').unwrap().1.trim_end_matches(" does)").split(" && ").collect::<Vec<_>>();
+    assert_eq!(way, ["git switch verdict/cache", "git merge main", "git verdict measure cache"]);
+    repo.git(w("switch -q verdict/cache"));
+    repo.git(w("merge -q --no-edit main"));
+    let base = repo.repo().commit(&repo.id("main")).unwrap();
+    repo.measured("cache", Advice::Keep, |measured| (measured.base.commit, measured.base.tree) = (base.id, base.tree));
+    let draft = repo.prepare(&keep("cache")).unwrap();
+    assert!(!draft.notes.iter().any(|note| note.contains("has moved on")), "{:?}", draft.notes);
 }
 
 #[test]

@@ -11,6 +11,7 @@ pub mod plan;
 mod preflight;
 mod reopen;
 pub mod reversal;
+mod stacking;
 
 pub use landing::{FAULT_VARIABLE, LANDING_VARIABLE};
 pub use plan::Plan;

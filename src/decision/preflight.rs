@@ -6,6 +6,7 @@
 use super::journal::Lock;
 use super::plan::{Group, Messages, Origin, Plan, Step, Touched};
 use super::reversal::reverts;
+use super::stacking::{self, Line};
 use super::{DecisionError, Draft, Request, Texts};
 use crate::config::RevertMode;
 use crate::experiment::{BRANCH_PREFIX, Experiment, State};
@@ -100,8 +101,14 @@ pub(super) fn prepare(repo: &Repo, ledger: &Ledger<'_>, request: &Request<'_>) -
             opened.onto
         ));
     }
-    stacked(repo, request, mode, &scope, &onto, &mut notes)?;
-    let forced = numbers(repo, request, &scope, &mut notes)?;
+    let line = Line { base: &scope.base, tip: &scope.tip, onto: &onto };
+    let forced = stacking::check(repo, request, mode, line, &mut notes)?;
+    let before = scope.before.as_ref().unwrap_or(&onto);
+    let meets = repo.merge_base(before, &scope.tip)?;
+    if let Some(meets) = meets.as_ref().filter(|_| !landed_already) {
+        notes.extend(stacking::moved_on(repo, &scratch, experiment, meets, line)?);
+    }
+    let forced = numbers(repo, request, &scope, meets.as_ref(), &mut notes)? || forced;
 
     let mut planner = Planner::new(repo, &scratch, &origin, &opened.onto, onto.clone())?;
     if mode.is_none()
@@ -144,7 +151,11 @@ pub(super) fn prepare(repo: &Repo, ledger: &Ledger<'_>, request: &Request<'_>) -
     surroundings(repo, &untracked, &plan, &mut notes)?;
 
     let latest = experiment.latest();
-    let base = scope.base.clone();
+    // A branch that has taken in the base is measured against where the two met last.
+    let base = match (latest, &meets) {
+        (Some((_, measured)), Some(meets)) if measured.base.commit == *meets => meets.clone(),
+        _ => scope.base.clone(),
+    };
     let base_commit = repo.commit(&base)?;
     let decided = Decided {
         verdict: request.verdict,
@@ -358,6 +369,8 @@ struct Scope {
     base: Oid,
     /// What was decided on.
     tip: Oid,
+    /// The last commit of the base branch that holds nothing of it, when there is one.
+    before: Option<Oid>,
     /// Its commits, oldest first; merges that only brought in the base branch are left out.
     commits: Vec<Oid>,
     /// What is to be reverted, newest first.
@@ -397,7 +410,7 @@ impl Scope {
                 .try_next(format!("git switch {}, change something, git commit", opened.branch))
         };
         let within: HashSet<Oid> = repo.range(&base, tip)?.into_iter().collect();
-        let outside = if landed { before_it(repo, &base, tip, onto, &within)? } else { Some(onto.clone()) };
+        let outside = if landed { before_it(repo, experiment, &base, tip, onto, &within)? } else { Some(onto.clone()) };
         let hide: Vec<&Oid> = [Some(&base), outside.as_ref()].into_iter().flatten().collect();
         let own = repo.range_without(tip, &hide)?;
         if own.is_empty() {
@@ -406,6 +419,7 @@ impl Scope {
         let mut scope = Scope {
             base,
             tip: tip.clone(),
+            before: outside.clone(),
             commits: Vec::new(),
             groups: Vec::new(),
             notes: Vec::new(),
@@ -467,22 +481,41 @@ impl Scope {
 }
 
 /// The last commit on the base branch's own line that holds nothing of the experiment.
+///
+/// The experiment's line ends where it meets the base branch's own. When it is part of that one itself (it was adopted, or
+/// merged by fast-forward), it ends where it was measured from, if that is known.
 fn before_it(
     repo: &Repo,
+    experiment: &Experiment,
     base: &Oid,
     tip: &Oid,
     onto: &Oid,
     within: &HashSet<Oid>,
 ) -> Result<Option<Oid>, DecisionError> {
+    let first_parent =
+        |id: &Oid| -> Result<Option<Oid>, DecisionError> { Ok(repo.commit(id)?.parents.into_iter().next()) };
+    let since = repo.range(base, onto)?;
+    let all: HashSet<&Oid> = since.iter().collect();
+    let mut line: HashSet<Oid> = HashSet::new();
+    let mut at = Some(onto.clone());
+    while let Some(id) = at.filter(|id| all.contains(id)) {
+        at = first_parent(&id)?;
+        line.insert(id);
+    }
+    let measured = experiment.latest().map(|(_, measured)| &measured.base.commit);
+    let on_line = line.contains(tip);
+    let ends = |id: &Oid| {
+        if on_line { experiment.opened.adopted.is_none() && measured == Some(id) } else { line.contains(id) }
+    };
     let mut oldest = None;
     let mut at = Some(tip.clone());
-    while let Some(id) = at.filter(|id| within.contains(id)) {
-        at = repo.commit(&id)?.parents.into_iter().next();
+    while let Some(id) = at.filter(|id| within.contains(id) && !ends(id)) {
+        at = first_parent(&id)?;
         oldest = Some(id);
     }
     let Some(oldest) = oldest else { return Ok(None) };
     let mut holds: HashSet<Oid> = HashSet::from([oldest]);
-    for id in repo.range(base, onto)? {
+    for id in since {
         if repo.commit(&id)?.parents.iter().any(|parent| holds.contains(parent)) {
             holds.insert(id);
         }
@@ -492,7 +525,7 @@ fn before_it(
         if !holds.contains(&id) {
             return Ok(Some(id));
         }
-        at = repo.commit(&id)?.parents.into_iter().next();
+        at = first_parent(&id)?;
     }
     Ok(None)
 }
@@ -523,79 +556,22 @@ fn reverted_on(repo: &Repo, tip: &Oid, onto: &Oid) -> Result<Reverted, DecisionE
     Ok(found)
 }
 
-/// What it stands on must have reached the base; what stands on it is mentioned.
-fn stacked(
-    repo: &Repo,
-    request: &Request<'_>,
-    mode: Option<RevertMode>,
-    scope: &Scope,
-    onto: &Oid,
-    notes: &mut Vec<String>,
-) -> Result<(), DecisionError> {
-    let (experiment, opened) = (request.experiment, &request.experiment.opened);
-    let above = request.book.experiments.iter().filter(|other| other.is_open());
-    for other in above.filter(|other| other.opened.stands_on == Some(experiment.id)) {
-        match request.verdict {
-            Verdict::Keep => {}
-            Verdict::Revert => notes.push(format!(
-                "'{}' stands on this experiment and is open: it holds commits that go now; afterwards git rebase --onto {} {} {}",
-                other.name, opened.onto, scope.tip.short(), other.opened.branch
-            )),
-        }
-    }
-    if mode == Some(RevertMode::Archive) || repo.is_ancestor(&scope.base, onto)? {
-        return Ok(());
-    }
-    let extra = repo.range(onto, &scope.base)?.len();
-    let below = opened.stands_on.and_then(|id| request.book.experiments.iter().find(|other| other.id == id));
-    let why = format!(
-        "merging it would also bring {} that {} not its own",
-        count(extra, "commit"),
-        if extra == 1 { "is" } else { "are" }
-    );
-    Err(match below {
-        Some(other) if other.is_open() => refused(format!("it stands on '{}', which is not decided yet", other.name))
-            .because(why)
-            .try_next(format!("git verdict decide {}", other.name)),
-        Some(other) => refused(format!("it stands on '{}', which is not on {}", other.name, opened.onto))
-            .because(why)
-            .try_next(format!(
-                "git rebase --onto {} {} {}, then git verdict measure {}",
-                opened.onto,
-                scope.base.short(),
-                opened.branch,
-                experiment.name
-            )),
-        None => refused(format!("its base {} is not on {}", scope.base.short(), opened.onto))
-            .because(why)
-            .try_next(format!("git rebase --onto {} {} {}", opened.onto, scope.base.short(), opened.branch)),
-    })
-}
-
 /// `3 commits`.
-fn count(n: usize, what: &str) -> String {
+pub(super) fn count(n: usize, what: &str) -> String {
     if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
 }
 
 /// The numbers must exist, be of what is decided on, and allow a keep. Whether force was needed.
-fn numbers(repo: &Repo, request: &Request<'_>, scope: &Scope, notes: &mut Vec<String>) -> Result<bool, DecisionError> {
+fn numbers(
+    repo: &Repo,
+    request: &Request<'_>,
+    scope: &Scope,
+    meets: Option<&Oid>,
+    notes: &mut Vec<String>,
+) -> Result<bool, DecisionError> {
     let (experiment, opened) = (request.experiment, &request.experiment.opened);
     let again = format!("git verdict measure {}", experiment.name);
     let mut problems: Vec<(String, String)> = Vec::new();
-    let onto = repo.branch(&opened.onto)?;
-    let meets = onto.as_ref().map(|onto| repo.merge_base(onto, &scope.tip)).transpose()?.flatten();
-    if let (Some(onto), Some(meets)) = (&onto, &meets)
-        && *meets != scope.tip
-    {
-        let ahead = repo.range(meets, onto)?.len();
-        if ahead > 0 {
-            notes.push(format!(
-                "{} has moved on by {} since the experiment's base: the numbers do not cover them",
-                opened.onto,
-                count(ahead, "commit")
-            ));
-        }
-    }
     match experiment.latest() {
         None => problems.push((format!("experiment '{}' has not been measured", experiment.name), again.clone())),
         Some((_, measured)) => {
@@ -612,7 +588,9 @@ fn numbers(repo: &Repo, request: &Request<'_>, scope: &Scope, notes: &mut Vec<St
                 ));
             }
             let mut bases = vec![repo.commit(&scope.base)?.tree];
-            if let Some(meets) = &meets {
+            // An earlier decision rests on the same numbers, and was not stale when it was made.
+            bases.extend(experiment.decided.iter().map(|(_, _, decided)| decided.base.tree.clone()));
+            if let Some(meets) = meets {
                 bases.push(repo.commit(meets)?.tree);
             }
             if !bases.contains(&measured.base.tree) {
