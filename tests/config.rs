@@ -2,7 +2,7 @@
 //! reference in `docs/config.md` tells the truth.
 
 use git_verdict::config::{
-    Better, Command, Compress, Config, Extract, Matters, Resource, RevertMode, Source, contradiction,
+    AdrFormat, Better, Command, Compress, Config, Extract, Matters, Resource, RevertMode, Source, contradiction,
 };
 use git_verdict::error::{Exit, Explain};
 use git_verdict::units::{Ratio, Unit};
@@ -70,7 +70,10 @@ worth = ["1 min build_time = 500 MB image_size", "1 MB binary = 10 warnings"]
 base = "main"
 revert = "in-place"
 keep_type = "perf(build)"
-adr = "docs/decisions"
+
+[adr]
+dir = "docs/decisions"
+format = "madr-minimal"
 "#;
 
 fn parse(text: &str) -> Config {
@@ -147,6 +150,9 @@ fn the_file_of_the_contract_becomes_a_configuration() {
     assert_eq!(config.policy.revert, RevertMode::InPlace);
     assert_eq!(config.policy.keep_type.as_deref(), Some("perf(build)"));
     assert_eq!(config.policy.adr.as_deref(), Some("docs/decisions"));
+    assert_eq!(config.policy.adr_format, Some(AdrFormat::MadrMinimal));
+    let older = parse("version = 1\n[policy]\nadr = 'decisions'\n").policy;
+    assert_eq!((older.adr.as_deref(), older.adr_format), (Some("decisions"), None));
 }
 
 #[test]
@@ -292,6 +298,13 @@ fn what_cannot_be_meant_is_refused_with_its_place() {
         ("[metrics.a]\npath = '~/b'", "3:9: the path '~/b' starts with '~', which stands for no folder here"),
         ("[metrics.a]\npath = 'a['", "3:9: the path 'a[' is not a valid pattern"),
         ("[policy]\nadr = '../adr'", "3:8: the path '../adr' leaves the work tree"),
+        ("[adr]\ndir = '/adr'", "3:8: the path '/adr' is absolute"),
+        ("[adr]\nfolder = 'x'", "3:1: unknown key 'folder' in [adr]"),
+        ("[adr]\nformat = 'nigard'", "3:11: unknown format 'nigard'"),
+        (
+            "[adr]\ndir = 'x'\n[policy]\nadr = 'y'",
+            "3:1: the folder of decision files is named twice: here and by 'adr' in [policy]",
+        ),
         // names and words
         ("[metrics.'a b']\npath = 'x'", "2:10: 'a b' cannot be the name of a metric"),
         ("[steps.-x]\nrun = 'x'", "2:8: '-x' cannot be the name of a step"),

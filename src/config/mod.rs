@@ -236,6 +236,38 @@ impl RevertMode {
     }
 }
 
+/// The form of a decision file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "kebab-case")]
+pub enum AdrFormat {
+    /// MADR 4 with all its sections (the default).
+    #[default]
+    Madr,
+    /// MADR 4 with the sections that it requires, and the consequences.
+    MadrMinimal,
+    /// Nygard's five sections, as adr-tools writes them.
+    Nygard,
+}
+
+impl AdrFormat {
+    /// All of them.
+    pub const ALL: [AdrFormat; 3] = [AdrFormat::Madr, AdrFormat::MadrMinimal, AdrFormat::Nygard];
+
+    /// The word as it stands in the configuration, on the command line and in files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            AdrFormat::Madr => "madr",
+            AdrFormat::MadrMinimal => "madr-minimal",
+            AdrFormat::Nygard => "nygard",
+        }
+    }
+
+    /// Reads one of these words.
+    pub fn parse(word: &str) -> Option<AdrFormat> {
+        AdrFormat::ALL.into_iter().find(|format| format.as_str() == word)
+    }
+}
+
 /// An exchange rate: `left` and `right` are worth the same.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Worth {
@@ -265,8 +297,10 @@ pub struct Policy {
     pub revert: RevertMode,
     /// The type in the subject of a keep commit; `perf` unless it is set.
     pub keep_type: Option<String>,
-    /// The folder of decision records; `docs/adr` unless it is set.
+    /// The folder of decision files (`[adr] dir`); where the repository has them unless it is set.
     pub adr: Option<String>,
+    /// The form of decision files (`[adr] format`); the one that the repository uses unless it is set.
+    pub adr_format: Option<AdrFormat>,
 }
 
 impl Config {

@@ -7,8 +7,8 @@ use super::error::{Problem, echo, suggest};
 use super::quantity::{amount, describe, timeout};
 use super::worth::{self, Named, contradiction};
 use super::{
-    Better, Check, Command, Compress, Config, ConfigError, Extract, Matters, Metric, Policy, Resource, RevertMode,
-    Source, Step,
+    AdrFormat, Better, Check, Command, Compress, Config, ConfigError, Extract, Matters, Metric, Policy, Resource,
+    RevertMode, Source, Step,
 };
 use crate::digest::sha256;
 use crate::measure::placement::Placement;
@@ -24,11 +24,12 @@ const VERSION: i64 = 1;
 /// The longest name of a step, a metric or a check.
 const LONGEST_NAME: usize = 64;
 
-const TOP_KEYS: &[&str] = &["version", "measure", "steps", "metrics", "checks", "policy"];
+const TOP_KEYS: &[&str] = &["version", "measure", "steps", "metrics", "checks", "policy", "adr"];
 const STEP_KEYS: &[&str] = &["run", "prepare", "timeout", "warmup"];
 const MEASURE_KEYS: &[&str] = &["pin", "nice"];
 const CHECK_KEYS: &[&str] = &["run", "timeout"];
 const POLICY_KEYS: &[&str] = &["worth", "base", "revert", "keep_type", "adr"];
+const ADR_KEYS: &[&str] = &["dir", "format"];
 const METRIC_KEYS: &[&str] = &[
     "step",
     "measure",
@@ -67,6 +68,9 @@ const COMPRESSIONS: &[(&str, Compress)] =
 const DIRECTIONS: &[(&str, Better)] = &[("lower", Better::Lower), ("higher", Better::Higher)];
 const REVERT_MODES: &[(&str, RevertMode)] =
     &[("merge", RevertMode::Merge), ("in-place", RevertMode::InPlace), ("archive", RevertMode::Archive)];
+
+const ADR_FORMATS: &[(&str, AdrFormat)] =
+    &[("madr", AdrFormat::Madr), ("madr-minimal", AdrFormat::MadrMinimal), ("nygard", AdrFormat::Nygard)];
 
 pub(super) fn parse(text: &str, file: &str) -> Result<Config, ConfigError> {
     let document = DeTable::parse(text).map_err(|error| {
@@ -179,6 +183,9 @@ impl Reader<'_> {
         }
         if let Some(table) = self.sub_table(root, "policy") {
             config.policy = self.policy(&table, &metric_names, &config.metrics);
+        }
+        if let Some(table) = self.sub_table(root, "adr") {
+            self.adr(&table, &mut config.policy);
         }
         config
     }
@@ -510,7 +517,18 @@ impl Reader<'_> {
         let keep_type = table.field("keep_type").and_then(|f| self.keep_type(f));
         let adr = table.field("adr").and_then(|f| self.path(f, false));
         let worth = table.field("worth").map(|f| self.worth(f, names, metrics)).unwrap_or_default();
-        Policy { worth, base, revert: revert.unwrap_or_default(), keep_type, adr }
+        Policy { worth, base, revert: revert.unwrap_or_default(), keep_type, adr, adr_format: None }
+    }
+
+    fn adr(&mut self, table: &Table, policy: &mut Policy) {
+        self.known_keys(table, ADR_KEYS);
+        policy.adr_format = table.field("format").and_then(|f| self.choice(f, "format", ADR_FORMATS));
+        let Some(field) = table.field("dir") else { return };
+        if policy.adr.is_some() {
+            let message = "the folder of decision files is named twice: here and by 'adr' in [policy]";
+            self.problem(field.at.start, message, "keep 'dir' in [adr]");
+        }
+        policy.adr = self.path(field, false).or(policy.adr.take());
     }
 
     fn worth(&mut self, field: &Field, names: &[String], metrics: &[Metric]) -> Vec<super::Worth> {
