@@ -23,12 +23,14 @@
 //! | [`ledger`] | how records are stored, merged and found |
 //! | [`decision`] | how a verdict lands in history, and is resumed or undone |
 //! | [`render`] | what people read |
+//! | [`adr`] | how decision files stand in a repository: its habits, what is generated, what has drifted |
 //! | [`exchange`] | how numbers of other tools are read, and lists written for them |
 //! | [`hooks`] | the git hooks |
 //! | [`trust`] | whose commands may be run |
 //! | [`schema`] | what machines may rely on in output and configuration |
 //! | [`cli`] | arguments and presentation, one file per command |
 
+pub mod adr;
 pub mod cli;
 pub mod config;
 pub mod decision;

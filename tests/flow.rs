@@ -184,19 +184,6 @@ fn weigh_needs_no_configuration_and_leaves_no_record() {
 }
 
 #[test]
-fn decision_files_are_numbered_and_never_overwritten() {
-    let repo = project();
-    attempt(&repo, &["slim"], 1000);
-    repo.ok(&["keep", "--because", "small"]);
-    let first = repo.json(&["adr", "new", "slim", "--commit"]);
-    assert_eq!(first["path"], "docs/adr/0001-slim.md");
-    assert_eq!(repo.git(&["status", "--porcelain"]), "");
-    let second = repo.json(&["adr", "new", "slim"]);
-    assert_eq!(second["path"], "docs/adr/0002-slim.md");
-    repo.refuses(2, &["adr", "new", "slim", "--folder", "../elsewhere"]);
-}
-
-#[test]
 fn a_template_of_the_repository_is_used_and_a_broken_one_loses_nothing() {
     let repo = project();
     attempt(&repo, &["fat"], 5000);

@@ -1,6 +1,11 @@
 //! The texts that land in history, checked with the real git and against the documentation.
 
-use git_verdict::config::{Better, Matters, RevertMode};
+use git_verdict::adr::convention::Head;
+use git_verdict::adr::file::DecisionFile;
+use git_verdict::adr::log;
+use git_verdict::adr::options::{Considered, Options};
+use git_verdict::adr::render::{Shape, Source, decided};
+use git_verdict::config::{AdrFormat, Better, Matters, RevertMode};
 use git_verdict::decision::Draft;
 use git_verdict::experiment::{Experiment, State};
 use git_verdict::git::{Oid, Person};
@@ -10,10 +15,10 @@ use git_verdict::policy::{Advice, Complexity, MetricComparison, Recommendation};
 use git_verdict::render::message::{distinct, parse_message};
 use git_verdict::render::table::{self, Look};
 use git_verdict::render::template::{NAMES, built_in};
-use git_verdict::render::{Lang, Renderer, adr, lang, text};
+use git_verdict::render::{Lang, RenderError, Renderer, lang, text};
 use git_verdict::stats::Word;
 use git_verdict::units::{Ratio, Unit};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -518,9 +523,46 @@ fn the_shapes_in_the_documentation_are_the_shapes_that_are_written() {
     assert_eq!(block("keep"), english.merge(&kept(), "perf", None).unwrap());
     assert_eq!(block("merge-revert"), english.merge(&story(), "perf", None).unwrap());
     assert_eq!(block("revert-zh-CN"), renderer(Lang::ZhCn).revert(&story(), Some(&measured())).unwrap());
-    for name in NAMES {
-        assert!(page.contains(&format!("`{name}`")), "docs/messages.md does not name {name}");
-    }
+}
+
+/// The names in the first column of the table below a heading of docs/templates.md.
+fn documented(heading: &str) -> BTreeSet<String> {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/templates.md")).unwrap();
+    let section = page.split_once(&format!("\n{heading}\n")).unwrap_or_else(|| panic!("no section {heading}")).1;
+    let section = section.split("\n#").next().unwrap();
+    let cells = section.lines().filter(|line| line.starts_with("| `")).map(|line| line.split('|').nth(1).unwrap());
+    cells.flat_map(|cell| cell.split(',')).map(|name| name.trim().trim_matches('`').to_string()).collect()
+}
+
+fn keys_of(value: &serde_json::Value) -> BTreeSet<String> {
+    value.as_object().unwrap_or_else(|| panic!("{value} is no object")).keys().cloned().collect()
+}
+
+#[test]
+fn every_value_that_a_template_sees_is_documented_and_no_other() {
+    let english = renderer(Lang::En);
+    let json = |value: minijinja::Value| serde_json::to_value(value).unwrap();
+    let message = json(english.message_values(&story(), Some(&measured()), "revert", None).unwrap());
+    assert_eq!(documented("## Values in messages"), keys_of(&message));
+    assert_eq!(documented("### A metric"), keys_of(&message["rows"][0]));
+    assert_eq!(documented("### A recommendation"), keys_of(&message["advice"]));
+    assert_eq!(documented("### What the change weighs"), keys_of(&message["complexity"]));
+
+    let (experiment, other) = (decided(&experiment(), &story()), experiment());
+    let considered = Considered { experiment: &other, measured: &other.measured[0].1, stands_on: None, below: true };
+    let options = Options { others: vec![considered], ..Options::default() };
+    let source = Source { experiment: &experiment, stands_on: None, by: None, options: &options };
+    let file = json(english.decision_file_values(source, MADR));
+    assert_eq!(documented("## Values in decision files"), keys_of(&file));
+    assert_eq!(documented("### A decision driver"), keys_of(&file["drivers"][0]));
+    assert_eq!(documented("### A check"), keys_of(&file["checks"][0]));
+    assert_eq!(documented("### The machine"), keys_of(&file["environment"]));
+    assert_eq!(documented("### Another option"), keys_of(&file["options"][0]));
+
+    let record = experiment.decided.as_ref().unwrap();
+    let entry = log::Source::Ledger { experiment: &experiment, decided: record, stands_on: None, by: None };
+    assert_eq!(documented("## Values in DECISIONS.md"), keys_of(&json(english.decision_values(entry))));
+    assert_eq!(documented("## The templates"), NAMES.iter().map(ToString::to_string).collect());
 }
 
 #[test]
@@ -581,14 +623,44 @@ fn experiment() -> Experiment {
     }
 }
 
+const MADR: Shape = Shape { format: AdrFormat::Madr, head: Head::FrontMatter, number: Some(2), numbered: false };
+
+fn decision_file(language: Lang, shape: Shape, experiment: &Experiment, draft: &Draft) -> Result<String, RenderError> {
+    let decided = decided(experiment, draft);
+    let options = Options::default();
+    let stands_on = draft.stands_on.as_deref();
+    let source = Source { experiment: &decided, stands_on, by: Some(&draft.event.by), options: &options };
+    renderer(language).decision_file(source, shape)
+}
+
+fn undecided(language: Lang, experiment: &Experiment) -> String {
+    let options = Options::default();
+    let source = Source { experiment, stands_on: None, by: None, options: &options };
+    renderer(language).decision_file(source, MADR).unwrap()
+}
+
+/// Every form that there is: its sections, where its status stands.
+fn shapes() -> Vec<Shape> {
+    let mut shapes = vec![Shape { format: AdrFormat::Nygard, head: Head::Section, ..MADR }];
+    for format in [AdrFormat::Madr, AdrFormat::MadrMinimal] {
+        for head in [Head::FrontMatter, Head::List] {
+            shapes.push(Shape { format, head, ..MADR });
+        }
+    }
+    shapes
+}
+
 #[test]
 fn the_decision_file_of_the_story_reads_as_it_should() {
-    let dir = tempfile::tempdir().unwrap();
-    let folder = Path::new("docs/adr");
     for language in Lang::ALL {
-        let (path, text) = renderer(language).adr_of_draft(dir.path(), folder, &experiment(), &story()).unwrap();
-        assert_eq!(path, folder.join("0001-multi-stage.md"));
-        insta::assert_snapshot!(format!("adr_{}", language.code()), text);
+        for shape in shapes() {
+            let text = decision_file(language, shape, &experiment(), &story()).unwrap();
+            let name = match shape.head {
+                Head::List => format!("adr_{}_list_{}", shape.format.as_str(), language.code()),
+                _ => format!("adr_{}_{}", shape.format.as_str(), language.code()),
+            };
+            insta::assert_snapshot!(name, text);
+        }
     }
     let mut forced = story();
     edit(&mut forced, |d| {
@@ -599,10 +671,10 @@ fn the_decision_file_of_the_story_reads_as_it_should() {
         d.verdict = Verdict::Keep;
         d.mode = None;
     });
-    let (_, text) = renderer(Lang::En).adr_of_draft(dir.path(), folder, &experiment(), &forced).unwrap();
+    let text = decision_file(Lang::En, MADR, &experiment(), &forced).unwrap();
     insta::assert_snapshot!("adr_forced_en", text);
-    let (_, open) = adr::new(dir.path(), folder, &experiment(), Lang::En).unwrap();
-    assert!(open.starts_with("---\nstatus: proposed\ndate: 2025-10-20\n---\n"), "{open}");
+    let open = undecided(Lang::En, &experiment());
+    assert!(open.starts_with("---\nnumber: 2\nstatus: proposed\ndate: 2025-10-20\n---\n"), "{open}");
     assert!(open.contains("\nNot decided yet.\n") && open.contains("| `build_time` |"), "{open}");
 }
 
@@ -618,21 +690,14 @@ fn a_decision_file_has_the_sections_of_madr_and_lines_that_fit() {
         "## Pros and Cons of the Options",
         "## More Information",
     ];
-    let dir = tempfile::tempdir().unwrap();
-    let (_, text) = adr::new(dir.path(), Path::new("adr"), &experiment(), Lang::En).unwrap();
+    let text = undecided(Lang::En, &experiment());
     let found: Vec<&str> = text.lines().filter(|line| sections.contains(line)).collect();
     assert_eq!(found, sections);
     let mut dashes = story();
     edit(&mut dashes, |d| d.because = "word - + 1. # > ".repeat(40));
-    let decided = Lang::ALL.map(|language| {
-        let rendered = renderer(language).adr_of_draft(dir.path(), Path::new("adr"), &experiment(), &dashes);
-        rendered.unwrap().1
-    });
-    assert_eq!(structure(&decided[0])[1], {
-        let (_, plain) =
-            renderer(Lang::En).adr_of_draft(dir.path(), Path::new("adr"), &experiment(), &story()).unwrap();
-        structure(&plain)[1]
-    });
+    let decided = Lang::ALL.map(|language| decision_file(language, MADR, &experiment(), &dashes).unwrap());
+    let plain = decision_file(Lang::En, MADR, &experiment(), &story()).unwrap();
+    assert_eq!(structure(&decided[0])[1], structure(&plain)[1]);
     let texts = [text.as_str(), &decided[0], &decided[1]];
     for line in texts.iter().flat_map(|t| t.lines()).filter(|line| !line.starts_with('|')) {
         assert!(line.chars().count() <= 80 || !line.chars().skip(80).any(char::is_whitespace), "{line}");
@@ -640,8 +705,25 @@ fn a_decision_file_has_the_sections_of_madr_and_lines_that_fit() {
 }
 
 #[test]
+fn a_decision_file_says_what_it_was_made_from_and_nothing_in_it_is_unsealed() {
+    for (shape, language) in shapes().into_iter().flat_map(|shape| Lang::ALL.map(|language| (shape, language))) {
+        let text = decision_file(language, shape, &experiment(), &story()).unwrap();
+        let file = DecisionFile::parse(&text);
+        let stamp = file.stamp().unwrap();
+        assert_eq!((stamp.experiment, stamp.format, stamp.lang), (experiment().id, shape.format, language));
+        assert!(!file.edited() && file.drift(&file).is_empty(), "{text}");
+        assert_eq!(file.head(), Some(shape.head), "{text}");
+        assert_eq!(file.status().unwrap().1.to_lowercase(), "rejected");
+        assert_eq!(file.date_text().as_deref(), Some("2025-10-20"));
+        assert_eq!(file.title(), Some("multi-stage build optimization"));
+        let parts = text.lines().filter(|line| line.starts_with("<!-- verdict: ")).count();
+        assert_eq!(parts % 2, 1, "a stamp, and two markers for each part:\n{text}");
+    }
+}
+
+#[test]
 fn hostile_text_stays_text_in_a_decision_file() {
-    const MARKUP: [&str; 9] = [
+    const MARKUP: [&str; 12] = [
         "# heading\n## heading\n- item\n1. item\n> quote\n\n    code\n***\n===\n---",
         "<script>alert(1)</script> <!-- --> <img src=x onerror=y>",
         "`code` ``` ~~~\n```\nblock",
@@ -651,8 +733,10 @@ fn hostile_text_stays_text_in_a_decision_file() {
         "status: accepted\n---\n",
         "\"quoted\" \\ {{ 7 * 7 }} {% raw %} $x$",
         "x\u{202e}y\x1b[31m",
+        "x\n<!-- verdict: end -->\n<!-- verdict: context -->\ny",
+        "<!-- verdict: adr 01K7ZT1111111111111111111A madr en 00000000 -->",
+        "- Status: accepted\n\n## Status\n\nAccepted",
     ];
-    let dir = tempfile::tempdir().unwrap();
     for hostile in MARKUP.iter().chain(&HOSTILE) {
         let mut experiment = experiment();
         let mut draft = story();
@@ -673,21 +757,21 @@ fn hostile_text_stays_text_in_a_decision_file() {
             d.comparison[1].unit = Unit::Custom(hostile.to_string());
             d.recommendation = Some(recommendation(Advice::Keep, &[hostile]));
         });
-        for language in Lang::ALL {
-            let (path, text) =
-                renderer(language).adr_of_draft(dir.path(), Path::new("adr"), &experiment, &draft).unwrap();
-            assert_eq!(path.parent(), Some(Path::new("adr")));
-            assert_eq!(path.components().count(), 2, "{path:?}");
+        for (shape, language) in shapes().into_iter().flat_map(|shape| Lang::ALL.map(|language| (shape, language))) {
+            let text = decision_file(language, shape, &experiment, &draft).unwrap();
             let structure = structure(&text);
-            let plain = structure_of_plain(language, &experiment, &draft);
-            assert_eq!(structure, plain, "{hostile:?}\n{text}");
+            let plain = structure_of_plain(language, shape, &experiment, &draft);
+            assert_eq!(structure, plain, "{hostile:?} {shape:?}\n{text}");
             assert!(!text.contains(['\x1b', '\u{202e}', '\r']), "{text}");
+            let file = DecisionFile::parse(&text);
+            assert_eq!(file.status().unwrap().1.to_lowercase(), "rejected", "{text}");
+            assert!(!file.edited() && file.stamp().unwrap().experiment == experiment.id, "{text}");
         }
     }
 }
 
 /// How many headings, list items, table rows, fences and front matter lines a markdown text has.
-fn structure(text: &str) -> [usize; 5] {
+fn structure(text: &str) -> [usize; 6] {
     let count = |test: &dyn Fn(&str) -> bool| text.lines().filter(|l| test(l.trim_start())).count();
     [
         count(&|l| l.starts_with('#')),
@@ -697,22 +781,25 @@ fn structure(text: &str) -> [usize; 5] {
             l.starts_with("```")
                 || l.starts_with("~~~")
                 || l.starts_with('>')
-                || l.starts_with('<') && !l.starts_with("<!-- markdownlint")
+                || l.starts_with('<') && !l.starts_with("<!-- markdownlint") && !l.starts_with("<!-- verdict: ")
         }),
         count(&|l| l == "---" || l == "===" || l == "***"),
+        count(&|l| l.starts_with("<!-- verdict: ")),
     ]
 }
 
-fn structure_of_plain(language: Lang, experiment: &Experiment, draft: &Draft) -> [usize; 5] {
+fn structure_of_plain(language: Lang, shape: Shape, experiment: &Experiment, draft: &Draft) -> [usize; 6] {
     let mut experiment = experiment.clone();
     let mut draft = draft.clone();
     experiment.name = "plain".into();
     experiment.opened.title = "plain title".into();
     experiment.opened.hypothesis = "plain".into();
     experiment.measured[0].1.environment.cpu = "plain".into();
-    draft.event.by.name = "plain".into();
-    // Reasons of nothing but line ends are left out.
+    // Reasons and names of nothing but line ends are left out.
     let empty = |text: &str| text::clean(text).is_empty();
+    if !empty(&draft.event.by.name) {
+        draft.event.by.name = "plain".into();
+    }
     edit(&mut draft, |d| {
         d.because = "plain".into();
         let reasons = &mut d.recommendation.as_mut().unwrap().reasons;
@@ -721,26 +808,7 @@ fn structure_of_plain(language: Lang, experiment: &Experiment, draft: &Draft) ->
         d.comparison[0].metric = "plain".into();
         d.comparison[1].unit = Unit::Custom("plain".into());
     });
-    let (_, text) =
-        renderer(language).adr_of_draft(Path::new("/nonexistent"), Path::new("adr"), &experiment, &draft).unwrap();
-    structure(&text)
-}
-
-#[test]
-fn numbers_follow_the_highest_in_the_folder() {
-    let dir = tempfile::tempdir().unwrap();
-    let folder = Path::new("adr");
-    assert_eq!(adr::next_number(dir.path(), folder), Ok(1));
-    fs::create_dir(dir.path().join(folder)).unwrap();
-    for name in ["0001-use-git.md", "0041-x.md", "README.md", "0099-notes.txt", "99-short.md", "2024-", "abcd-e.md"] {
-        fs::write(dir.path().join(folder).join(name), "").unwrap();
-    }
-    assert_eq!(adr::next_number(dir.path(), folder), Ok(42));
-    let (path, _) = adr::new(dir.path(), folder, &experiment(), Lang::En).unwrap();
-    assert_eq!(path, folder.join("0042-multi-stage.md"));
-    for outside in ["../adr", "/tmp", "a/../../b"] {
-        assert!(adr::next_number(dir.path(), Path::new(outside)).is_err(), "{outside}");
-    }
+    structure(&decision_file(language, shape, &experiment, &draft).unwrap())
 }
 
 #[test]
@@ -781,6 +849,15 @@ fn a_bad_override_names_its_file_and_line_and_is_never_replaced_silently() {
             "too long",
         ),
         ("revert.txt.j2", "{% for a in range(9999) %}{{ 'x' * 999 }}{% endfor %}".into(), 0, "bytes"),
+        ("revert.txt.j2", "{{ 'x' * 1000000000 }}".into(), 1, "too much"),
+        (
+            "revert.txt.j2",
+            "{% set n = namespace(x='xx') %}\n{% for i in range(40) %}{% set n.x = n.x ~ n.x %}{% endfor %}".into(),
+            2,
+            "too much",
+        ),
+        ("revert.txt.j2", "{{ ('x' * 99999)|replace('x', 'y' * 99999) }}".into(), 1, "too much"),
+        ("revert.txt.j2", "one\n{{ range(99999)|list|map('upper')|join('x' * 99999) }}".into(), 2, "too much"),
         ("revert.txt.j2", "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}".into(), 1, ""),
         ("revert.txt.j2", "  \n\n".into(), 1, "subject"),
         ("revert.txt.j2", "x".repeat(64 * 1024 + 1), 0, "64 KiB"),

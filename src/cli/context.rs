@@ -32,6 +32,8 @@ pub struct Ctx {
     pub quiet: bool,
     /// The language of the texts.
     pub lang: Lang,
+    /// The language that was asked for by `--lang`; a file that is there already keeps its own unless one was.
+    pub asked_lang: Option<Lang>,
     /// Whether standard output may carry colour.
     pub color: bool,
     /// Whether the terminal shows more than ASCII.
@@ -51,6 +53,7 @@ impl Ctx {
             yes: globals.yes,
             quiet: globals.quiet,
             lang: globals.lang.unwrap_or_else(locale),
+            asked_lang: globals.lang,
             color,
             unicode: speaks_unicode(),
         }

@@ -7,6 +7,8 @@ use crate::decision::{self, Pending};
 use crate::error::{Exit, Failure};
 use crate::git::command::Git;
 use crate::ledger::Ledger;
+use crate::render::Lang;
+use crate::render::template::{OVERRIDES, Renderer};
 use crate::render::text::clean;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -143,5 +145,13 @@ fn look(repo: &crate::git::Repo, ledger: &Ledger<'_>) -> Vec<Finding> {
         Some(Ok(None)) => Finding { what: "config", fine: true, answer: "none yet (git verdict init)".into() },
         Some(Err(error)) => Finding { what: "config", fine: false, answer: error.to_string() },
     };
-    vec![git, person, records, config]
+    let overrides = repo.workdir().ok().map(|root| root.join(OVERRIDES)).filter(|folder| folder.exists());
+    let templates = overrides.map(|folder| {
+        let broken = Lang::ALL.into_iter().find_map(|lang| Renderer::with_overrides(lang, Some(&folder)).err());
+        match broken {
+            None => Finding { what: "templates", fine: true, answer: format!("those in {OVERRIDES} can be read") },
+            Some(error) => Finding { what: "templates", fine: false, answer: error.to_string() },
+        }
+    });
+    [git, person, records, config].into_iter().chain(templates).collect()
 }

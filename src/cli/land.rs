@@ -2,6 +2,9 @@
 
 use super::context::{asking, neutral_lines};
 use super::{Ctx, Done};
+use crate::adr::convention::{self, Convention, number_of};
+use crate::adr::options::Options;
+use crate::adr::render;
 use crate::config::{Policy, RevertMode};
 use crate::decision::{self, Draft, Request, Texts};
 use crate::error::{Exit, Failure};
@@ -9,13 +12,11 @@ use crate::experiment::{Book, Experiment};
 use crate::git::Repo;
 use crate::ledger::event::Verdict;
 use crate::ledger::{Event, Fact, Ledger, Wanted};
+use crate::render::Lang;
 use crate::render::template::{OVERRIDES, Renderer};
 use crate::render::text::clean;
 use serde_json::json;
-use std::path::Path;
-
-/// The folder of decision files unless the policy names another.
-pub const ADR_FOLDER: &str = "docs/adr";
+use std::path::PathBuf;
 
 /// What was asked for on the command line.
 #[derive(Debug, Clone)]
@@ -106,11 +107,18 @@ pub fn draft(
         policy,
     };
     let draft = decision::prepare(repo, ledger, &request)?;
-    let texts = texts(ctx, repo, experiment, policy, &draft)?;
+    let texts = texts(ctx, repo, book, experiment, policy, &draft)?;
     Ok((draft, texts))
 }
 
-fn texts(ctx: &Ctx, repo: &Repo, experiment: &Experiment, policy: &Policy, draft: &Draft) -> Result<Texts, Failure> {
+fn texts(
+    ctx: &Ctx,
+    repo: &Repo,
+    book: &Book,
+    experiment: &Experiment,
+    policy: &Policy,
+    draft: &Draft,
+) -> Result<Texts, Failure> {
     let Fact::Decided(decided) = &draft.event.fact else {
         return Err(Failure::state("the draft is no decision"));
     };
@@ -121,8 +129,7 @@ fn texts(ctx: &Ctx, repo: &Repo, experiment: &Experiment, policy: &Policy, draft
     let renderer = renderer(ctx, repo)?;
     let measured = experiment.measured.iter().find(|(id, _)| Some(*id) == decided.measured).map(|(_, m)| m);
     let adr = if archive {
-        let folder = policy.adr.as_deref().unwrap_or(ADR_FOLDER);
-        let (path, text) = renderer.adr_of_draft(repo.workdir()?, Path::new(folder), experiment, draft)?;
+        let (path, text) = decision_file(&renderer, repo, book, experiment, policy, draft)?;
         let message = renderer.adr_commit(draft, measured, &path)?;
         Some((path, text, message))
     } else {
@@ -136,10 +143,44 @@ fn texts(ctx: &Ctx, repo: &Repo, experiment: &Experiment, policy: &Policy, draft
     })
 }
 
+/// The decision file of a draft and its path, numbered after those in the work tree and on the branch that it lands on.
+fn decision_file(
+    renderer: &Renderer,
+    repo: &Repo,
+    book: &Book,
+    experiment: &Experiment,
+    policy: &Policy,
+    draft: &Draft,
+) -> Result<(PathBuf, String), Failure> {
+    let root = repo.workdir()?;
+    let convention = Convention::find(root, &convention::Wish::of(policy))?;
+    let decided = render::decided(experiment, draft);
+    let taken = match repo.branch(&draft.opened.onto)? {
+        Some(tip) => repo.names_at(&tip, &convention.folder)?,
+        None => Vec::new(),
+    };
+    let taken: Vec<u32> = taken.iter().filter_map(|name| number_of(name)).collect();
+    let date = draft.event.at.date_naive();
+    let (path, number) = convention.name(root, &render::slug(&experiment.name), date, &taken)?;
+    let options = Options::of(book, &decided);
+    let source = render::Source {
+        experiment: &decided,
+        stands_on: draft.stands_on.as_deref(),
+        by: Some(&draft.event.by),
+        options: &options,
+    };
+    Ok((path, renderer.decision_file(source, render::Shape::of(&convention, number))?))
+}
+
 /// The texts of this repository: its overrides before the built-in ones.
 pub fn renderer(ctx: &Ctx, repo: &Repo) -> Result<Renderer, Failure> {
+    renderer_in(repo, ctx.lang)
+}
+
+/// The same in a language that need not be the reader's.
+pub fn renderer_in(repo: &Repo, lang: Lang) -> Result<Renderer, Failure> {
     let overrides = repo.workdir().ok().map(|root| root.join(OVERRIDES)).filter(|folder| folder.exists());
-    Ok(Renderer::with_overrides(ctx.lang, overrides.as_deref())?)
+    Ok(Renderer::with_overrides(lang, overrides.as_deref())?)
 }
 
 /// Shows exactly what will land.

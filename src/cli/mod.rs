@@ -10,6 +10,7 @@ mod compare;
 mod completions;
 mod context;
 mod decide;
+mod decisions;
 mod demo;
 mod doctor;
 mod doctor_ledger;
@@ -123,6 +124,8 @@ enum Command {
     Export(export::Args),
     /// Decision files (ADR)
     Adr(adr::Args),
+    /// All decisions in one file, DECISIONS.md
+    Decisions(decisions::Args),
     /// For CI: what is wrong with the decisions that a branch brings
     Check(check::Args),
     /// The git hooks
@@ -194,6 +197,7 @@ fn dispatch(ctx: &Ctx, command: Command) -> Result<Exit, Failure> {
         Command::Import(args) => import::run(ctx, args),
         Command::Export(args) => export::run(ctx, args),
         Command::Adr(args) => adr::run(ctx, args),
+        Command::Decisions(args) => decisions::run(ctx, args),
         Command::Check(args) => check::run(ctx, args),
         Command::Hook(args) => hook::run(ctx, args),
         Command::Trust(args) => trust::run(ctx, args),

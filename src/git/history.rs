@@ -132,6 +132,18 @@ impl Repo {
         }
     }
 
+    /// The names of the files and folders in a folder of a commit; none when there is no such folder.
+    pub fn names_at(&self, commit: &Oid, folder: &Path) -> Result<Vec<String>, GitError> {
+        let tree = self.inner.find_commit(commit.raw()?)?.tree()?;
+        let found = match tree.get_path(folder) {
+            Ok(entry) => entry.to_object(&self.inner)?.into_tree().ok(),
+            Err(error) if error.code() == git2::ErrorCode::NotFound => None,
+            Err(error) => return Err(error.into()),
+        };
+        let name = |entry: git2::TreeEntry<'_>| String::from_utf8_lossy(entry.name_bytes()).into_owned();
+        Ok(found.iter().flat_map(|tree| tree.iter().map(name)).collect())
+    }
+
     /// The bytes of a file in a commit, if it is there.
     pub fn file_at(&self, commit: &Oid, path: &Path) -> Result<Option<Vec<u8>>, GitError> {
         let raw = commit.raw()?;

@@ -67,6 +67,17 @@ impl Renderer {
         self.finish("adr-commit.txt.j2", &body, &block)
     }
 
+    /// What the template of a message sees. `kind` is the type of its subject.
+    pub fn message_values(
+        &self,
+        draft: &Draft,
+        measured: Option<&Measured>,
+        kind: &str,
+        file: Option<&Path>,
+    ) -> Result<Value, RenderError> {
+        Ok(Value::from(Serde(&MessageView::new(draft, decided(draft)?, measured, kind, file, self.lang()))))
+    }
+
     fn message(
         &self,
         template: &str,
@@ -75,8 +86,7 @@ impl Renderer {
         measured: Option<&Measured>,
         file: Option<&Path>,
     ) -> Result<String, RenderError> {
-        let view = MessageView::new(draft, decided(draft)?, measured, kind, file, self.lang());
-        self.render(template, Value::from(Serde(&view)))
+        self.render(template, self.message_values(draft, measured, kind, file)?)
     }
 
     /// Subject, a blank line, the body with nothing in it that poses, a blank line, the trailers.
@@ -122,7 +132,7 @@ fn decided(draft: &Draft) -> Result<&Decided, RenderError> {
     }
 }
 
-/// What the templates of messages see; documented in `docs/messages.md`.
+/// What the templates of messages see; documented in `docs/templates.md`.
 #[derive(Serialize)]
 struct MessageView {
     /// `revert`, `perf`, `chore`, `docs`.
@@ -204,7 +214,7 @@ impl MessageView {
 }
 
 /// The title in one line without a full stop; the experiment's name when there is none.
-pub(super) fn title(title: &str, name: &str) -> String {
+pub(crate) fn title(title: &str, name: &str) -> String {
     let title = clean(title);
     let title = title.trim_end_matches(['.', '。', ' ']);
     if title.is_empty() { name.to_string() } else { title.to_string() }
@@ -212,7 +222,7 @@ pub(super) fn title(title: &str, name: &str) -> String {
 
 /// How a sentence can speak of the title: `name` (it is the experiment's name), `phrase` ("multi-stage build": takes an
 /// article), `article` (has one), `quoted` (an order or a whole sentence).
-pub(super) fn title_form(title: &str, name: &str) -> &'static str {
+pub(crate) fn title_form(title: &str, name: &str) -> &'static str {
     const ORDERS: &[&str] = &[
         "add", "allow", "avoid", "build", "bump", "cache", "change", "clean", "clear", "compile", "compress", "copy",
         "cut", "delete", "disable", "do", "don't", "drop", "enable", "fix", "inline", "install", "keep", "limit",

@@ -8,13 +8,11 @@
 //! | [`template`] | the longer texts, built in and overridable: [`Renderer`] |
 //! | [`trailer`] | the trailers of a commit message, written and read |
 //! | [`message`] | the messages of the commits that a decision makes |
-//! | [`adr`] | decision files |
 //! | [`table`] | tables for the terminal |
 //! | [`view`] | what templates and lists see of a comparison |
 //! | [`inspect`] | what an artefact is made of, as text and as JSON |
 //! | [`strip`] | the samples of a metric as a small plot |
 
-pub mod adr;
 pub mod inspect;
 pub mod lang;
 pub mod message;

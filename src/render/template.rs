@@ -17,9 +17,39 @@ use std::path::{Path, PathBuf};
 /// Where overrides are, relative to the root of the repository.
 pub const OVERRIDES: &str = ".verdict/templates";
 
-/// The names of all templates; each exists in each language.
-pub const NAMES: [&str; 6] =
-    ["revert.txt.j2", "merge-keep.txt.j2", "merge-revert.txt.j2", "adr-commit.txt.j2", "adr.md.j2", "trade.txt.j2"];
+macro_rules! templates {
+    ($($name:literal)*) => {
+        /// The names of all templates; each exists in each language.
+        pub const NAMES: [&str; [$($name),*].len()] = [$($name),*];
+
+        /// The text of a built-in template: what an override starts from.
+        pub fn built_in(lang: Lang, name: &str) -> Option<&'static str> {
+            match (lang, name) {
+                $((Lang::En, $name) => Some(include_str!(concat!("../../templates/en/", $name))),)*
+                $((Lang::ZhCn, $name) => Some(include_str!(concat!("../../templates/zh-CN/", $name))),)*
+                _ => None,
+            }
+        }
+    };
+}
+
+templates! {
+    "revert.txt.j2"
+    "merge-keep.txt.j2"
+    "merge-revert.txt.j2"
+    "adr-commit.txt.j2"
+    "trade.txt.j2"
+    "adr.md.j2"
+    "adr-minimal.md.j2"
+    "adr-nygard.md.j2"
+    "adr-head.md.j2"
+    "adr-context.md.j2"
+    "adr-options.md.j2"
+    "adr-outcome.md.j2"
+    "adr-consequences.md.j2"
+    "adr-parts.md.j2"
+    "decision.md.j2"
+}
 
 /// The largest override that is read, in bytes.
 const MAX_FILE: u64 = 64 * 1024;
@@ -27,28 +57,6 @@ const MAX_FILE: u64 = 64 * 1024;
 const MAX_OUTPUT: usize = 1024 * 1024;
 /// Instructions and kilobytes that one rendering may use; the built-in ones use less than a hundredth.
 const FUEL: u64 = 1_000_000;
-
-macro_rules! built_in {
-    ($folder:literal, $name:expr) => {
-        match $name {
-            "revert.txt.j2" => Some(include_str!(concat!("../../templates/", $folder, "/revert.txt.j2"))),
-            "merge-keep.txt.j2" => Some(include_str!(concat!("../../templates/", $folder, "/merge-keep.txt.j2"))),
-            "merge-revert.txt.j2" => Some(include_str!(concat!("../../templates/", $folder, "/merge-revert.txt.j2"))),
-            "adr-commit.txt.j2" => Some(include_str!(concat!("../../templates/", $folder, "/adr-commit.txt.j2"))),
-            "adr.md.j2" => Some(include_str!(concat!("../../templates/", $folder, "/adr.md.j2"))),
-            "trade.txt.j2" => Some(include_str!(concat!("../../templates/", $folder, "/trade.txt.j2"))),
-            _ => None,
-        }
-    };
-}
-
-/// The text of a built-in template: what an override starts from.
-pub fn built_in(lang: Lang, name: &str) -> Option<&'static str> {
-    match lang {
-        Lang::En => built_in!("en", name),
-        Lang::ZhCn => built_in!("zh-CN", name),
-    }
-}
 
 /// Renders texts in one language, with the repository's overrides.
 #[derive(Debug)]
@@ -98,7 +106,7 @@ impl Renderer {
     }
 
     /// Renders a template with these values.
-    pub(super) fn render(&self, name: &str, values: Value) -> Result<String, RenderError> {
+    pub(crate) fn render(&self, name: &str, values: Value) -> Result<String, RenderError> {
         let mut output = Bounded::default();
         self.env
             .get_template(name)
@@ -108,7 +116,7 @@ impl Renderer {
     }
 
     /// An error in a template, under the name of the file that it came from.
-    pub(super) fn error(&self, name: &str, line: usize, message: impl Into<String>) -> RenderError {
+    pub(crate) fn error(&self, name: &str, line: usize, message: impl Into<String>) -> RenderError {
         let template = match self.overrides.get(name) {
             Some(path) => path.display().to_string(),
             None => name.to_string(),
@@ -127,7 +135,7 @@ impl Renderer {
             source = cause.source();
         }
         let message = match (inner.kind(), inner.detail()) {
-            (ErrorKind::OutOfFuel, _) => "it takes too long".to_string(),
+            (ErrorKind::OutOfFuel, _) => "it takes too long or makes too much".to_string(),
             (ErrorKind::WriteFailure, _) => format!("it writes more than {MAX_OUTPUT} bytes"),
             (kind, Some(detail)) => format!("{kind}: {detail}"),
             (kind, None) => kind.to_string(),

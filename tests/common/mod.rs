@@ -153,6 +153,13 @@ impl Repo {
         serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("no JSON: {error}\n{}", ran.report()))
     }
 
+    /// Runs git-verdict with `--json`, which must answer no (exit 1); the object it prints.
+    #[track_caller]
+    pub fn json_no(&self, words: &[&str]) -> serde_json::Value {
+        let ran = self.expect(1, &[words, &["--json"]].concat());
+        serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("no JSON: {error}\n{}", ran.report()))
+    }
+
     /// Runs git-verdict, which must end with this exit code and leave refs, index, work tree and worktrees as they were.
     #[track_caller]
     pub fn refuses(&self, code: i32, words: &[&str]) -> Ran {

@@ -1,28 +1,29 @@
-//! Decision files (ADR) from records: MADR 4 (<https://adr.github.io/madr/>), numbered in the folder they are in.
+//! The text of a decision file, from the records: MADR 4 (<https://adr.github.io/madr/>) whole or minimal, or Nygard's sections.
 //!
-//! Everything that comes from the repository is escaped for markdown; the file passes markdownlint's default rules.
+//! A template writes the text; a line `<!-- verdict: NAME -->` in it begins a generated part, which ends before the next
+//! heading of the second level. Everything that comes from the repository is escaped for markdown; the file passes
+//! markdownlint's default rules.
 
-use super::message::title;
-use super::table::{self};
-use super::text::{Align, NO_BREAK, clean, clean_lines, cut, cut_at_word, markdown, markdown_code, pad, width};
-use super::view::{AdviceView, CheckView, ComplexityView, RowView, RowsView};
-use super::{Lang, RenderError, Renderer, lang, number};
-use crate::config::RevertMode;
-use crate::config::{Better, Matters};
+use super::convention::{Convention, Head, Tool};
+use super::file::{self, DecisionFile, Stamp};
+use super::options::{Considered, Options};
+use crate::config::{AdrFormat, Better, Matters, RevertMode};
 use crate::decision::Draft;
 use crate::experiment::{Experiment, State};
 use crate::git::Person;
 use crate::ledger::event::{Fact, Measured, Verdict};
 use crate::measure::environment::Environment;
 use crate::policy::MetricComparison;
+use crate::render::message::title;
+use crate::render::table;
+use crate::render::text::{Align, NO_BREAK, clean, clean_lines, cut, cut_at_word, markdown, markdown_code, pad, width};
+use crate::render::view::{self, AdviceView, CheckView, ComplexityView, RowView, RowsView};
+use crate::render::{Lang, RenderError, Renderer, lang, number};
 use crate::units::Unit;
 use minijinja::Value;
 use minijinja::value::Serde;
 use serde::Serialize;
-use std::fs;
-use std::path::{Component, Path, PathBuf};
 
-const TEMPLATE: &str = "adr.md.j2";
 /// Columns of a line, as markdownlint's MD013 has them by default.
 const LINE: usize = 80;
 
@@ -35,83 +36,142 @@ pub struct Source<'a> {
     pub stands_on: Option<&'a str>,
     /// Who decided.
     pub by: Option<&'a Person>,
+    /// What else was considered.
+    pub options: &'a Options<'a>,
 }
 
-/// Where the decision file of an experiment goes and what it says, with the built-in template.
-///
-/// `root` is the work tree, `folder` the folder of decision files relative to it; the number follows the highest there.
-/// The path is relative to `root`.
-pub fn new(root: &Path, folder: &Path, experiment: &Experiment, lang: Lang) -> Result<(PathBuf, String), RenderError> {
-    Renderer::new(lang)?.adr(root, folder, Source { experiment, stands_on: None, by: None })
+/// The form of a decision file.
+#[derive(Debug, Clone, Copy)]
+pub struct Shape {
+    /// Its sections.
+    pub format: AdrFormat,
+    /// Where its status stands.
+    pub head: Head,
+    /// Its number, where files are numbered.
+    pub number: Option<u32>,
+    /// Whether the title begins with the number also where the form does not ask for it.
+    pub numbered: bool,
+}
+
+impl Shape {
+    /// The form that a repository uses, with this number.
+    pub fn of(convention: &Convention, number: Option<u32>) -> Shape {
+        let numbered = convention.tool == Tool::AdrTools && number.is_some();
+        Shape { format: convention.format, head: convention.head, number, numbered }
+    }
+}
+
+/// The experiment as a draft will leave it.
+pub fn decided(experiment: &Experiment, draft: &Draft) -> Experiment {
+    let mut decided = experiment.clone();
+    if let Fact::Decided(fact) = &draft.event.fact {
+        decided.state = match (fact.verdict, fact.mode) {
+            (Verdict::Keep, _) => State::Kept,
+            (Verdict::Revert, Some(RevertMode::Archive)) => State::Archived,
+            (Verdict::Revert, _) => State::Reverted,
+        };
+        decided.decided = Some((draft.event.id, draft.event.at, (**fact).clone()));
+    }
+    decided
 }
 
 impl Renderer {
-    /// Where the decision file goes (relative to `root`) and what it says.
-    pub fn adr(&self, root: &Path, folder: &Path, source: Source<'_>) -> Result<(PathBuf, String), RenderError> {
-        let number = next_number(root, folder)?;
-        let name = format!("{number:04}-{}.md", slug(&source.experiment.name));
-        let view = AdrView::new(source, self.lang());
-        let text = self.render(TEMPLATE, Value::from(Serde(&view)))?;
-        Ok((folder.join(name), tidy(&text)))
+    /// A whole decision file.
+    pub fn decision_file(&self, source: Source<'_>, shape: Shape) -> Result<String, RenderError> {
+        let template = match shape.format {
+            AdrFormat::Madr => "adr.md.j2",
+            AdrFormat::MadrMinimal => "adr-minimal.md.j2",
+            AdrFormat::Nygard => "adr-nygard.md.j2",
+        };
+        let text = self.render(template, self.decision_file_values(source, shape))?;
+        let stamp =
+            Stamp { experiment: source.experiment.id, format: shape.format, lang: self.lang(), digest: String::new() };
+        Ok(marked(&tidy(&text), &stamp))
     }
 
-    /// The same for a decision that has not landed yet: the experiment as the draft will leave it.
-    pub fn adr_of_draft(
-        &self,
-        root: &Path,
-        folder: &Path,
-        experiment: &Experiment,
-        draft: &Draft,
-    ) -> Result<(PathBuf, String), RenderError> {
-        let mut decided = experiment.clone();
-        if let Fact::Decided(fact) = &draft.event.fact {
-            decided.state = match (fact.verdict, fact.mode) {
-                (Verdict::Keep, _) => State::Kept,
-                (Verdict::Revert, Some(crate::config::RevertMode::Archive)) => State::Archived,
-                (Verdict::Revert, _) => State::Reverted,
-            };
-            decided.decided = Some((draft.event.id, draft.event.at, (**fact).clone()));
-        }
-        let by = Some(&draft.event.by);
-        self.adr(root, folder, Source { experiment: &decided, stands_on: draft.stands_on.as_deref(), by })
+    /// What the template of a decision file sees.
+    pub fn decision_file_values(&self, source: Source<'_>, shape: Shape) -> Value {
+        Value::from(Serde(&AdrView::new(source, shape, self.lang())))
     }
 }
 
-/// One more than the highest number of the `NNNN-*.md` files in the folder; 1 when there are none or no folder.
-pub fn next_number(root: &Path, folder: &Path) -> Result<u32, RenderError> {
-    let refuse = |problem: String| RenderError { template: folder.display().to_string(), line: 0, message: problem };
-    if !folder.components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir)) {
-        return Err(refuse("the folder of decision files must be inside the repository".into()));
-    }
-    let entries = match fs::read_dir(root.join(folder)) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(1),
-        Err(error) => return Err(refuse(error.to_string())),
-    };
-    let mut highest = 0;
-    for entry in entries {
-        let name = entry.map_err(|e| refuse(e.to_string()))?.file_name();
-        highest = highest.max(name.to_str().and_then(number_of).unwrap_or(0));
-    }
-    highest.checked_add(1).ok_or_else(|| refuse("the highest number cannot be followed".into()))
-}
-
-/// 12 for `0012-use-cache.md`.
-fn number_of(name: &str) -> Option<u32> {
-    let (digits, _) = name.strip_suffix(".md")?.split_once('-')?;
-    (digits.len() >= 4 && digits.bytes().all(|b| b.is_ascii_digit())).then(|| digits.parse().ok())?
-}
-
-fn slug(name: &str) -> String {
+/// The name of an experiment as a part of a file name.
+pub fn slug(name: &str) -> String {
     let safe = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c.to_ascii_lowercase() } else { '-' };
     let slug: String = name.chars().map(safe).collect();
     let slug = slug.trim_matches(['-', '.']);
     if slug.is_empty() { "decision".to_string() } else { slug.to_string() }
 }
 
+/// Puts the stamp under the title and ends every part before the next heading of the second level. A text without parts is one
+/// part below its title.
+fn marked(text: &str, stamp: &Stamp) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    let mut open = false;
+    let mut stamped = false;
+    let close = |lines: &mut Vec<String>, open: &mut bool| {
+        if std::mem::take(open) {
+            while lines.last().is_some_and(|line| line.is_empty()) {
+                lines.pop();
+            }
+            lines.extend([String::new(), file::END.to_string(), String::new()]);
+        }
+    };
+    let parts = text.lines().any(|line| file::marker(line).is_some_and(|name| name != "end"));
+    for line in text.lines() {
+        match file::marker(line) {
+            Some("end") => close(&mut lines, &mut open),
+            Some(_) => {
+                close(&mut lines, &mut open);
+                lines.push(line.to_string());
+                open = true;
+            }
+            None => {
+                if line.starts_with("## ") {
+                    close(&mut lines, &mut open);
+                }
+                lines.push(line.to_string());
+                if !stamped && line.starts_with("# ") {
+                    stamped = true;
+                    lines.extend([String::new(), stamp.line()]);
+                    if !parts {
+                        lines.extend([String::new(), file::begin("text")]);
+                        open = true;
+                    }
+                }
+            }
+        }
+    }
+    close(&mut lines, &mut open);
+    if !stamped {
+        lines.extend([String::new(), stamp.line()]);
+    }
+    let mut file = DecisionFile::parse(&tidy_blank(&lines));
+    file.seal();
+    file.text()
+}
+
+/// One blank line where there are more, none at both ends.
+fn tidy_blank(lines: &[String]) -> String {
+    let mut out = String::new();
+    let mut blank = false;
+    for line in lines {
+        if line.is_empty() {
+            blank = !out.is_empty();
+            continue;
+        }
+        if std::mem::take(&mut blank) {
+            out.push('\n');
+        }
+        out.push_str(line);
+        out.push('\n');
+    }
+    out
+}
+
 /// One blank line where there are more, none with spaces in it, one line end at the end; paragraphs and list items are
 /// broken into lines that fit.
-fn tidy(text: &str) -> String {
+pub(super) fn tidy(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut blank = false;
     let mut front_matter = false;
@@ -179,6 +239,10 @@ fn broken(line: &str) -> String {
 /// What the template sees. Texts are cleaned but not escaped: the template does that where it puts them.
 #[derive(Serialize)]
 struct AdrView {
+    /// Where status and date stand: `front-matter`, `list` or `section`.
+    head: &'static str,
+    number: Option<u32>,
+    numbered: bool,
     status: &'static str,
     date: String,
     by: Option<String>,
@@ -217,6 +281,60 @@ struct AdrView {
     commits: Vec<String>,
     revert_commit: Option<String>,
     landed: Option<String>,
+    /// The other experiments that were considered.
+    options: Vec<OptionView>,
+    options_left_out: usize,
+    /// What beats it: another option, or `base`.
+    beaten_by: Option<String>,
+}
+
+/// Another experiment that was considered.
+#[derive(Serialize)]
+struct OptionView {
+    name: String,
+    title: String,
+    heading: String,
+    /// Whether the experiment stands on it.
+    below: bool,
+    /// What it was measured against.
+    base: String,
+    /// `build_time -35.5 %, image_size -62.5 %`.
+    summary: String,
+    #[serde(flatten)]
+    rows: RowsView,
+    table: String,
+    limits: Vec<String>,
+    complexity: ComplexityView,
+    beaten_by: Option<String>,
+}
+
+impl OptionView {
+    fn new(option: &Considered<'_>, beaten_by: Option<&str>, language: Lang) -> OptionView {
+        let Considered { experiment, measured, stands_on, below } = *option;
+        let name = clean(&experiment.name).into_owned();
+        let title = title(&experiment.opened.title, &name);
+        let base = stands_on.map_or(&experiment.opened.onto, |parent| &parent.name);
+        OptionView {
+            heading: heading(&title, &name),
+            title,
+            below,
+            base: cut(&clean(base), 50).into_owned(),
+            summary: view::summary(&measured.comparison),
+            rows: RowsView::new(&measured.comparison, language),
+            table: numbers(&measured.comparison, language),
+            limits: table::limits(&measured.comparison, language),
+            complexity: ComplexityView::new(&measured.complexity, language),
+            beaten_by: beaten_by.map(|by| clean(by).into_owned()),
+            name,
+        }
+    }
+}
+
+/// A title cut for headings, without punctuation at its end.
+fn heading(title: &str, name: &str) -> String {
+    let heading = cut_at_word(title, 60);
+    let heading = heading.trim_end_matches(['.', ',', ';', ':', '!', '。', '，', '；', '：', '！']);
+    if heading.is_empty() { slug(name) } else { heading.to_string() }
 }
 
 /// What a metric wants.
@@ -241,8 +359,8 @@ struct EnvironmentView {
 }
 
 impl AdrView {
-    fn new(source: Source<'_>, language: Lang) -> AdrView {
-        let Source { experiment, stands_on, by } = source;
+    fn new(source: Source<'_>, shape: Shape, language: Lang) -> AdrView {
+        let Source { experiment, stands_on, by, options } = source;
         let decided = experiment.decided.as_ref();
         let fact = decided.map(|(_, _, d)| d);
         let wanted = fact.and_then(|d| d.measured);
@@ -262,8 +380,6 @@ impl AdrView {
         };
         let name = clean(&experiment.name).into_owned();
         let title = title(&experiment.opened.title, &name);
-        let heading = cut_at_word(&title, 60);
-        let heading = heading.trim_end_matches(['.', ',', ';', ':', '!', '。', '，', '；', '：', '！']).to_string();
         let stands_on = stands_on.map(|s| clean(s).into_owned());
         let onto = clean(&experiment.opened.onto).into_owned();
         let status = match experiment.state {
@@ -273,10 +389,13 @@ impl AdrView {
         };
         let candidate = fact.map(|d| &d.candidate).or(measured.map(|(_, m)| &m.candidate));
         AdrView {
+            head: shape.head.as_str(),
+            number: shape.number,
+            numbered: shape.numbered,
             status,
             date: decided.map_or(experiment.opened_at, |(_, at, _)| *at).format("%Y-%m-%d").to_string(),
             by: by.map(|p| clean(&p.name).into_owned()).filter(|n| !n.is_empty()),
-            heading: if heading.is_empty() { slug(&name) } else { heading },
+            heading: heading(&title, &name),
             title,
             hypothesis: clean_lines(&experiment.opened.hypothesis),
             base: cut(stands_on.as_deref().unwrap_or(&onto), 50).into_owned(),
@@ -296,7 +415,7 @@ impl AdrView {
             advice: advice.map(|r| AdviceView::new(r, language)),
             overrode: fact.is_some_and(|d| d.overrode),
             complexity: measured.map(|(_, m)| ComplexityView::new(&m.complexity, language)),
-            origin: measured.and_then(|(_, m)| super::view::origin(m)),
+            origin: measured.and_then(|(_, m)| view::origin(m)),
             environment: measured.map(|(_, m)| environment(&m.environment)),
             record: decided.map(|(id, _, _)| id.to_string()),
             experiment_id: experiment.id.to_string(),
@@ -307,6 +426,17 @@ impl AdrView {
             commits: fact.map(|d| d.commits.iter().map(ToString::to_string).collect()).unwrap_or_default(),
             revert_commit: fact.and_then(|d| d.revert_commit.as_ref()).map(ToString::to_string),
             landed: fact.and_then(|d| d.landed.as_ref()).map(ToString::to_string),
+            options: options
+                .others
+                .iter()
+                .enumerate()
+                .map(|(at, option)| {
+                    let beaten_by = options.others_beaten_by.get(at).and_then(|by| by.as_deref());
+                    OptionView::new(option, beaten_by, language)
+                })
+                .collect(),
+            options_left_out: options.left_out,
+            beaten_by: options.beaten_by.as_deref().map(|by| clean(by).into_owned()),
             experiment: name,
         }
     }
@@ -339,7 +469,7 @@ fn environment(environment: &Environment) -> EnvironmentView {
 
 /// The comparison as a GitHub markdown table, aligned in the source; wider ones than a line switch the rule about line
 /// length off around them. Nothing for no rows.
-fn numbers(rows: &[MetricComparison], language: Lang) -> String {
+pub(super) fn numbers(rows: &[MetricComparison], language: Lang) -> String {
     if rows.is_empty() {
         return String::new();
     }
