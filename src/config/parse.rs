@@ -888,6 +888,7 @@ mod tests {
             ("check", definition("check")["anyOf"][1].clone(), CHECK_KEYS),
             ("measure", schema["properties"]["measure"].clone(), MEASURE_KEYS),
             ("policy", schema["properties"]["policy"].clone(), POLICY_KEYS),
+            ("adr", schema["properties"]["adr"].clone(), ADR_KEYS),
         ] {
             assert_eq!(keys(&schema), known.iter().copied().collect::<BTreeSet<_>>(), "{name}");
             assert_eq!(schema["additionalProperties"], false, "{name}");
