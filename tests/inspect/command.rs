@@ -315,6 +315,31 @@ fn bad_input_is_a_clear_error_or_a_marked_part_and_nothing_is_written() {
 
 // Real engines.
 
+/// Build arguments and a shell of its own, which builders write into the history in ways of their own.
+const ARGUMENTS: &str = "\
+# syntax is that of any builder
+ARG FIRST=app
+FROM scratch AS build
+ARG NAME=app
+COPY busybox /bin/busybox
+SHELL [\"/bin/busybox\", \"sh\", \"-c\"]
+RUN /bin/busybox mkdir -p /tmp /$NAME && \\
+    # a comment within
+    /bin/busybox echo $NAME > /$NAME/name
+FROM build
+ARG NAME=other
+RUN /bin/busybox echo $NAME > /last
+";
+
+#[track_caller]
+fn finds_arguments(repo: &Repo, target: &str) {
+    let json = repo.json(&["inspect", target, "--dockerfile", "context/Arguments"]);
+    let layers = json["image"]["layers"].as_array().unwrap();
+    let line = |l: &Value, key: &str| l["source"][key].as_u64().unwrap_or(0);
+    let lines: Vec<(u64, u64)> = layers.iter().map(|l| (line(l, "first"), line(l, "last"))).collect();
+    assert_eq!(lines, [(5, 5), (7, 9), (12, 12)], "{json:#}");
+}
+
 fn context(repo: &Repo) -> Option<&'static str> {
     let busybox = ["/bin/busybox", "/usr/bin/busybox"].into_iter().find(|p| Path::new(p).exists())?;
     std::fs::create_dir_all(repo.path().join("context")).unwrap();
@@ -323,6 +348,7 @@ fn context(repo: &Repo) -> Option<&'static str> {
     // The second one leaves no cache behind.
     let second = CONTAINERFILE.replace("head -c 300000 /dev/zero > /root/.cache/pip/wheel && ", "");
     repo.write("context/Second", second);
+    repo.write("context/Arguments", ARGUMENTS);
     Some(busybox)
 }
 
@@ -361,10 +387,14 @@ fn images_of_podman_and_buildah_are_laid_open_by_reference_and_as_saved() {
     let build = |name: &str, file: &str| {
         let folder = repo.path().join("context").display().to_string();
         let file = format!("{folder}/{file}");
-        storage.podman(&["build", "--isolation=chroot", "--layers", "-t", name, "-f", &file, &folder])
+        // The OCI format knows no SHELL.
+        let format = if file.ends_with("Arguments") { "docker" } else { "oci" };
+        let words = ["build", "--isolation=chroot", "--layers", "--format", format, "-t", name, "-f", &file, &folder];
+        storage.podman(&words)
     };
     let log = build("localhost/app:1", "Dockerfile");
     build("localhost/app:2", "Second");
+    build("localhost/app:3", "Arguments");
     let size = |name: &str| -> u64 {
         storage.podman(&["image", "inspect", "--format", "{{.Size}}", name]).trim().parse().unwrap()
     };
@@ -380,8 +410,16 @@ fn images_of_podman_and_buildah_are_laid_open_by_reference_and_as_saved() {
             assert_eq!(saved["image"]["layers"][1][key], json["image"]["layers"][1][key], "{format}: {key}");
         }
     }
+    finds_arguments(&repo, "podman:localhost/app:3");
     if works("buildah", &["--version"]) {
         lies_open(&repo, "buildah:localhost/app:1", None);
+        let mut images = isolated("buildah");
+        images.args(["images", "--format", "{{.Size}}", "localhost/app:1"]);
+        images.env("CONTAINERS_STORAGE_CONF", &storage.config);
+        let printed = finish(images, None);
+        let megabytes: f64 = printed.stdout.trim().trim_end_matches(" MB").parse().unwrap();
+        let ours = json["image"]["sizes"]["uncompressed"].as_f64().unwrap() / 1e6;
+        assert!((megabytes - ours).abs() < 0.02, "buildah prints {}", printed.stdout);
     } else {
         skip("no engine: buildah is not there");
     }
@@ -405,15 +443,16 @@ fn images_and_logs_of_docker_are_laid_open_by_reference_and_as_saved() {
     };
     repo.set("DOCKER_HOST", docker.host());
     let folder = repo.path().join("context").display().to_string();
-    let build = |name: &str, buildkit: bool| {
-        let mut command = docker.command(&["build", "--network=none", "-t", name]);
+    let build = |name: &str, file: &str, buildkit: bool| {
+        let file = format!("{folder}/{file}");
+        let mut command = docker.command(&["build", "--network=none", "-t", name, "-f", &file]);
         if buildkit {
             command.arg("--progress=plain");
         }
         command.arg(&folder).env("DOCKER_BUILDKIT", if buildkit { "1" } else { "0" });
         finish(command, None)
     };
-    let classic = build("app:classic", false);
+    let classic = build("app:classic", "Dockerfile", false);
     assert_eq!(classic.code, Some(0), "{}", classic.report());
     let size = |name: &str| -> u64 {
         docker.docker(&["image", "inspect", "--format", "{{.Size}}", name]).trim().parse().unwrap()
@@ -433,18 +472,24 @@ fn images_and_logs_of_docker_are_laid_open_by_reference_and_as_saved() {
         }
     };
     agrees("app:classic");
+    let arguments = build("app:arguments", "Arguments", false);
+    assert_eq!(arguments.code, Some(0), "{}", arguments.report());
+    finds_arguments(&repo, "docker:app:arguments");
     repo.write("classic.log", classic.stdout);
     let words = ["inspect", "--log", "classic.log", "--dockerfile", "context/Dockerfile"];
     repo.ok(&words).prints(&["build log, docker-classic", "RUN rm -rf /root/.cache"]);
 
-    let first = build("app:buildkit", true);
+    let first = build("app:buildkit", "Dockerfile", true);
     if first.code != Some(0) {
         // Debian's client has BuildKit built in up to version 20, and needs a plugin since.
         println!("not tried: BuildKit is not there");
         return;
     }
     agrees("app:buildkit");
-    let again = build("app:buildkit", true);
+    let arguments = build("app:arguments", "Arguments", true);
+    assert_eq!(arguments.code, Some(0), "{}", arguments.report());
+    finds_arguments(&repo, "docker:app:arguments");
+    let again = build("app:buildkit", "Dockerfile", true);
     for (name, ran, cached) in [("first.log", &first, false), ("again.log", &again, true)] {
         repo.write(name, format!("{}{}", ran.stdout, ran.stderr));
         let json = repo.json(&["inspect", "--log", name, "--dockerfile", "context/Dockerfile"]);

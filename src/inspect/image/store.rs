@@ -43,7 +43,7 @@ enum Blobs {
         layers: HashMap<Vec<u8>, Scanned>,
         lengths: HashMap<Vec<u8>, u64>,
         links: HashMap<Vec<u8>, Vec<u8>>,
-        paths: Option<Paths>,
+        paths: Option<Box<Paths>>,
     },
 }
 
@@ -214,7 +214,7 @@ impl Store {
         let cut = decoded.cut.or(bad.map(|e| e.to_string())).or_else(|| scanner.finish().err().map(|e| e.to_string()));
         let problems = cut.iter().map(|c| Problem::new("archive", c.clone())).collect();
         let Outer { json, layers, lengths, links, paths, .. } = outer;
-        let blobs = Blobs::Streamed { json, layers, lengths, links, paths };
+        let blobs = Blobs::Streamed { json, layers, lengths, links, paths: paths.map(Box::new) };
         Ok(Store { blobs, problems, cut })
     }
 
@@ -233,7 +233,7 @@ impl Store {
     /// The names that a stream's layers use.
     pub fn take_paths(&mut self) -> Option<Paths> {
         match &mut self.blobs {
-            Blobs::Streamed { paths, .. } => paths.take(),
+            Blobs::Streamed { paths, .. } => paths.take().map(|paths| *paths),
             _ => None,
         }
     }
