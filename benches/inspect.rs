@@ -3,7 +3,8 @@
 //! `cargo bench --bench inspect [-- PART-OF-A-TITLE]`. Data is made once under `target/inspect-bench`. `GIT_VERDICT_BENCH_MB` is the size of the
 //! compressed image (1000), `GIT_VERDICT_BENCH_FILES` the number of files in the folder (200000),
 //! `GIT_VERDICT_BENCH_ROUNDS` the number of rounds (5). Every contender is a process of its own; ours is this binary
-//! again. Times are wall clock; memory is the kernel's high-water mark of ours.
+//! again. dive and syft take part in one case when they are in `PATH`. Times are wall clock; memory is the kernel's
+//! high-water mark of ours.
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -113,6 +114,7 @@ fn compare(filter: &str) -> io::Result<()> {
     let whole = make_image(&folder, mb)?;
     let oci = make_oci(&folder, mb)?;
     let tree = make_tree(&folder, files)?;
+    let plain = make_plain(&whole)?.display().to_string();
     let (whole, oci, tree) = (whole.display().to_string(), oci.display().to_string(), tree.display().to_string());
     let has = |program: &str| Command::new(program).arg("--version").output().is_ok_and(|o| o.status.success());
 
@@ -136,6 +138,16 @@ fn compare(filter: &str) -> io::Result<()> {
             ),
         ));
     }
+    let mut analysers = vec![Contender::new("git-verdict", &[&me, "--ours", "image", &plain])];
+    if has("dive") {
+        analysers.push(Contender::shell(
+            "dive --ci",
+            format!("CI=true dive --source docker-archive '{plain}' | tail -1; true"),
+        ));
+    }
+    if has("syft") {
+        analysers.push(Contender::shell("syft scan", format!("syft scan -q 'docker-archive:{plain}' | tail -1")));
+    }
     let du = vec![
         Contender::new("git-verdict", &[&me, "--ours", "folder", &tree]),
         Contender::new("du -s", &["du", "-s", "-B1", &tree]),
@@ -144,9 +156,10 @@ fn compare(filter: &str) -> io::Result<()> {
     for (title, mut contenders) in [
         (format!("docker archive compressed as a whole, {:.0} MB", size(&whole)), image),
         (format!("archive of gzip layers, {:.0} MB", size(&oci)), layers),
+        (format!("docker archive, plain, {:.0} MB", size(&plain)), analysers),
         (format!("folder of {files} files"), du),
     ] {
-        if !title.contains(filter) {
+        if !title.contains(filter) || contenders.len() < 2 {
             continue;
         }
         // Once unmeasured, so that all find the data in the page cache.
@@ -292,6 +305,19 @@ fn make_image(folder: &Path, mb: u64) -> io::Result<PathBuf> {
     append(&mut archive, "manifest.json", manifest.to_string().as_bytes())?;
     archive.into_inner()?.finish()?.flush()?;
     std::fs::rename(&part, &path)?;
+    Ok(path)
+}
+
+/// `docker save` as it is.
+fn make_plain(whole: &Path) -> io::Result<PathBuf> {
+    let path = whole.with_extension("");
+    if !path.exists() {
+        eprintln!("making {}", path.display());
+        let part = whole.with_extension("part");
+        let mut from = flate2::read::GzDecoder::new(File::open(whole)?);
+        io::copy(&mut from, &mut BufWriter::new(File::create(&part)?))?;
+        std::fs::rename(&part, &path)?;
+    }
     Ok(path)
 }
 
