@@ -9,6 +9,7 @@ use git_verdict::config::RevertMode;
 use git_verdict::decision::{self, Draft, FAULT_VARIABLE, Texts};
 use git_verdict::git::Repo;
 use git_verdict::ledger::Ledger;
+use git_verdict::ledger::event::{Event, Fact};
 use git_verdict::policy::Advice;
 use sandbox::{Ask, Picture, Sandbox, keep, revert, texts_with_adr, w};
 use std::os::unix::process::ExitStatusExt;
@@ -58,7 +59,7 @@ struct Case {
     draft: PathBuf,
     before: Picture,
     after: Picture,
-    decisions: usize,
+    decisions: Vec<Event>,
 }
 
 impl Case {
@@ -69,11 +70,11 @@ impl Case {
         std::fs::write(&path, serde_json::to_vec(&(&draft, &texts)).unwrap()).unwrap();
         let before = template.picture();
         let whole = Sandbox::copy(&template);
-        let mut case = Case { template, draft: path, before: before.clone(), after: before, decisions: 0 };
+        let mut case = Case { template, draft: path, before: before.clone(), after: before, decisions: Vec::new() };
         let done = case.run(&whole, "land", "");
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
         case.after = whole.picture();
-        case.decisions = whole.decisions().len();
+        case.decisions = whole.decisions();
         case
     }
 
@@ -117,7 +118,7 @@ impl Case {
 
     fn is_after(&self, at: &Sandbox, context: &str) {
         assert_eq!(apart_from_ledger(at.picture()), apart_from_ledger(self.after.clone()), "{context}");
-        assert_eq!(at.decisions().len(), self.decisions, "{context}");
+        assert_eq!(at.decisions(), self.decisions, "{context}");
         assert_eq!(decision::pending(&at.repo()).unwrap().map(|p| p.name), None, "{context}");
     }
 
@@ -135,7 +136,7 @@ impl Case {
             let context = format!("point {number}");
             assert!(done.status.signal().is_some(), "{context}: {}", String::from_utf8_lossy(&done.stderr));
             assert!(decision::pending(&copy.repo()).unwrap().is_some(), "{context}");
-            let landed = copy.decisions().len() == self.decisions;
+            let landed = copy.decisions() == self.decisions;
             let again = Sandbox::copy(&copy);
             // Every third point, because each is killed many times over.
             let killed = (number % 3 == 0).then(|| Sandbox::copy(&copy));
@@ -245,6 +246,37 @@ fn an_archive_killed_at_any_point_is_finished_or_taken_back_exactly() {
     repo.experiment("cache");
     repo.git(w("switch -q verdict/cache"));
     Case::new(repo, &revert("cache").mode(RevertMode::Archive)).survives_every_fault(15);
+}
+
+#[test]
+fn a_decision_on_adopted_commits_killed_at_any_point_is_finished_or_taken_back_exactly() {
+    // On the base already: a keep only writes the record, a revert is in place.
+    for (ask, points) in [(keep("adopted"), 8), (revert("adopted"), 12)] {
+        let repo = Sandbox::new();
+        let base = repo.id("main");
+        repo.write("app.txt", &repo.read("app.txt").replace("two", "TWO"));
+        repo.commit("perf: try a faster two");
+        repo.write("new/deep/file.txt", "new\n");
+        let tip = repo.commit("perf: and a file");
+        repo.git(["branch", "-q", "--no-track", "verdict/adopted", tip.as_str()]);
+        repo.open("adopted", &base, "main", None, Some(tip));
+        repo.measure("adopted", Advice::Keep);
+        moved_on(&repo);
+        repo.git(w("switch -q -c elsewhere main~1"));
+        Case::new(repo, &ask).survives_every_fault(points);
+    }
+    // On a branch of their own: as any experiment.
+    let repo = Sandbox::new();
+    let base = repo.id("main");
+    repo.git(w("switch -q -c topic"));
+    repo.write("app.txt", &repo.read("app.txt").replace("two", "TWO"));
+    let tip = repo.commit("perf: try a faster two");
+    repo.git(w("switch -q main"));
+    repo.git(["branch", "-q", "--no-track", "verdict/adopted", tip.as_str()]);
+    repo.open("adopted", &base, "main", None, Some(tip));
+    repo.measure("adopted", Advice::Keep);
+    moved_on(&repo);
+    Case::new(repo, &keep("adopted")).survives_every_fault(12);
 }
 
 /// Kills the git that runs this, and the program that started it, once.
@@ -554,12 +586,95 @@ fn undoing_survives_every_fault(case: &Case, at_least: usize) {
 
 #[test]
 fn undoing_a_landed_decision_killed_at_any_point_is_finished_exactly() {
-    for (mode, points) in [(None, 6), (Some(RevertMode::Merge), 6), (Some(RevertMode::Archive), 6)] {
+    for (mode, points) in
+        [(None, 6), (Some(RevertMode::Merge), 6), (Some(RevertMode::Archive), 6), (Some(RevertMode::InPlace), 6)]
+    {
         let repo = Sandbox::new();
         repo.experiment("cache");
+        if mode == Some(RevertMode::InPlace) {
+            repo.git(w("merge -q --no-ff --no-edit verdict/cache"));
+        }
         moved_on(&repo);
         repo.git(w("switch -q verdict/cache"));
         let ask = mode.map_or(keep("cache"), |mode| revert("cache").mode(mode));
         undoing_survives_every_fault(&Case::new(repo, &ask), points);
+    }
+}
+
+/// Undoing a decision that was pushed makes a commit: killed at every point, it is finished or taken back exactly.
+fn undoing_by_commit_survives_every_fault(case: &Case, at_least: usize) {
+    let pushed = Sandbox::copy(&case.template);
+    case.succeeds(&pushed, "land", "nothing");
+    for branch in ["main", "verdict/cache"] {
+        if pushed.repo().branch(branch).unwrap().is_some() {
+            pushed.git(["update-ref", &format!("refs/remotes/origin/{branch}"), branch]);
+        }
+    }
+    pushed.git(w("switch -q -c elsewhere main~1"));
+    let before = pushed.picture();
+    let whole = Sandbox::copy(&pushed);
+    case.succeeds(&whole, "reopen", "nothing");
+    let after = whole.picture();
+    let moved = [&before, &after].map(|picture| apart_from_ledger(picture.clone()).refs);
+    assert_ne!(moved[0], moved[1], "a commit was made");
+    // What was undone by which commit; id and time of that record are of the run that made it.
+    let events = |at: &Sandbox| -> Vec<Fact> {
+        let events = Ledger::open(&at.repo()).events().unwrap();
+        events.into_iter().map(|event| event.fact).collect()
+    };
+    let is_undone = |at: &Sandbox, context: &str| {
+        assert_eq!(apart_from_ledger(at.picture()), apart_from_ledger(after.clone()), "{context}");
+        assert_eq!(events(at), events(&whole), "{context}");
+        assert_eq!(decision::pending(&at.repo()).unwrap().map(|p| p.name), None, "{context}");
+    };
+    let mut number = 0;
+    loop {
+        number += 1;
+        let copy = Sandbox::copy(&pushed);
+        let done = case.run(&copy, "reopen", &format!("step:{number}"));
+        if done.status.success() {
+            is_undone(&copy, "undisturbed");
+            break;
+        }
+        let context = format!("point {number}");
+        assert!(done.status.signal().is_some(), "{context}: {}", String::from_utf8_lossy(&done.stderr));
+        let pending = decision::pending(&copy.repo()).unwrap().unwrap();
+        assert!(pending.undoing && !pending.only_finish, "{context}");
+        let again = Sandbox::copy(&copy);
+        let killed = (number % 5 == 0).then(|| Sandbox::copy(&copy));
+        let recorded = events(&copy) == events(&whole);
+        case.succeeds(&copy, "resume", &context);
+        is_undone(&copy, &context);
+        if recorded {
+            assert!(case.refused(&again, "undo").contains("is undone: the record that says so"), "{context}");
+            is_undone(&again, &context);
+        } else {
+            case.succeeds(&again, "undo", &context);
+            assert_eq!(again.picture(), before, "{context}");
+            case.succeeds(&again, "reopen", &context);
+            is_undone(&again, &context);
+        }
+        let Some(killed) = killed else { continue };
+        let job = if number % 2 == 0 || recorded { "resume" } else { "undo" };
+        case.through_faults(&killed, job, &context);
+        match job {
+            "resume" => is_undone(&killed, &context),
+            _ => assert_eq!(killed.picture(), before, "{context}"),
+        }
+    }
+    assert!(number > at_least, "only {number} points");
+}
+
+#[test]
+fn undoing_a_pushed_decision_killed_at_any_point_is_finished_or_taken_back_exactly() {
+    for mode in [None, Some(RevertMode::Merge), Some(RevertMode::Archive), Some(RevertMode::InPlace)] {
+        let repo = Sandbox::new();
+        repo.experiment("cache");
+        if mode == Some(RevertMode::InPlace) {
+            repo.git(w("merge -q --no-ff --no-edit verdict/cache"));
+        }
+        moved_on(&repo);
+        let ask = mode.map_or(keep("cache"), |mode| revert("cache").mode(mode));
+        undoing_by_commit_survives_every_fault(&Case::new(repo, &ask), 9);
     }
 }

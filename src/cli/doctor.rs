@@ -75,7 +75,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
     {
         return ask(ctx, &repo, &ledger, pending);
     }
-    if pending.as_ref().is_some_and(|pending| pending.undoing) {
+    if pending.as_ref().is_some_and(|pending| pending.only_finish) {
         ctx.say("next: git verdict doctor --resume finishes it")?;
     } else if pending.is_some() {
         ctx.say("next: git verdict doctor --resume finishes it, git verdict doctor --undo takes it back")?;

@@ -42,6 +42,9 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
         return Ok(Exit::Done);
     }
     let undone = decision::reopen(&repo, &ledger, undo)?;
+    for note in &undone.notes {
+        ctx.note(format!("note: {}", clean(note)));
+    }
     said(ctx, &undone.event)?;
     ctx.emit("undo", json!({"event": undone.event, "reset": undone.reset}))?;
     Ok(Exit::Done)

@@ -8,6 +8,7 @@ use super::plan::{Messages, Plan, Step};
 use super::preflight::refused;
 use super::{DecisionError, Draft, Pending, Texts};
 use crate::git::{GitError, Oid, Repo};
+use crate::ledger::Ledger;
 use crate::ledger::event::{Event, Fact, Verdict};
 use crate::ledger::store::LEDGER_REF;
 use serde::{Deserialize, Serialize};
@@ -139,8 +140,12 @@ impl Journal {
         write_whole(&journal_path(&self.folder), &bytes)
     }
 
-    /// Sets the journal aside: the landing has come to its end, and can be undone by what is in it.
-    pub(super) fn keep(&self) -> Result<(), DecisionError> {
+    /// Ends the journal: what it is of has come to its end. That of a decision is set aside, which can be undone by what is in
+    /// it; that of an undoing is removed.
+    pub(super) fn end(&self) -> Result<(), DecisionError> {
+        if matches!(self.draft.event.fact, Fact::Reopened(_)) {
+            return self.remove();
+        }
         let (path, last) = (journal_path(&self.folder), last_path(&self.folder));
         std::fs::rename(&path, &last).map_err(io(&path))?;
         self.clear();
@@ -228,14 +233,15 @@ impl Journal {
             steps.iter().flat_map(|step| plan.step_lines(step, &record.to_string(), &messages, adr)).collect()
         };
         let (done, left) = plan.steps.split_at(self.done.len().min(plan.steps.len()));
-        let verdict = match &self.draft.event.fact {
-            Fact::Decided(decided) => decided.verdict,
-            _ => Verdict::Keep,
+        let (verdict, undoing) = match &self.draft.event.fact {
+            Fact::Reopened(reopened) => (verdict_of(repo, reopened.undoes)?, true),
+            Fact::Decided(decided) => (decided.verdict, false),
+            _ => (Verdict::Keep, false),
         };
         if let Some(event) = &self.reopens {
             let left = plan.way_back().chain([format!("append record {} to {}", event.id, LEDGER_REF)]).collect();
             let name = self.draft.event.name.clone();
-            return Ok(Pending { name, verdict, record, done: Vec::new(), left, undoing: true });
+            return Ok(Pending { name, verdict, record, done: Vec::new(), left, undoing: true, only_finish: true });
         }
         Ok(Pending {
             name: self.draft.event.name.clone(),
@@ -243,9 +249,18 @@ impl Journal {
             record,
             done: lines(done),
             left: lines(left),
-            undoing: false,
+            undoing,
+            only_finish: false,
         })
     }
+}
+
+/// The verdict of a decision in the ledger.
+fn verdict_of(repo: &Repo, record: ulid::Ulid) -> Result<Verdict, DecisionError> {
+    Ok(match Ledger::open(repo).find(record)? {
+        Some(Event { fact: Fact::Decided(decided), .. }) => decided.verdict,
+        _ => Verdict::Keep,
+    })
 }
 
 /// Writes a file whole or not at all: a temporary file beside it, flushed to the disk, then renamed.

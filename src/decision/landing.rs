@@ -66,7 +66,7 @@ pub(super) fn resume(repo: &Repo, ledger: &Ledger<'_>) -> Result<Landed, Decisio
         return Ok(Landed { event, notes: Vec::new() });
     }
     if let Some(event) = ledger.find(journal.draft.event.id)? {
-        journal.keep()?;
+        journal.end()?;
         return Ok(Landed { event, notes: journal.done.into_iter().flat_map(|done| done.notes).collect() });
     }
     let hand = Hand::new(repo, &lock, journal.plan()?.clone());
@@ -86,9 +86,14 @@ pub(super) fn undo(repo: &Repo, ledger: &Ledger<'_>) -> Result<(), DecisionError
             .try_next("git verdict doctor --resume"));
     }
     if ledger.find(event.id)?.is_some() {
-        journal.keep()?;
-        return Err(refused(format!("the decision on '{}' has landed: its record is in the ledger", event.name))
-            .try_next(format!("git verdict show {}", event.name)));
+        journal.end()?;
+        let what = match event.fact {
+            Fact::Reopened(_) => {
+                format!("the decision on '{}' is undone: the record that says so is in the ledger", event.name)
+            }
+            _ => format!("the decision on '{}' has landed: its record is in the ledger", event.name),
+        };
+        return Err(refused(what).try_next(format!("git verdict show {}", event.name)));
     }
     let hand = Hand::new(repo, &lock, journal.plan()?.clone());
     hand.take_back(&journal, Trust::Known).map(drop)
@@ -196,13 +201,16 @@ impl<'r> Hand<'r> {
         }
         let event = self.event(journal);
         let notes = journal.done.iter().flat_map(|done| done.notes.clone()).collect();
-        journal.keep().map_err(|error| Halt { step: "removing the journal".to_string(), error: Box::new(error) })?;
+        journal.end().map_err(|error| Halt { step: "removing the journal".to_string(), error: Box::new(error) })?;
         Ok(Landed { event, notes })
     }
 
     /// The record with the commits that landing has made.
     fn event(&self, journal: &Journal) -> Event {
         let mut event = journal.draft.event.clone();
+        if let Fact::Reopened(reopened) = &mut event.fact {
+            reopened.commit = journal.made("revert");
+        }
         if let Fact::Decided(decided) = &mut event.fact {
             decided.revert_commit = journal.made("revert");
             let in_place = decided.revert_commit.clone();
@@ -253,7 +261,7 @@ impl<'r> Hand<'r> {
                 }
                 self.committed(journal, step, None)
             }
-            Step::Archive { tip, .. } => {
+            Step::Archive { tip, .. } | Step::Restore { tip, .. } => {
                 for words in &commands {
                     self.command(journal, words)?;
                 }
@@ -313,7 +321,7 @@ impl<'r> Hand<'r> {
         let event = &journal.draft.event;
         if text.is_some_and(|text| mentions(text, event)) && !mentions(&commit.message, event) {
             notes.push(format!(
-                "a hook changed the message of {}: it has lost its Verdict-Record trailer",
+                "a hook changed the message of {}: it has lost the trailer that names its record",
                 made.short()
             ));
         }
@@ -361,7 +369,7 @@ impl<'r> Hand<'r> {
         }
         let Some(found) = found else { return Err(moved(name)) };
         let ours = match step {
-            Step::Archive { tip, .. } => found == *tip,
+            Step::Archive { tip, .. } | Step::Restore { tip, .. } => found == *tip,
             _ => {
                 let commit = self.repo.commit(&found)?;
                 commit.parents == self.parents(journal, step)?
@@ -378,7 +386,7 @@ impl<'r> Hand<'r> {
             return Err(moved(name));
         }
         match step {
-            Step::Archive { .. } => Ok(Some(Done { made: Some(found), notes: Vec::new() })),
+            Step::Archive { .. } | Step::Restore { .. } => Ok(Some(Done { made: Some(found), notes: Vec::new() })),
             Step::Revert { tree, .. } => self.committed(journal, step, Some(tree)).map(Some),
             Step::Merge { .. } => self.committed(journal, step, Some(&self.plan.expected)).map(Some),
             _ => self.committed(journal, step, None).map(Some),
@@ -645,9 +653,12 @@ fn moved(name: &str) -> DecisionError {
         .try_next(format!("git reflog {name}; put it back, or land the rest by hand"))
 }
 
-/// Whether a message carries the trailer of this record.
+/// Whether a message carries the trailer that belongs to this record.
 fn mentions(message: &str, event: &Event) -> bool {
-    message.contains(&format!("Verdict-Record: {}", event.id))
+    message.contains(&match &event.fact {
+        Fact::Reopened(reopened) => format!("{}: {}", super::reversal::REOPENS, reopened.undoes),
+        _ => format!("Verdict-Record: {}", event.id),
+    })
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, DecisionError> {

@@ -97,9 +97,12 @@ pub struct Pending {
     pub done: Vec<String>,
     /// The steps still to do.
     pub left: Vec<String>,
-    /// Whether it was being undone: then it can only be finished.
+    /// Whether it had landed and was being undone.
     #[serde(default)]
     pub undoing: bool,
+    /// Whether it can only be finished, and not be taken back: refs are being put back already.
+    #[serde(default)]
+    pub only_finish: bool,
 }
 
 /// Looks at everything that landing needs, in memory; touches nothing.

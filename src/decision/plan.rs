@@ -78,6 +78,13 @@ pub enum Step {
         /// The commit.
         tip: Oid,
     },
+    /// Make the experiment's branch again.
+    Restore {
+        /// Its short name.
+        branch: String,
+        /// The commit.
+        tip: Oid,
+    },
     /// Delete the experiment's branch.
     Drop {
         /// Its short name.
@@ -107,6 +114,7 @@ impl Step {
             Step::Merge { .. } => "merge",
             Step::Adr { .. } => "adr",
             Step::Archive { .. } => "archive",
+            Step::Restore { .. } => "restore",
             Step::Drop { .. } => "drop",
             Step::Record => "record",
         }
@@ -115,7 +123,9 @@ impl Step {
     /// The ref that this step moves, by its full name.
     pub fn moves(&self) -> Option<String> {
         match self {
-            Step::Revert { branch, .. } | Step::Drop { branch, .. } => Some(format!("refs/heads/{branch}")),
+            Step::Revert { branch, .. } | Step::Restore { branch, .. } | Step::Drop { branch, .. } => {
+                Some(format!("refs/heads/{branch}"))
+            }
             Step::Merge { onto, .. } | Step::Adr { onto } => Some(format!("refs/heads/{onto}")),
             Step::Archive { to, .. } => Some(to.clone()),
             Step::Switch { .. } | Step::Record => None,
@@ -204,6 +214,10 @@ impl Plan {
             }
             Step::Archive { to, tip } => {
                 vec![words(["update-ref", "-m", "git-verdict: archive", to, tip.as_str(), ""])]
+            }
+            Step::Restore { branch, tip } => {
+                let name = format!("refs/heads/{branch}");
+                vec![words(["update-ref", "-m", "git-verdict: undo", &name, tip.as_str(), ""])]
             }
             Step::Drop { branch, tip } => {
                 let name = format!("refs/heads/{branch}");

@@ -859,7 +859,7 @@ impl<'a> Planner<'a> {
 }
 
 /// Settings of the user's that would change what the commands of a landing mean, and what stands in for them.
-fn settings(repo: &Repo, onto: &str) -> Vec<(String, String)> {
+pub(super) fn settings(repo: &Repo, onto: &str) -> Vec<(String, String)> {
     let candidates = [
         // The messages are UTF-8, whatever other commits are written in.
         ("i18n.commitEncoding".to_string(), "UTF-8"),

@@ -4,20 +4,22 @@
 //! landing's journal has on record. Otherwise history is only added to: the merge or the revert is reverted by a new commit.
 //! Either way the ledger then says that the decision does not hold any more.
 
-use super::DecisionError;
 use super::journal::{Journal, Lock, none_pending};
-use super::landing::{LANDING_VARIABLE, take_back_landed};
-use super::plan::{Origin, Touched};
-use super::preflight::{ARCHIVE_PREFIX, clean, out_of_the_way, quiet, refused};
+use super::landing::{land, take_back_landed};
+use super::plan::{Group, Messages, Origin, Plan, Step, Touched};
+use super::preflight::{ARCHIVE_PREFIX, clean, out_of_the_way, quiet, refused, settings};
 use super::reversal::{REOPENS, reverts};
+use super::{DecisionError, Draft, Texts};
 use crate::config::RevertMode;
 use crate::experiment::{Book, Experiment};
+use crate::git::history::Commit;
 use crate::git::memory::Merged;
 use crate::git::refs::is_ref_name;
-use crate::git::{GitError, Head, Oid, Repo};
+use crate::git::{Head, Oid, Repo};
 use crate::ledger::Ledger;
 use crate::ledger::event::{Decided, Event, Fact, Reopened, Verdict};
 use crate::render::text::{clean as shown, clean_lines, disarm};
+use std::collections::BTreeMap;
 use ulid::Ulid;
 
 /// What undoing a decision takes.
@@ -34,25 +36,12 @@ pub struct Undo {
 }
 
 /// How a decision is undone.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Way {
     /// The refs are put back.
     Reset,
-    /// A new commit reverts the merge or the revert.
-    Commit {
-        /// The branch that it goes on.
-        branch: String,
-        /// What it reverts.
-        reverts: Oid,
-        /// For a merge: the parent that is kept.
-        mainline: Option<u32>,
-        /// Its message.
-        message: String,
-        /// Whether it changes nothing.
-        empty: bool,
-        /// The experiment's branch is made anew at the archived commit.
-        restores: Option<(String, Oid)>,
-    },
+    /// A new commit reverts the merge or the revert: a landing like any other, journalled step by step.
+    Commit(Box<Draft>, Texts),
     /// Only the record is written: nothing of it is in history, or it was reverted already, by this commit.
     Record(Option<Oid>),
 }
@@ -62,6 +51,8 @@ pub enum Way {
 pub struct Undone {
     /// The record as it stands in the ledger.
     pub event: Event,
+    /// What the user should know of how it landed: a hook that changed a message or a tree.
+    pub notes: Vec<String>,
     /// Whether history was put back rather than added to.
     pub reset: bool,
 }
@@ -87,39 +78,28 @@ pub(super) fn prepare(
     let origin = quiet(repo)?;
     repo.person()?;
     clean(repo)?;
-    let mut notes = Vec::new();
-    let way = match resettable(repo, *record)? {
+    let why = match resettable(repo, *record)? {
         Ok(journal) => {
-            let (journal, origin) = (journal.clone(), home(repo, &journal, &origin)?);
+            let origin = home(repo, &journal, &origin)?;
             return reset(repo, ledger, experiment, *record, because, &journal, &origin);
         }
-        Err(why) => {
-            notes.push(format!("{why}: history is added to, not put back"));
-            by_commit(repo, experiment, *record, decided, because, &mut notes)?
-        }
+        Err(why) => why,
     };
-    let mut steps = Vec::new();
-    if let Way::Commit { branch, reverts, mainline, empty, restores, .. } = &way {
-        if let Some((name, tip)) = restores {
-            steps.push(format!("git branch --no-track {name} {tip}"));
-        }
-        if origin.branch.as_deref() != Some(branch) {
-            steps.push(format!("git switch --quiet --no-guess --end-of-options {branch}"));
-        }
-        let mainline = mainline.map(|n| format!(" -m {n}")).unwrap_or_default();
-        if !empty {
-            steps.push(format!("git revert --no-commit{mainline} {reverts}"));
-        }
-        steps.push(format!("git commit{}", if *empty { " --allow-empty" } else { "" }));
-        if origin.branch.as_deref() != Some(branch) {
-            steps.extend(
-                origin.branch.iter().map(|name| format!("git switch --quiet --no-guess --end-of-options {name}")),
-            );
-        }
-    }
+    let notes = vec![format!("{why}: history is added to, not put back")];
     let event = draft(ledger, experiment, *record, because)?;
-    steps.push(format!("append record {} to {}", event.id, crate::ledger::store::LEDGER_REF));
-    Ok(Undo { event, way, steps, notes })
+    let mut undo = Undo { event, way: Way::Record(None), steps: Vec::new(), notes };
+    match target(repo, experiment, *record, decided, &mut undo.notes)? {
+        Some(Target::Reverted(by)) => undo.way = Way::Record(Some(by)),
+        Some(Target::Stands { branch, commit, restores }) => {
+            let place = Place { branch, commit: *commit, restores, origin };
+            by_commit(repo, experiment, *record, decided, because, place, &mut undo)?;
+        }
+        None => {}
+    }
+    if undo.steps.is_empty() {
+        undo.steps.push(format!("append record {} to {}", undo.event.id, crate::ledger::store::LEDGER_REF));
+    }
+    Ok(undo)
 }
 
 /// The decision that was asked for: that of an experiment, or the last one.
@@ -231,15 +211,29 @@ fn reset(
     Ok(Undo { event, way: Way::Reset, steps, notes: Vec::new() })
 }
 
-/// Finds the commit that a new one has to revert, and plays that through in memory.
-fn by_commit(
+/// The commit that a decision made and that has to be reverted.
+enum Target {
+    /// It was reverted already, by this commit.
+    Reverted(Oid),
+    /// It stands.
+    Stands {
+        /// The branch that it is on.
+        branch: String,
+        /// Which.
+        commit: Box<Commit>,
+        /// The commit at which the experiment's branch is made again.
+        restores: Option<Oid>,
+    },
+}
+
+/// Finds the commit that a new one has to revert; none when nothing of the decision is in history.
+fn target(
     repo: &Repo,
     experiment: &Experiment,
     record: Ulid,
     decided: &Decided,
-    because: &str,
     notes: &mut Vec<String>,
-) -> Result<Way, DecisionError> {
+) -> Result<Option<Target>, DecisionError> {
     for name in [&decided.onto, &experiment.opened.branch] {
         if name.starts_with('-') || !is_ref_name(&format!("refs/heads/{name}")) {
             return Err(refused(format!("{name:?} is no name of a branch")));
@@ -252,8 +246,8 @@ fn by_commit(
         (Verdict::Revert, Some(RevertMode::Archive)) => {
             if repo.branch(&experiment.opened.branch)?.is_none() {
                 let archived = repo.find_ref(&format!("{ARCHIVE_PREFIX}{}", experiment.name))?;
-                let tip = archived.ok_or_else(|| refused("its commits are not under refs/verdict/archive any more"))?;
-                restores = Some((experiment.opened.branch.clone(), tip));
+                restores =
+                    Some(archived.ok_or_else(|| refused("its commits are not under refs/verdict/archive any more"))?);
             }
             (&decided.onto, decided.landed.as_ref())
         }
@@ -262,7 +256,7 @@ fn by_commit(
     };
     let Some(target) = target else {
         notes.push("nothing of it is in history: only the record is written".to_string());
-        return Ok(Way::Record(None));
+        return Ok(None);
     };
     let commit = repo.commit(target).map_err(|_| {
         refused(format!("commit {} is not in this repository", target.short())).try_next("git fetch --all")
@@ -275,15 +269,48 @@ fn by_commit(
             .because("history was rewritten since the decision")
             .try_next(format!("git log --all --grep {record}")));
     }
-    if let Some(by) = reverted_by(repo, target, &tip)? {
-        notes.push(format!("{} was reverted already by {}: only the record is written", target.short(), by.short()));
-        return Ok(Way::Record(Some(by)));
+    // A revert on the experiment's branch may have been reverted there or on the base.
+    let elsewhere = repo.branch(&decided.onto)?.filter(|_| decided.verdict == Verdict::Revert);
+    for tip in [Some(tip), elsewhere].into_iter().flatten() {
+        if let Some(by) = reverted_by(repo, target, &tip)? {
+            notes.push(format!(
+                "{} was reverted already by {}: only the record is written",
+                target.short(),
+                by.short()
+            ));
+            return Ok(Some(Target::Reverted(by)));
+        }
     }
+    Ok(Some(Target::Stands { branch: branch.clone(), commit: Box::new(commit), restores }))
+}
+
+/// Where the new commit goes and what it reverts.
+struct Place {
+    branch: String,
+    commit: Commit,
+    restores: Option<Oid>,
+    origin: Origin,
+}
+
+/// Plays the new commit through in memory and plans it.
+fn by_commit(
+    repo: &Repo,
+    experiment: &Experiment,
+    record: Ulid,
+    decided: &Decided,
+    because: &str,
+    place: Place,
+    undo: &mut Undo,
+) -> Result<(), DecisionError> {
+    let Place { branch, commit, restores, origin } = place;
+    let target = &commit.id;
+    let full = format!("refs/heads/{branch}");
+    let tip = repo.find_ref(&full)?.ok_or_else(|| refused(format!("branch '{branch}' is gone")))?;
     let mainline = commit.is_merge().then_some(1);
     let scratch = repo.scratch()?;
     let before = scratch.tree(&tip)?;
-    let empty = match scratch.revert(&before, target, mainline)? {
-        Merged::Tree(tree) => tree == before,
+    let tree = match scratch.revert(&before, target, mainline)? {
+        Merged::Tree(tree) => tree,
         Merged::Conflict(files) => {
             return Err(DecisionError::Conflict {
                 what: format!("reverting {} on {branch}", target.short()),
@@ -297,10 +324,36 @@ fn by_commit(
             });
         }
     };
-    if let Some(path) = repo.checked_out_elsewhere(branch)? {
+    if let Some(path) = repo.checked_out_elsewhere(&branch)? {
         return Err(refused(format!("branch '{branch}' is checked out in {}", path.display()))
             .try_next(format!("git -C {} switch --detach", path.display())));
     }
+    let mut touched = Touched::default();
+    touched.add(scratch.paths_between(&scratch.tree(&origin.commit)?, &before)?);
+    touched.add(scratch.paths_between(&before, &tree)?);
+    let writes: Vec<_> = touched.0.keys().cloned().collect();
+    out_of_the_way(repo, &origin.commit, &writes)?;
+
+    let mut refs = BTreeMap::from([(full, Some(tip))]);
+    let mut steps = Vec::new();
+    if let Some(tip) = restores {
+        let own = &experiment.opened.branch;
+        refs.insert(format!("refs/heads/{own}"), None);
+        steps.push(Step::Restore { branch: own.clone(), tip });
+    }
+    let home = origin.branch.clone().filter(|name| *name != branch);
+    if home.is_some() {
+        steps.push(Step::Switch { branch: branch.clone() });
+    }
+    let empty = tree == before;
+    let group = Group { mainline, commits: vec![target.clone()] };
+    let groups = if empty { Vec::new() } else { vec![group] };
+    steps.push(Step::Revert { branch: branch.clone(), groups, restore: None, tree: tree.clone(), empty });
+    steps.extend(home.map(|branch| Step::Switch { branch }));
+    steps.push(Step::Record);
+    let settings = settings(repo, &branch);
+    let plan = Plan { origin, refs, steps, settings, expected: tree, touched };
+
     let names = match commit.parents.first().filter(|_| mainline.is_some()) {
         Some(parent) => format!("This reverts commit {target}, reversing\nchanges made to {parent}."),
         None => format!("This reverts commit {target}."),
@@ -311,12 +364,23 @@ fn by_commit(
         disarm(&clean_lines(because)),
     );
     if decided.verdict == Verdict::Keep {
-        notes.push(format!(
+        undo.notes.push(format!(
             "the commits of {} stay in the history of {branch}: to keep it after all, git revert the new commit first",
             experiment.name
         ));
     }
-    Ok(Way::Commit { branch: branch.clone(), reverts: target.clone(), mainline, message, empty, restores })
+    let texts = Texts { revert: Some(message), merge: None, adr: None };
+    undo.steps = plan.lines(&undo.event.id.to_string(), &Messages::of(repo), Some(&texts));
+    let draft = Draft {
+        event: undo.event.clone(),
+        opened: experiment.opened.clone(),
+        stands_on: None,
+        steps: undo.steps.clone(),
+        notes: Vec::new(),
+        plan: Some(plan),
+    };
+    undo.way = Way::Commit(Box::new(draft), texts);
+    Ok(())
 }
 
 /// The commit after `target` that says it reverts it, unless that was reverted in its turn.
@@ -338,98 +402,33 @@ fn reverted_by(repo: &Repo, target: &Oid, tip: &Oid) -> Result<Option<Oid>, Deci
 
 /// See [`super::reopen`].
 pub(super) fn carry_out(repo: &Repo, ledger: &Ledger<'_>, undo: Undo) -> Result<Undone, DecisionError> {
+    let Fact::Reopened(reopened) = &undo.event.fact else { return Err(refused("this undoing was not prepared")) };
+    let mut event = undo.event.clone();
+    if let Way::Commit(draft, texts) = undo.way {
+        let landed = land(repo, ledger, *draft, texts)?;
+        return Ok(Undone { event: landed.event, notes: landed.notes, reset: false });
+    }
     let lock = Lock::take(repo)?;
     none_pending(repo)?;
     let origin = quiet(repo)?;
     clean(repo)?;
-    let Fact::Reopened(reopened) = &undo.event.fact else { return Err(refused("this undoing was not prepared")) };
-    let mut event = undo.event.clone();
-    match &undo.way {
-        Way::Reset => {
-            let mut journal = resettable(repo, reopened.undoes)?.map_err(|why| {
-                refused(format!("this cannot be put back any more: {why}")).try_next("the same command again")
-            })?;
-            let home = home(repo, &journal, &origin)?;
-            if home == origin {
-                // HEAD stays where it is, and so does every file.
-                journal.texts.adr = None;
-                if let Some(plan) = &mut journal.draft.plan {
-                    plan.touched = Touched::default();
-                }
-            }
-            journal.reopen(event, home)?;
-            let event = take_back_landed(repo, ledger, &lock, &journal)?;
-            Ok(Undone { event, reset: true })
-        }
-        Way::Record(by) => {
-            if let Fact::Reopened(reopened) = &mut event.fact {
-                reopened.commit = by.clone();
-            }
-            ledger.append(&event)?;
-            Ok(Undone { event, reset: false })
-        }
-        Way::Commit { .. } => {
-            let made = commit(repo, &lock, &origin, &undo)?;
-            if let Fact::Reopened(reopened) = &mut event.fact {
-                reopened.commit = Some(made);
-            }
-            ledger.append(&event)?;
-            Ok(Undone { event, reset: false })
+    if let Way::Record(by) = undo.way {
+        event.fact = Fact::Reopened(Reopened { commit: by, ..reopened.clone() });
+        ledger.append(&event)?;
+        return Ok(Undone { event, notes: Vec::new(), reset: false });
+    }
+    let mut journal = resettable(repo, reopened.undoes)?.map_err(|why| {
+        refused(format!("this cannot be put back any more: {why}")).try_next("the same command again")
+    })?;
+    let home = home(repo, &journal, &origin)?;
+    if home == origin {
+        // HEAD stays where it is, and so does every file.
+        journal.texts.adr = None;
+        if let Some(plan) = &mut journal.draft.plan {
+            plan.touched = Touched::default();
         }
     }
-}
-
-/// Makes the new commit. When it cannot be made, all is as it was; when it was made and the record was not, the same command
-/// again finds it and only writes the record.
-fn commit(repo: &Repo, lock: &Lock, origin: &Origin, undo: &Undo) -> Result<Oid, DecisionError> {
-    let Way::Commit { branch, reverts, mainline, message, empty, restores } = &undo.way else {
-        return Err(refused("this undoing was not prepared"));
-    };
-    let git =
-        || Ok::<_, GitError>(repo.run_git().holding(&lock.file)?.env(LANDING_VARIABLE, undo.event.id.to_string()));
-    if let Some((name, tip)) = restores {
-        repo.create_branch(name, tip)?;
-    }
-    let before = repo.branch(branch)?.ok_or_else(|| refused(format!("branch '{branch}' is gone")))?;
-    let elsewhere = origin.branch.as_deref() != Some(branch);
-    let work = || -> Result<(), DecisionError> {
-        if elsewhere {
-            repo.switch(branch)?;
-        }
-        if !empty {
-            let mut words = vec!["revert".to_string(), "--no-commit".to_string()];
-            words.extend(mainline.iter().flat_map(|n| ["-m".to_string(), n.to_string()]));
-            git()?.args(words).arg(reverts.as_str()).run()?;
-        }
-        let file = repo.verdict_dir()?.join("undo-message.txt");
-        std::fs::write(&file, message).map_err(|source| GitError::Io { path: file.clone(), source })?;
-        let mut words = vec!["commit", "--quiet", "--cleanup=verbatim"];
-        words.extend(empty.then_some("--allow-empty"));
-        let committed = git()?.args(words).arg("-F").arg(&file).run();
-        let _ = std::fs::remove_file(&file);
-        committed?;
-        Ok(())
-    };
-    let outcome = work();
-    if outcome.is_err() && repo.branch(branch)?.as_ref() == Some(&before) {
-        // A revert that was staged and then refused by a hook.
-        let on_it = matches!(repo.head()?, Head::Branch { name, .. } if name == *branch);
-        if on_it {
-            git()?.args(["reset", "--quiet", "--hard"]).run()?;
-        }
-        if repo.operation() == Some("revert") {
-            git()?.args(["revert", "--quit"]).run()?;
-        }
-    }
-    if elsewhere && let Some(home) = &origin.branch {
-        repo.switch(home)?;
-    }
-    if let Err(error) = outcome {
-        if let Some((name, tip)) = restores {
-            repo.delete_branch(name, tip)?;
-        }
-        let step = format!("git commit on {branch}");
-        return Err(DecisionError::TakenBack { step, source: Box::new(error) });
-    }
-    repo.branch(branch)?.ok_or_else(|| refused(format!("branch '{branch}' is gone")))
+    journal.reopen(event, home)?;
+    let event = take_back_landed(repo, ledger, &lock, &journal)?;
+    Ok(Undone { event, notes: Vec::new(), reset: true })
 }
