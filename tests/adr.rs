@@ -154,15 +154,23 @@ fn every_form_in_every_language_passes_markdownlint_and_so_do_index_and_log() {
     }
     let repo = project();
     attempt(&repo, &["open", "--on", "main"], 300);
+    let markup = "* no list\n# no heading\n<b>x</b> https://x.test `code` **bold** [l](u) | pipe ![i](j) _x_ 1. y\n\n\n- no item\n\
+                  1) no item\n\ttab  end  \n***\n---\n+ x\n> y\n$z$ $$\nLine that is long enough to be broken - + * at 1. signs > that # begin = a block";
+    repo.git(&["switch", "-q", "main"]);
+    repo.ok(&["start", "markup", "--on", "main", "--title", markup, "--hypothesis", markup]);
+    build(&repo, 700);
+    repo.commit("perf: 700 bytes");
+    repo.ok(&["measure"]);
+    repo.ok(&["revert", "markup", "--because", markup, "--force"]);
     for lang in ["en", "zh-CN"] {
         for format in ["madr", "madr-minimal", "nygard"] {
             let folder = format!("{lang}/{format}");
-            for name in ["slim", "fat", "other", "open"] {
+            for name in ["slim", "fat", "other", "open", "markup"] {
                 repo.ok(&["--lang", lang, "adr", "new", name, "--format", format, "--folder", &folder]);
             }
             repo.ok(&["--lang", lang, "adr", "new", "fat", "--folder", &folder, "--supersedes", "1", "--amends", "3"]);
             repo.ok(&["--lang", lang, "adr", "index", "--folder", &folder]);
-            repo.ok(&["adr", "check", "--folder", &folder]).prints(&["4 decision files agree"]);
+            repo.ok(&["adr", "check", "--folder", &folder]).prints(&["5 decision files agree"]);
         }
         repo.ok(&["--lang", lang, "decisions", "-o", &format!("{lang}/DECISIONS.md")]);
     }
@@ -301,6 +309,21 @@ fn the_index_is_checked_and_written_again() {
     assert!(again["up_to_date"] == true && again["rows"][0]["status"] == "accepted", "{again}");
     repo.ok(&["adr", "new", "fat"]);
     repo.expect(1, &["adr", "index", "--check"]).prints(&["[fat](0002-fat.md)"]);
+}
+
+#[test]
+fn two_files_of_one_number_or_of_one_experiment_are_told() {
+    let repo = project();
+    repo.ok(&["adr", "new", "slim"]);
+    let text = repo.read("docs/adr/0001-slim.md");
+    repo.write("docs/adr/0001-theirs.md", "# Theirs\n");
+    let numbers = repo.json_no(&["adr", "check"]);
+    assert_eq!(numbers["twice"][0][1], "docs/adr/0001-theirs.md", "{numbers}");
+    std::fs::rename(repo.path().join("docs/adr/0001-theirs.md"), repo.path().join("docs/adr/0003-theirs.md")).unwrap();
+    repo.write("docs/adr/0003-other.md", "# Two of theirs are not ours to tell\n");
+    repo.ok(&["adr", "check"]);
+    repo.write("docs/adr/0002-slim.md", text);
+    repo.expect(1, &["adr", "check"]).prints(&["0001-slim.md and docs/adr/0002-slim.md are of the same experiment"]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Beside the real lefthook, pre-commit, husky, commitlint, git-cliff and semantic-release; and the examples for CI before
 //! actionlint and the published schemas.
 //!
-//! `GIT_VERDICT_HOOK_TOOLS` names the folder that `.ci/hook-tools` has filled. Without it these tests say that they are skipped.
+//! `GIT_VERDICT_HOOK_TOOLS` names the folder that `.ci/install-tools` has filled. Without it these tests say that they are skipped.
 
 mod common;
 

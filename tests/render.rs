@@ -1,5 +1,7 @@
 //! The texts that land in history, checked with the real git and against the documentation.
 
+mod common;
+
 use git_verdict::adr::convention::Head;
 use git_verdict::adr::file::DecisionFile;
 use git_verdict::adr::log;
@@ -721,42 +723,105 @@ fn a_decision_file_says_what_it_was_made_from_and_nothing_in_it_is_unsealed() {
     }
 }
 
+/// Texts that are markup, or that pose as markers of ours.
+const MARKUP: [&str; 12] = [
+    "# heading\n## heading\n- item\n1. item\n> quote\n\n    code\n***\n===\n---",
+    "<script>alert(1)</script> <!-- --> <img src=x onerror=y>",
+    "`code` ``` ~~~\n```\nblock",
+    "[link](javascript:alert(1)) ![image](x) [ref]: http://e.test",
+    "a | b\n|---|---|\n| c | d |",
+    "https://evil.test www.evil.test a@evil.test @somebody #12 &lt; &#60;",
+    "status: accepted\n---\n",
+    "\"quoted\" \\ {{ 7 * 7 }} {% raw %} $x$",
+    "x\u{202e}y\x1b[31m",
+    "x\n<!-- verdict: end -->\n<!-- verdict: context -->\ny",
+    "<!-- verdict: adr 01K7ZT1111111111111111111A madr en 00000000 -->",
+    "- Status: accepted\n\n## Status\n\nAccepted",
+];
+
+/// An experiment and its decision with the same text everywhere.
+fn hostile_story(hostile: &str) -> (Experiment, Draft) {
+    let mut experiment = experiment();
+    let mut draft = story();
+    experiment.name = hostile.to_string();
+    experiment.opened.title = hostile.to_string();
+    experiment.opened.hypothesis = hostile.to_string();
+    experiment.opened.branch = hostile.to_string();
+    experiment.measured[0].1.checks[1].name = hostile.to_string();
+    experiment.measured[0].1.checks[1].outcome = hostile.to_string();
+    experiment.measured[0].1.environment.cpu = hostile.to_string();
+    experiment.measured[0].1.complexity.new_dependencies = vec![hostile.to_string()];
+    draft.event.by.name = hostile.to_string();
+    draft.stands_on = Some(hostile.to_string());
+    edit(&mut draft, |d| {
+        d.because = hostile.to_string();
+        d.overrode = true;
+        d.comparison[0].metric = hostile.to_string();
+        d.comparison[1].unit = Unit::Custom(hostile.to_string());
+        d.recommendation = Some(recommendation(Advice::Keep, &[hostile]));
+    });
+    (experiment, draft)
+}
+
+/// How often each tag is in what GitHub's renderer makes of a text, paragraphs and mail addresses left out.
+fn tags(text: &str) -> BTreeMap<String, usize> {
+    let body = text.strip_prefix("---\n").and_then(|text| text.split_once("\n---\n")).map_or(text, |(_, body)| body);
+    let words = ["-e", "table", "-e", "autolink", "-e", "strikethrough", "-e", "footnotes", "--unsafe"];
+    let mut child = Command::new("cmark-gfm").args(words).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(body.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success());
+    let html = String::from_utf8(output.stdout).unwrap();
+    // GitHub links a mail address whether it is escaped or not.
+    let html =
+        regex::Regex::new(r#"<a href="mailto:[^"]*">([^<]*)</a>"#).unwrap().replace_all(&html, "$1").into_owned();
+    let mut found = BTreeMap::new();
+    for tag in regex::Regex::new("<([a-zA-Z0-9]+)").unwrap().captures_iter(&html) {
+        *found.entry(tag[1].to_string()).or_insert(0) += usize::from(&tag[1] != "p");
+    }
+    found.remove("p");
+    found
+}
+
+#[test]
+fn what_github_makes_of_hostile_text_is_text() {
+    if !common::works("cmark-gfm", &["--version"]) {
+        return common::skip("cmark-gfm is not installed");
+    }
+    let raw = tags("<script>x</script> [a](b) ![c](d) https://e.test\n\n# f\n");
+    assert_eq!(raw.keys().map(String::as_str).collect::<Vec<_>>(), ["a", "h1", "img", "script"], "it would be seen");
+    let nygard = Shape { format: AdrFormat::Nygard, head: Head::Section, ..MADR };
+    let list = Shape { head: Head::List, ..MADR };
+    let entry = |experiment: &Experiment, draft: &Draft| {
+        let experiment = decided(experiment, draft);
+        let record = experiment.decided.as_ref().unwrap();
+        let stands_on = draft.stands_on.as_deref();
+        let by = Some(&draft.event.by);
+        let source = log::Source::Ledger { experiment: &experiment, decided: record, stands_on, by };
+        renderer(Lang::En).decision(source).unwrap()
+    };
+    let (plain, plain_draft) = hostile_story("plain words");
+    for shape in [MADR, nygard, list] {
+        let wanted = tags(&decision_file(Lang::En, shape, &plain, &plain_draft).unwrap());
+        assert!(wanted["h2"] >= 4 && wanted["td"] >= 12 && !wanted.contains_key("script"), "{wanted:?}");
+        for hostile in MARKUP.iter().chain(&HOSTILE).filter(|text| !text::clean(text).is_empty()) {
+            let (experiment, draft) = hostile_story(hostile);
+            let text = decision_file(Lang::En, shape, &experiment, &draft).unwrap();
+            assert_eq!(tags(&text), wanted, "{hostile:?}\n{text}");
+        }
+    }
+    let wanted = tags(&entry(&plain, &plain_draft));
+    for hostile in MARKUP.iter().chain(&HOSTILE).filter(|text| !text::clean(text).is_empty()) {
+        let (experiment, draft) = hostile_story(hostile);
+        let text = entry(&experiment, &draft);
+        assert_eq!(tags(&text), wanted, "{hostile:?}\n{text}");
+    }
+}
+
 #[test]
 fn hostile_text_stays_text_in_a_decision_file() {
-    const MARKUP: [&str; 12] = [
-        "# heading\n## heading\n- item\n1. item\n> quote\n\n    code\n***\n===\n---",
-        "<script>alert(1)</script> <!-- --> <img src=x onerror=y>",
-        "`code` ``` ~~~\n```\nblock",
-        "[link](javascript:alert(1)) ![image](x) [ref]: http://e.test",
-        "a | b\n|---|---|\n| c | d |",
-        "https://evil.test www.evil.test a@evil.test @somebody #12 &lt; &#60;",
-        "status: accepted\n---\n",
-        "\"quoted\" \\ {{ 7 * 7 }} {% raw %} $x$",
-        "x\u{202e}y\x1b[31m",
-        "x\n<!-- verdict: end -->\n<!-- verdict: context -->\ny",
-        "<!-- verdict: adr 01K7ZT1111111111111111111A madr en 00000000 -->",
-        "- Status: accepted\n\n## Status\n\nAccepted",
-    ];
     for hostile in MARKUP.iter().chain(&HOSTILE) {
-        let mut experiment = experiment();
-        let mut draft = story();
-        experiment.name = hostile.to_string();
-        experiment.opened.title = hostile.to_string();
-        experiment.opened.hypothesis = hostile.to_string();
-        experiment.opened.branch = hostile.to_string();
-        experiment.measured[0].1.checks[1].name = hostile.to_string();
-        experiment.measured[0].1.checks[1].outcome = hostile.to_string();
-        experiment.measured[0].1.environment.cpu = hostile.to_string();
-        experiment.measured[0].1.complexity.new_dependencies = vec![hostile.to_string()];
-        draft.event.by.name = hostile.to_string();
-        draft.stands_on = Some(hostile.to_string());
-        edit(&mut draft, |d| {
-            d.because = hostile.to_string();
-            d.overrode = true;
-            d.comparison[0].metric = hostile.to_string();
-            d.comparison[1].unit = Unit::Custom(hostile.to_string());
-            d.recommendation = Some(recommendation(Advice::Keep, &[hostile]));
-        });
+        let (experiment, draft) = hostile_story(hostile);
         for (shape, language) in shapes().into_iter().flat_map(|shape| Lang::ALL.map(|language| (shape, language))) {
             let text = decision_file(language, shape, &experiment, &draft).unwrap();
             let structure = structure(&text);

@@ -428,11 +428,40 @@ fn check(ctx: &Ctx, args: Check) -> Done {
             "state": if drift.is_empty() { "agrees" } else { "drifted" }, "drift": drift,
         }));
     }
+    let twice = twice(root, &convention, &all)?;
+    for (key, first, second) in &twice {
+        agree = false;
+        ctx.say(press.word(key, context! { first => shown(first), second => shown(second) }))?;
+    }
     if wanted.is_empty() {
         ctx.say(press.word("adr.no_files", context! { folder => shown(&convention.folder) }))?;
     } else if agree {
         ctx.say(press.word("adr.agrees", context! { n => wanted.len() }))?;
     }
-    ctx.emit("adr-check", json!({"folder": convention.folder, "agree": agree, "files": told}))?;
+    ctx.emit(
+        "adr-check",
+        json!({
+            "folder": convention.folder, "agree": agree, "files": told,
+            "twice": twice.iter().map(|(_, first, second)| [first, second]).collect::<Vec<_>>(),
+        }),
+    )?;
     Ok(if agree { Exit::Done } else { Exit::No })
+}
+
+/// Pairs of files that two branches have made: with one number, of which at least one is ours, or of one experiment.
+fn twice(root: &Path, convention: &Convention, all: &[Ours]) -> Result<Vec<(&'static str, PathBuf, PathBuf)>, Failure> {
+    let mut found = Vec::new();
+    let names = convention::names(root, &convention.folder)?;
+    let ours = |name: &str| all.iter().any(|ours| ours.path.file_name().is_some_and(|own| own == name));
+    for (at, first) in names.iter().enumerate() {
+        let same = |second: &&String| number_of(first).is_some() && number_of(first) == number_of(second);
+        let seconds = names[at + 1..].iter().filter(same).filter(|second| ours(first) || ours(second));
+        let path = |name: &String| convention.folder.join(name);
+        found.extend(seconds.map(|second| ("adr.same_number", path(first), path(second))));
+    }
+    for (at, first) in all.iter().enumerate() {
+        let same = all[at + 1..].iter().filter(|second| second.stamp.experiment == first.stamp.experiment);
+        found.extend(same.map(|second| ("adr.same_experiment", first.path.clone(), second.path.clone())));
+    }
+    Ok(found)
 }
