@@ -10,7 +10,6 @@ use super::diff::{self, Change};
 use crate::config::AdrFormat;
 use crate::digest::sha256;
 use crate::render::Lang;
-use std::collections::BTreeSet;
 use std::ops::Range;
 use ulid::Ulid;
 
@@ -217,10 +216,11 @@ impl DecisionFile {
         (0..end).find(|at| list_value(&self.lines[*at], key).is_some())
     }
 
-    /// The lines of the section `## Status`, without its heading.
+    /// The lines of the section `## Status`, without its heading, up to what is generated.
     pub fn section(&self) -> Option<Range<usize>> {
         let start = self.lines.iter().position(|line| line.trim_end().eq_ignore_ascii_case("## status"))? + 1;
-        let length = self.lines[start..].iter().position(|line| line.starts_with("## "));
+        let ends = |line: &String| line.starts_with("## ") || marker(line).is_some();
+        let length = self.lines[start..].iter().position(ends);
         Some(start..length.map_or(self.lines.len(), |length| start + length))
     }
 
@@ -345,7 +345,7 @@ impl DecisionFile {
                 drift.push(Drift { part: part.name.clone(), line: first + at + 1, file, record });
             }
         }
-        for part in self.parts.iter().filter(|part| record.part(&part.name).is_none()) {
+        for part in self.surplus(record) {
             for (at, line) in self.lines[part.inner.clone()].iter().enumerate().filter(|(_, l)| !l.trim().is_empty()) {
                 let line_number = part.inner.start + at + 1;
                 drift.push(Drift {
@@ -359,12 +359,19 @@ impl DecisionFile {
         drift
     }
 
+    /// Parts that the record does not make, and second ones of a name.
+    fn surplus(&self, record: &DecisionFile) -> impl Iterator<Item = &Part> {
+        let second = |at: usize, part: &Part| self.parts[..at].iter().any(|before| before.name == part.name);
+        let parts = self.parts.iter().enumerate();
+        parts.filter(move |(at, part)| record.part(&part.name).is_none() || second(*at, part)).map(|(_, part)| part)
+    }
+
     /// Brings the generated parts, the status and the date up to date, and leaves every other line as it is. A part that the
     /// file lacks is put, with its heading, behind the part before it.
     pub fn update(&mut self, record: &DecisionFile) {
-        let wanted: BTreeSet<&str> = record.parts.iter().map(|part| part.name.as_str()).collect();
-        while let Some(part) = self.parts.iter().find(|part| !wanted.contains(part.name.as_str())) {
-            let range = part.inner.start - 1..part.inner.end + 1;
+        loop {
+            let range = self.surplus(record).next().map(|part| part.inner.start - 1..part.inner.end + 1);
+            let Some(range) = range else { break };
             self.edit(|lines| drop(lines.drain(range)));
         }
         let mut behind = self.stamp.as_ref().map_or(self.lines.len(), |(at, _)| at + 1);
@@ -531,6 +538,39 @@ mod tests {
         assert_eq!(old.status().unwrap().1, "superseded by ADR-0007");
         let other = file("accepted", &[("context", "why")]).drift(&record);
         assert_eq!((other[0].part.as_str(), other[0].line), ("status", 2));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_file_can_be_brought_up_to_date_and_then_agrees(words in proptest::collection::vec(0usize..14, 0..40)) {
+            let stamp = format!("<!-- verdict: adr {EXPERIMENT} madr en 00000000 -->");
+            let (a, b, c) = (begin("a"), begin("b"), begin("c"));
+            let lines = [
+                "", "x", "## a", "# t", &a, &b, &c, END, END, &stamp, "---", "status: x", "- Status: y", "## Status",
+            ];
+            let text: String = words.iter().map(|n| format!("{}\n", lines[*n])).collect();
+            let record = file("accepted", &[("a", "one\ntwo"), ("b", "three")]);
+            let mut mine = DecisionFile::parse(&text);
+            proptest::prop_assert_eq!(mine.text(), text);
+            mine.drift(&record);
+            mine.update(&record);
+            let left = mine.drift(&record).into_iter().filter(|d| !["status", "date"].contains(&d.part.as_str()));
+            proptest::prop_assert_eq!(left.collect::<Vec<_>>(), vec![]);
+            let once = mine.text();
+            let mut again = DecisionFile::parse(&once);
+            again.update(&record);
+            proptest::prop_assert_eq!(again.text(), once);
+        }
+    }
+
+    #[test]
+    fn a_second_part_of_a_name_is_drift_and_goes() {
+        let record = file("accepted", &[("a", "one")]);
+        let mut twice = file("accepted", &[("a", "one"), ("a", "other figures")]);
+        assert_eq!(twice.drift(&record)[0].file.as_deref(), Some("other figures"));
+        twice.update(&record);
+        assert_eq!(twice.drift(&record), []);
+        assert!(!twice.text().contains("other figures"));
     }
 
     #[test]
