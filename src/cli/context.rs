@@ -245,6 +245,24 @@ pub(super) fn write_line(text: &str) -> Result<(), Failure> {
     })
 }
 
+/// What the mask of the process is applied to, for a file that takes another one's place.
+pub(super) fn permissions() -> std::fs::Permissions {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::Permissions::from_mode(0o666)
+}
+
+/// Writes a file whole or not at all; a relative path is one from `dir`.
+pub(super) fn write_file(dir: &Path, path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| {
+        Failure::state(format!("{} cannot be written", clean(&path.display().to_string()))).because(error.to_string())
+    };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new().permissions(permissions()).tempfile_in(dir.join(folder)).map_err(failed)?;
+    file.write_all(bytes).map_err(failed)?;
+    file.persist(dir.join(path)).map_err(|error| failed(error.error))?;
+    Ok(())
+}
+
 /// Text of several lines made safe to show, laid out as it is.
 pub fn neutral_lines(text: &str) -> String {
     text.trim_end().lines().map(neutral).collect::<Vec<_>>().join("\n")

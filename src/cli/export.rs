@@ -1,6 +1,6 @@
 //! `git verdict export`: records for other programs.
 
-use super::context::write_line;
+use super::context::{permissions, write_line};
 use super::{Ctx, Done};
 use crate::error::{Exit, Failure};
 use crate::exchange;
@@ -101,11 +101,6 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
     ctx.say(format!("wrote {}: {count} {}{}", clean(&path), what(args.format), super::start::plural(count)))?;
     ctx.emit("export", json!({"format": args.format.name(), "file": path, "count": count}))?;
     Ok(Exit::Done)
-}
-
-fn permissions() -> std::fs::Permissions {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::Permissions::from_mode(0o666)
 }
 
 fn what(format: Format) -> &'static str {

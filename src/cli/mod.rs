@@ -26,6 +26,7 @@ mod man;
 mod measure;
 mod noise;
 mod progress;
+mod report;
 mod revert;
 mod schema;
 mod show;
@@ -116,6 +117,8 @@ enum Command {
     Show(show::Args),
     /// What an image, folder, archive, binary or build log is made of, and what changed between two
     Inspect(inspect::Args),
+    /// One HTML page of the decisions, to read and to send
+    Report(report::Args),
     /// Exchange records with a remote
     Sync(sync::Args),
     /// Take in numbers that another tool measured
@@ -193,6 +196,7 @@ fn dispatch(ctx: &Ctx, command: Command) -> Result<Exit, Failure> {
         Command::Log(args) => log::run(ctx, args),
         Command::Show(args) => show::run(ctx, args),
         Command::Inspect(args) => inspect::run(ctx, args),
+        Command::Report(args) => report::run(ctx, args),
         Command::Sync(args) => sync::run(ctx, args),
         Command::Import(args) => import::run(ctx, args),
         Command::Export(args) => export::run(ctx, args),

@@ -11,12 +11,14 @@
 //! | [`table`] | tables for the terminal |
 //! | [`view`] | what templates and lists see of a comparison |
 //! | [`inspect`] | what an artefact is made of, as text and as JSON |
+//! | [`report`] | the HTML page |
 //! | [`strip`] | the samples of a metric as a small plot |
 
 pub mod inspect;
 pub mod lang;
 pub mod message;
 pub mod number;
+pub mod report;
 pub mod strip;
 pub mod table;
 pub mod template;

@@ -1,0 +1,223 @@
+//! The report: one HTML page that holds all it needs and asks nothing of any network.
+//!
+//! The page works without a script; the script adds the filter, the copy buttons and the keys. Both and the style are
+//! part of the page, and its Content Security Policy names their hashes and allows nothing else. Templates escape
+//! everything that is put into them. The same records give the same bytes.
+//!
+//! The newest experiments are shown whole, until they take [`WHOLE_BYTES`]; all others in a few lines each, whose texts are
+//! cut so that the page stays below five megabytes however many there are.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | [`overview`] | counts, gains, what was rejected, the stack |
+//! | [`chart`] | the timeline |
+//! | [`article`] | one experiment |
+//! | [`plot`] | the samples of a metric |
+//! | [`forge`] | links to commits |
+//! | [`text`] | text made safe and cut |
+
+pub mod article;
+pub mod chart;
+pub mod forge;
+pub mod overview;
+pub mod plot;
+pub mod text;
+
+use super::{Lang, RenderError, lang};
+use crate::digest::source_hash;
+use crate::experiment::check_name;
+use crate::ledger::event::Measured;
+use crate::ledger::query::Entry;
+use chart::Point;
+use forge::Forge;
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::{Kwargs, Serde};
+use minijinja::{AutoEscape, Environment, Error, UndefinedBehavior, Value, context};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use ulid::Ulid;
+
+/// Experiments that are shown whole at most: the newest.
+pub const WHOLE: usize = 60;
+/// Bytes after which no further experiment is shown whole.
+const WHOLE_BYTES: usize = 1_200_000;
+/// Bytes that all experiments in a few lines may take together.
+const SHORT_BYTES: usize = 3_300_000;
+/// What the marks of such an experiment take beside its texts, and the bounds of what its texts may take.
+const SHORT_FRAME: usize = 330;
+const SHORT_TEXT: (usize, usize) = (60, 1200);
+/// Experiments in a few lines that the browser lays out at once.
+const CHUNK: usize = 40;
+/// Metrics that the filter offers.
+const METRICS: usize = 200;
+
+const STYLE: &str = include_str!("../../../templates/report/report.css");
+const SCRIPT: &str = include_str!("../../../templates/report/report.js");
+const TEMPLATES: [(&str, &str); 4] = [
+    ("page.html.j2", include_str!("../../../templates/report/page.html.j2")),
+    ("overview.html.j2", include_str!("../../../templates/report/overview.html.j2")),
+    ("article.html.j2", include_str!("../../../templates/report/article.html.j2")),
+    ("short.html.j2", include_str!("../../../templates/report/short.html.j2")),
+];
+
+/// All that the page is made from.
+pub struct Input<'a> {
+    entries: &'a [Entry],
+    measured: &'a HashMap<Ulid, Measured>,
+    names: &'a HashMap<Ulid, String>,
+    forge: Option<&'a Forge>,
+    places: &'a [Place],
+    metrics: Vec<String>,
+}
+
+/// Where the page shows an experiment.
+pub struct Place {
+    /// The fragment of its address.
+    anchor: String,
+    /// Its id, when it has one.
+    experiment: Option<Ulid>,
+}
+
+impl Place {
+    /// A place for each experiment of the list, by its name where that is a slug and the first of its kind.
+    pub fn all(entries: &[Entry]) -> Vec<Place> {
+        let mut taken = HashSet::new();
+        let place = |entry: &Entry| {
+            let sound = check_name(&entry.name).is_ok() && taken.insert(entry.name.clone());
+            let name = if sound { entry.name.clone() } else { entry.record.to_string().to_lowercase() };
+            Place { anchor: format!("x-{name}"), experiment: entry.experiment }
+        };
+        entries.iter().map(place).collect()
+    }
+}
+
+impl<'a> Input<'a> {
+    /// `entries` newest first, with their openings and decisions; `measured` the latest measurement, with samples, of those
+    /// among the newest [`WHOLE`] that have one, by experiment; `names` of experiments that others stand on.
+    pub fn new(
+        entries: &'a [Entry],
+        places: &'a [Place],
+        measured: &'a HashMap<Ulid, Measured>,
+        names: &'a HashMap<Ulid, String>,
+        forge: Option<&'a Forge>,
+    ) -> Input<'a> {
+        let metrics: BTreeSet<&str> =
+            entries.iter().flat_map(|entry| &entry.comparison).map(|row| row.metric.as_str()).collect();
+        let metrics = metrics.into_iter().take(METRICS).map(String::from).collect();
+        Input { entries, measured, names, forge, places, metrics }
+    }
+
+    /// The number of a metric in the list of the filter.
+    fn metric_number(&self, name: &str) -> Option<usize> {
+        self.metrics.binary_search_by(|metric| metric.as_str().cmp(name)).ok()
+    }
+}
+
+/// The page.
+///
+/// # Errors
+///
+/// When a template fails, which would be a fault of this program.
+pub fn page(input: &Input<'_>, title: Option<&str>, language: Lang) -> Result<String, RenderError> {
+    let env = environment(language)?;
+    let mut articles = String::new();
+    let mut whole = 0;
+    // A handful is read from top to bottom; more are looked through first.
+    let open = input.entries.len() <= 3;
+    for (entry, place) in input.entries.iter().zip(input.places).take(WHOLE) {
+        if articles.len() > WHOLE_BYTES {
+            break;
+        }
+        let article = Value::from(Serde(&article::whole(entry, place, input, language)));
+        articles.push_str(&render(&env, "article.html.j2", context! { e => article, open => open })?);
+        whole += 1;
+    }
+    let rest: Vec<(&Entry, &Place)> = input.entries.iter().zip(input.places).skip(whole).collect();
+    let (least, most) = SHORT_TEXT;
+    let room = (SHORT_BYTES / rest.len().max(1)).saturating_sub(SHORT_FRAME).clamp(least, most);
+    let mut shorts = String::new();
+    for chunk in rest.chunks(CHUNK) {
+        let chunk: Vec<article::Short> =
+            chunk.iter().map(|(entry, place)| article::short(entry, place, input, language, room)).collect();
+        shorts.push_str(&render(&env, "short.html.j2", context! { rows => Value::from(Serde(&chunk)) })?);
+    }
+    let points: Vec<Point<'_>> = input
+        .entries
+        .iter()
+        .zip(input.places)
+        .rev()
+        .map(|(entry, place)| Point {
+            state: entry.state,
+            at: entry.at,
+            name: &entry.name,
+            anchor: &place.anchor,
+            rows: &entry.comparison,
+        })
+        .collect();
+    let names: Vec<String> = input.metrics.iter().map(|name| text::line(name, text::NAME)).collect();
+    let page = render(
+        &env,
+        "page.html.j2",
+        context! {
+            lang => language.code(),
+            policy => policy(),
+            style => Value::from_safe_string(STYLE.into()),
+            script => Value::from_safe_string(SCRIPT.into()),
+            title => title.map(|title| text::line(title, text::NAME * 2)),
+            project => input.forge.map(Forge::project),
+            project_link => input.forge.map(Forge::page),
+            overview => Value::from(Serde(&overview::overview(input, language))),
+            timeline => Value::from(Serde(&chart::timeline(&points, language))),
+            metrics => names,
+            articles => Value::from_safe_string(articles),
+            shorts => Value::from_safe_string(shorts),
+            whole => whole,
+            in_short => rest.len(),
+            version => env!("CARGO_PKG_VERSION"),
+        },
+    )?;
+    Ok(page + "\n")
+}
+
+/// Nothing may be loaded, run or sent but what these hashes name.
+fn policy() -> String {
+    format!(
+        "default-src 'none'; style-src '{}'; script-src '{}'; img-src data:; base-uri 'none'; form-action 'none'",
+        source_hash(STYLE),
+        source_hash(SCRIPT)
+    )
+}
+
+fn environment(language: Lang) -> Result<Environment<'static>, RenderError> {
+    let mut env = Environment::new();
+    env.set_undefined_behavior(UndefinedBehavior::Strict);
+    env.set_auto_escape_callback(|_| AutoEscape::Html);
+    if let Ok(syntax) = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build() {
+        env.set_syntax(syntax);
+    }
+    // Words are looked up once: there may be tens of thousands of uses.
+    let words = lang::keys(language)
+        .filter_map(|key| Some((key.strip_prefix("report.")?, lang::lookup(language, key)?)))
+        .filter(|(_, text)| !text.contains("{{"));
+    env.add_global("w", Value::from_pairs(words));
+    env.add_function("t", move |key: &str, arguments: Kwargs| -> Result<String, Error> {
+        let values: Vec<(String, Value)> =
+            arguments.args().map(|name| Ok((name.to_string(), arguments.get(name)?))).collect::<Result<_, Error>>()?;
+        Ok(lang::text(language, key, Value::from_pairs(values)))
+    });
+    for (name, source) in TEMPLATES {
+        env.add_template(name, source).map_err(|error| explain(name, &error))?;
+    }
+    Ok(env)
+}
+
+fn render(env: &Environment<'_>, name: &str, values: Value) -> Result<String, RenderError> {
+    env.get_template(name).and_then(|template| template.render(values)).map_err(|error| explain(name, &error))
+}
+
+fn explain(name: &str, error: &Error) -> RenderError {
+    RenderError {
+        template: error.name().unwrap_or(name).to_string(),
+        line: error.line().unwrap_or(0),
+        message: error.detail().map_or_else(|| error.kind().to_string(), str::to_string),
+    }
+}

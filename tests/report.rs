@@ -1,0 +1,387 @@
+//! The report through the built binary: what is on the page, what it never holds, and, in a real Chromium, what it does.
+
+mod common;
+#[path = "report/records.rs"]
+mod records;
+
+use common::{Repo, finish, isolated, skip, works};
+use git_verdict::digest::source_hash;
+use git_verdict::ledger::event::{Decided, Event, Fact, Verdict};
+use git_verdict::ledger::{Ledger, event::Opened};
+use git_verdict::render::Lang;
+use git_verdict::render::lang;
+use git_verdict::units::Unit;
+use std::path::{Path, PathBuf};
+
+/// A repository with these records, cloned from a GitLab of its own.
+fn with_records(events: &[Event]) -> Repo {
+    let repo = Repo::with(&[("app.txt", "app\n")]);
+    repo.git(&["remote", "add", "origin", "https://robot:s3cret@gitlab.example.org/group/web/service.git"]);
+    let opened = git_verdict::git::Repo::discover(repo.path()).unwrap();
+    Ledger::open(&opened).append_all(events).unwrap();
+    repo
+}
+
+fn page(repo: &Repo, words: &[&str]) -> String {
+    let mut all = vec!["report", "-o", "-"];
+    all.extend(words);
+    repo.ok(&all).stdout
+}
+
+/// The text between two marks.
+fn between<'t>(text: &'t str, from: &str, to: &str) -> &'t str {
+    let rest = &text[text.find(from).unwrap_or_else(|| panic!("no {from}")) + from.len()..];
+    &rest[..rest.find(to).unwrap_or_else(|| panic!("no {to}"))]
+}
+
+#[test]
+fn every_experiment_is_on_the_page_with_its_reason_its_numbers_and_its_commits() {
+    let repo = with_records(&records::story(24));
+    let page = page(&repo, &[]);
+    assert_eq!(page.matches("<details class=\"exp ").count(), 24);
+    for part in [
+        "<h1><bdi>group/<wbr>web/<wbr>service</bdi></h1>",
+        "24 experiments, 2025-01-06 to 2025-01-26",
+        "pip&#x27;s cache is a third of the image",
+        "the image saves little over the purged cache",
+        "id=\"x-multi-stage\"",
+        "aria-label=\"build_time: ",
+        "layer 4 (RUN pip install -r requirements.txt)",
+        "step exporting to image",
+        "<span class=\"tag over\">overridden</span>",
+        "tests failed (exit status 1)",
+        "git verdict show pip-cache</code>",
+        "<b>-7.49 GB</b>",
+    ] {
+        let part = part.replace('/', if part.contains('<') { "/" } else { "&#x2f;" });
+        assert!(page.contains(&part), "no {part}");
+    }
+    let link = format!(
+        "https:&#x2f;&#x2f;gitlab.example.org&#x2f;group&#x2f;web&#x2f;service&#x2f;-&#x2f;commit&#x2f;{}",
+        records::oid(1)
+    );
+    assert!(page.contains(&link));
+    assert!(!page.contains("s3cret") && !page.contains("robot"));
+}
+
+#[test]
+fn the_same_records_give_the_same_bytes_wherever_the_clone_lies() {
+    let events = records::story(24);
+    let (one, other) = (with_records(&events), with_records(&events));
+    let first = page(&one, &[]);
+    assert_eq!(first, page(&one, &[]));
+    assert_eq!(first, page(&other, &[]));
+    one.ok(&["report"]);
+    assert_eq!(one.read("verdict-report.html"), first);
+}
+
+#[test]
+fn the_policy_allows_the_style_and_the_script_of_the_page_and_nothing_else() {
+    let page = page(&with_records(&records::story(3)), &[]);
+    let policy = between(&page, "http-equiv=\"Content-Security-Policy\" content=\"", "\">")
+        .replace("&#x27;", "'")
+        .replace("&#x2f;", "/");
+    let (style, script) = (between(&page, "<style>", "</style>"), between(&page, "<script>", "</script>"));
+    let wanted = format!(
+        "default-src 'none'; style-src '{}'; script-src '{}'; img-src data:; base-uri 'none'; form-action 'none'",
+        source_hash(style),
+        source_hash(script)
+    );
+    assert_eq!(policy, wanted);
+    assert!(page.find("Content-Security-Policy").unwrap() < page.find("<style>").unwrap());
+    for part in [" src=", "@import", "url(", "<link rel=\"stylesheet", " style=\"", " onclick", "http://"] {
+        assert!(!page.contains(part), "{part}");
+    }
+}
+
+#[test]
+fn filters_title_and_language_are_those_that_were_asked_for() {
+    let repo = with_records(&records::story(24));
+    let count = |page: &str| page.matches("<details class=\"exp ").count();
+    assert_eq!(count(&page(&repo, &["--state", "archived"])), 2);
+    assert_eq!(count(&page(&repo, &["--grep", "musl"])), 2);
+    assert_eq!(count(&page(&repo, &["--metric", "throughput"])), 0);
+    assert_eq!(count(&page(&repo, &["--author", "李雷", "-n", "3"])), 3);
+    let since = page(&repo, &["--since", "2025-01-20", "--title", "A <b>title</b>"]);
+    assert!(
+        since.contains("<h1><bdi>A &lt;b&gt;title&lt;/<wbr>b&gt;</bdi></h1>"),
+        "{}",
+        between(&since, "<h1>", "</h1>")
+    );
+    assert!(count(&since) < 24 && !since.contains("id=\"x-pip-cache\""));
+    let chinese = page(&repo, &["--lang", "zh-CN"]);
+    assert!(chinese.contains("<html lang=\"zh-CN\">"));
+    let english = page(&repo, &[]);
+    for key in lang::keys(Lang::En).filter(|key| key.starts_with("report.")) {
+        let (ours, theirs) = (lang::lookup(Lang::En, key).unwrap(), lang::lookup(Lang::ZhCn, key).unwrap());
+        let word = !ours.contains("{{") && ours.len() > 14;
+        assert!(!word || !english.contains(&format!(">{ours}<")) || chinese.contains(theirs), "{key}");
+    }
+}
+
+#[test]
+fn an_empty_ledger_gives_a_page_that_says_so() {
+    let repo = Repo::with(&[("app.txt", "app\n")]);
+    let page = page(&repo, &[]);
+    assert!(page.contains("No experiment is like that") && page.contains("0 experiments"));
+    assert!(!page.contains("<form"));
+}
+
+#[test]
+fn a_clone_without_the_ledger_reports_what_its_commits_tell() {
+    let repo = Repo::with(&[("app.txt", "app\n")]);
+    let message = "perf: purge the cache\n\nVerdict: keep\nVerdict-Experiment: pip-cache\n\
+        Verdict-Record: 01K7ZT5M2Q8W3E4R5T6Y7V8J9K\n\
+        Verdict-Metric: image_size 9600000000 B -> 3600000000 B -62.5% exact improved";
+    repo.git(&["commit", "--quiet", "--allow-empty", "-m", message]);
+    let ran = repo.ok(&["report", "-o", "-"]);
+    ran.prints(&["id=\"x-pip-cache\"", "-62.5\u{a0}%", "told by"]).says(&["git verdict sync"]);
+}
+
+#[test]
+fn a_file_is_written_whole_or_not_at_all_and_what_was_written_is_told() {
+    let repo = with_records(&records::story(3));
+    let told = repo.json(&["report", "-o", "page.html"]);
+    assert_eq!(told["schema"], "git-verdict/report");
+    assert_eq!((&told["file"], &told["experiments"]), (&"page.html".into(), &3.into()));
+    assert_eq!(told["bytes"], repo.read("page.html").len());
+    repo.refuses(3, &["report", "-o", "no/such/folder/page.html"]).says(&["cannot be written"]);
+    repo.refuses(2, &["report", "-o", "-", "--json"]).says(&["standard output", "-o FILE"]);
+    repo.refuses(2, &["report", "--state", "keptt"]).says(&["kept"]);
+}
+
+#[test]
+fn a_commit_is_no_link_when_the_forge_is_not_known() {
+    let repo = with_records(&records::story(3));
+    repo.git(&["remote", "set-url", "origin", "https://git.example.org/group/service.git"]);
+    let page = page(&repo, &[]);
+    assert!(!page.contains("https:") && page.contains(&records::oid(1).to_string()));
+}
+
+/// Texts that are more than text in some language of the web.
+const HOSTILE: [&str; 16] = [
+    "<script>pwned=1</script>",
+    "</script><script>pwned=1</script>",
+    "</style><style>*{display:none}</style>",
+    "</title><img src=x onerror=pwned=1>",
+    "<svg onload=pwned=1><animate onbegin=pwned=1 attributeName=x></svg>",
+    "\"><iframe srcdoc='<script>parent.pwned=1</script>'></iframe>",
+    "' autofocus onfocus=pwned=1 x='",
+    "javascript:pwned=1",
+    "{{ 7 * 7 }}{% include 'page.html.j2' %}${pwned=1}",
+    "<!--<script>pwned=1</script>",
+    "]]><![CDATA[<foreignObject><body onload=pwned=1></foreignObject>",
+    "<base href=https://evil.invalid><meta http-equiv=refresh content=0;url=https://evil.invalid>",
+    "\u{202e}gpj.exe\u{202c} \u{2066}x\u{2069} zero\u{200b}width \u{feff}",
+    "\x1b]0;title\x07\x00\x08\x7f\u{9b}31m\u{85}\u{2028}line",
+    "&lt;script&gt;pwned=1&lt;/script&gt;&#x3c;b&#x3e;",
+    "a very_long_word_without_any_place_to_break_it_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+];
+
+/// The usual records with a hostile text in every field that holds one.
+fn hostile() -> Vec<Event> {
+    let mut events = records::story(HOSTILE.len() * 2);
+    let text = |number: usize| HOSTILE[(number / 3) % HOSTILE.len()].to_string();
+    for (number, event) in events.iter_mut().enumerate() {
+        let bad = text(number);
+        event.by.name = bad.clone();
+        event.by.email = bad.clone();
+        event.tool = bad.clone();
+        // A name is refused unless it is a slug; all else is free.
+        event.name = format!("idea-{}", number / 3);
+        let poison = |rows: &mut Vec<git_verdict::policy::MetricComparison>| {
+            rows[0].metric = bad.clone();
+            rows[0].unit = Unit::Custom(bad.clone());
+            rows[1].base = 1e300;
+            rows[1].relative = Some(-1e200);
+            rows[1].limit = Some(5.0);
+        };
+        match &mut event.fact {
+            Fact::Opened(opened) => {
+                let identity = opened.base.clone();
+                *opened = Opened {
+                    title: bad.clone(),
+                    hypothesis: format!("{bad}\n{}", bad.repeat(if number == 0 { 20_000 } else { 1 })),
+                    base: identity,
+                    onto: bad.clone(),
+                    branch: bad.clone(),
+                    stands_on: opened.stands_on,
+                    adopted: None,
+                };
+            }
+            Fact::Measured(measured) => {
+                poison(&mut measured.comparison);
+                measured.checks[0].name = bad.clone();
+                measured.checks[0].outcome = bad.clone();
+                measured.environment.cpu = bad.clone();
+                measured.complexity.new_dependencies = vec![bad.clone()];
+                measured.recommendation.reasons = vec![bad.clone(), bad.repeat(500)];
+                for sample in &mut measured.samples {
+                    let value = sample.values.remove("build_time").unwrap();
+                    sample.values.insert(bad.clone(), value);
+                }
+                for origin in &mut measured.origins {
+                    origin.metric = bad.clone();
+                    origin.attribution.unexplained_as = bad.clone();
+                    origin.attribution.rows[0].what = bad.clone();
+                    origin.attribution.rows[0].before = Some(i64::MAX);
+                    origin.attribution.rows[0].after = Some(i64::MIN);
+                }
+            }
+            Fact::Decided(decided) => {
+                poison(&mut decided.comparison);
+                decided.because = format!("{bad}\r\n{bad}");
+                decided.onto = bad.clone();
+            }
+            _ => {}
+        }
+    }
+    // As little as a record may hold, and a name that another one has.
+    let next = events.len();
+    let empty =
+        Opened { title: String::new(), hypothesis: String::new(), branch: String::new(), ..records::opened(1, "", "") };
+    let bare = Decided {
+        verdict: Verdict::Revert,
+        because: String::new(),
+        mode: None,
+        measured: Some(records::id(999_999)),
+        comparison: Vec::new(),
+        recommendation: None,
+        overrode: true,
+        base: records::identity(1),
+        candidate: records::identity(2),
+        commits: Vec::new(),
+        revert_commit: None,
+        landed: None,
+        onto: String::new(),
+    };
+    for (place, name) in ["same-name", "same-name", "other-name"].into_iter().enumerate() {
+        let experiment = 900_000 + place;
+        // Each stands on the next one and the last on itself: circles end.
+        let mut opened = empty.clone();
+        opened.stands_on = Some(ulid::Ulid::from_parts(1, (experiment + 2).min(900_003) as u128));
+        events.push(records::event(next + 2 * place, experiment, name, Fact::Opened(opened)));
+        events.push(records::event(next + 2 * place + 1, experiment, name, Fact::Decided(Box::new(bare.clone()))));
+    }
+    events
+}
+
+#[test]
+fn hostile_texts_are_text_in_every_place_and_cost_no_more_than_any_other() {
+    let repo = with_records(&hostile());
+    let page = page(&repo, &["--title", HOSTILE[3]]);
+    let lower = page.to_lowercase();
+    assert_eq!(lower.matches("<script").count(), 1);
+    assert_eq!(lower.matches("<style").count(), 1);
+    for part in [
+        "<img",
+        "<iframe",
+        "<animate",
+        "<base",
+        "<foreignobject",
+        "<!--",
+        "<![cdata",
+        "\u{202e}",
+        "\u{200b}",
+        "\x1b",
+        "\0",
+    ] {
+        assert!(!lower.contains(part), "{part:?}");
+    }
+    assert!(page.contains("&lt;script&gt;pwned=1&lt;&#x2f;script&gt;"));
+    assert!(page.contains("{{ 7 * 7 }}"), "templates in texts are not rendered");
+    let ids: Vec<&str> = page.split(" id=\"").skip(1).map(|rest| &rest[..rest.find('"').unwrap()]).collect();
+    let unique: std::collections::HashSet<&&str> = ids.iter().collect();
+    assert_eq!(unique.len(), ids.len(), "two places have one id");
+    assert!(page.len() < 2_000_000, "{} bytes", page.len());
+}
+
+/// The folder of the tools that drive a browser, in the versions that the lock file pins; none, with a skip, when they or the
+/// browser cannot be had. `.ci/run` brings them; elsewhere they are put below `target/`.
+fn tools() -> Option<(PathBuf, &'static str)> {
+    let Some(chromium) =
+        ["chromium", "chromium-browser", "google-chrome"].into_iter().find(|name| works(name, &["--version"]))
+    else {
+        skip("no Chromium");
+        return None;
+    };
+    if let Ok(folder) = std::env::var("GIT_VERDICT_BROWSER_MODULES") {
+        return Some((folder.into(), chromium));
+    }
+    let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("browser-1.60.0-4.14.1");
+    if !home.join("node_modules").is_dir() {
+        // Another test may do the same at this moment: the first one to be done wins.
+        let fresh = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder below target");
+        for name in ["package.json", "package-lock.json"] {
+            std::fs::copy(browser(name), fresh.path().join(name)).expect("a copy");
+        }
+        let mut npm = isolated("npm");
+        npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier"])
+            .current_dir(fresh.path());
+        if !works("npm", &["--version"]) || finish(npm, None).code != Some(0) {
+            skip("npm cannot install what drives the browser");
+            return None;
+        }
+        let _ = std::fs::rename(fresh.path(), &home);
+    }
+    Some((home.join("node_modules"), chromium))
+}
+
+fn browser(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/report/browser").join(name)
+}
+
+/// Looks at a page in a real browser; what it prints.
+#[track_caller]
+fn look(what: &str, repo: &Repo, words: &[&str]) -> Option<String> {
+    let (modules, chromium) = tools()?;
+    let mut all = vec!["report", "-o", "page.html"];
+    all.extend(words);
+    repo.ok(&all);
+    let found = finish(
+        {
+            let mut which = isolated("sh");
+            which.args(["-c", &format!("command -v {chromium}")]);
+            which
+        },
+        None,
+    );
+    let mut node = isolated("node");
+    node.arg(browser("check.cjs")).arg(what).arg(modules).arg(found.stdout.trim()).arg(repo.path().join("page.html"));
+    let ran = finish(node, None);
+    assert_eq!(ran.code, Some(0), "{}", ran.report());
+    Some(ran.stdout)
+}
+
+#[test]
+fn in_a_browser_it_is_filtered_opened_copied_printed_and_read_by_everyone() {
+    look("works", &with_records(&records::story(24)), &[]);
+}
+
+#[test]
+fn in_a_browser_hostile_texts_run_nothing_load_nothing_and_push_nothing_aside() {
+    look("hostile", &with_records(&hostile()), &["--title", HOSTILE[3]]);
+}
+
+#[test]
+fn ten_thousand_records_stay_below_five_megabytes_and_are_all_found_in_a_browser() {
+    let mut events = records::story(3360);
+    assert!(events.len() >= 9_850);
+    // Samples are shown of the newest only; without the others the test is quicker.
+    let whole = events.len() - 300;
+    for event in &mut events[..whole] {
+        if let Fact::Measured(measured) = &mut event.fact {
+            measured.samples.clear();
+            measured.origins.clear();
+        }
+    }
+    let repo = with_records(&events);
+    let figures = look("large", &repo, &[]);
+    if figures.is_none() {
+        repo.ok(&["report", "-o", "page.html"]);
+    }
+    let page = repo.read("page.html");
+    assert!(page.len() < 5_000_000, "{} bytes", page.len());
+    assert_eq!(page.matches(" data-s=\"").count(), 3360);
+    eprintln!("{} bytes, {}", page.len(), figures.unwrap_or_default().trim());
+}
