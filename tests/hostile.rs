@@ -240,7 +240,16 @@ fn texts_from_a_forged_ledger_reach_no_terminal_and_no_message_as_they_are() {
     let verdicts: Vec<_> = repo.trailers("main^2").into_iter().filter(|(key, _)| key == "Verdict").collect();
     assert_eq!(verdicts, [("Verdict".to_string(), "revert".to_string())]);
     assert!(!message.contains(&format!("\nThis reverts commit {}.", "a".repeat(40))), "{message}");
-    for words in [&["log"][..], &["show", "slim"], &["undo", "--because", EVIL]] {
+    for words in [
+        &["log"][..],
+        &["show", "slim"],
+        &["adr", "new", "slim"],
+        &["adr", "check"],
+        &["adr", "index"],
+        &["decisions", "--stdout"],
+        &["decisions", "--check"],
+        &["undo", "--because", EVIL],
+    ] {
         is_harmless(&repo.run(words));
     }
 }

@@ -13,11 +13,13 @@ use crate::error::{Exit, Failure};
 use crate::experiment::{Book, Experiment};
 use crate::git::{Oid, Repo};
 use crate::ledger::Ledger;
+use crate::render::template::Renderer;
 use crate::render::text::{clean, neutral};
 use crate::render::{Lang, lang};
 use clap::{Subcommand, ValueEnum};
 use minijinja::context;
 use serde_json::{Value, json};
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, clap::Args)]
@@ -155,11 +157,26 @@ struct Press<'a> {
     repo: &'a Repo,
     ledger: &'a Ledger<'a>,
     book: &'a Book,
+    /// Made when the first file of its language is.
+    renderers: [OnceCell<Renderer>; Lang::ALL.len()],
 }
 
-impl Press<'_> {
-    fn render(&self, experiment: &Experiment, shape: Shape, language: Lang) -> Result<DecisionFile, Failure> {
+impl<'a> Press<'a> {
+    fn new(ctx: &'a Ctx, repo: &'a Repo, ledger: &'a Ledger<'a>, book: &'a Book) -> Press<'a> {
+        Press { ctx, repo, ledger, book, renderers: Default::default() }
+    }
+
+    fn renderer(&self, language: Lang) -> Result<&Renderer, Failure> {
+        let cell = &self.renderers[Lang::ALL.iter().position(|one| *one == language).unwrap_or(0)];
+        if let Some(renderer) = cell.get() {
+            return Ok(renderer);
+        }
         let renderer = land::renderer_in(self.repo, language)?;
+        Ok(cell.get_or_init(|| renderer))
+    }
+
+    fn render(&self, experiment: &Experiment, shape: Shape, language: Lang) -> Result<DecisionFile, Failure> {
+        let renderer = self.renderer(language)?;
         let options = Options::of(self.book, experiment);
         let parent = experiment.opened.stands_on.and_then(|id| self.book.by_id(id)).map(|e| e.name.as_str());
         let record = experiment.decided.as_ref().map(|(id, _, _)| *id);
@@ -190,7 +207,7 @@ fn new(ctx: &Ctx, args: New) -> Done {
     let book = ledger.book_of(&ctx.wanted(&repo, args.name.as_deref())?)?;
     let experiment = ctx.experiment(&repo, &book, args.name.as_deref())?;
     let convention = Convention::find(root, &wish(ctx, &repo, args.folder.clone(), args.format)?)?;
-    let press = Press { ctx, repo: &repo, ledger: &ledger, book: &book };
+    let press = Press::new(ctx, &repo, &ledger, &book);
     let existing = Ours::all(root, &convention)?.into_iter().find(|ours| ours.stamp.experiment == experiment.id);
     let language = ctx.asked_lang.or(existing.as_ref().map(|ours| ours.stamp.lang)).unwrap_or(ctx.lang);
     let (path, mut file, before) = match existing {
@@ -402,7 +419,7 @@ fn check(ctx: &Ctx, args: Check) -> Done {
             .because("the ledger is not in this clone")
             .try_next("git verdict sync"));
     }
-    let press = Press { ctx, repo: &repo, ledger: &ledger, book: &book };
+    let press = Press::new(ctx, &repo, &ledger, &book);
     let mut told: Vec<Value> = Vec::new();
     let mut agree = true;
     for ours in &wanted {
