@@ -3,7 +3,7 @@
 //! | file | what it does |
 //! |---|---|
 //! | [`convention`] | folder, numbering and form that a repository already uses |
-//! | [`file`] | a decision file in parts: what is generated, what a person wrote, its status |
+//! | [`mod@file`] | a decision file in parts: what is generated, what a person wrote, its status |
 //! | [`render`] | the text of a decision file |
 //! | [`link`] | supersedes and amends, in both files, as the tool of the repository writes it |
 //! | [`index`] | the table in the folder's README.md |
