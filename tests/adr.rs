@@ -287,6 +287,11 @@ fn an_archived_experiment_leaves_a_file_in_the_form_and_number_that_its_base_use
     repo.git(&["switch", "-q", "main"]);
     repo.write("doc/adr/0008-new.md", nygard.replace('7', "8"));
     repo.commit("docs: another decision on the base");
+    repo.ok(&["adr", "new", "fat"]).prints(&["wrote doc/adr/0009-fat.md"]);
+    repo.commit("docs: a proposal");
+    repo.refuses(3, &["revert", "fat", "--because", "it grew", "--mode", "archive", "--force"])
+        .says(&["fat has a decision file already: doc/adr/0009-fat.md", "--mode merge"]);
+    repo.git(&["reset", "-q", "--hard", "HEAD~1"]);
     repo.git(&["switch", "-q", "verdict/fat"]);
     repo.ok(&["revert", "fat", "--because", "it grew", "--mode", "archive"]);
     let text = repo.read("doc/adr/0009-fat.md");

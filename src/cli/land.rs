@@ -3,6 +3,7 @@
 use super::context::{asking, neutral_lines};
 use super::{Ctx, Done};
 use crate::adr::convention::{self, Convention, number_of};
+use crate::adr::file::DecisionFile;
 use crate::adr::options::Options;
 use crate::adr::render;
 use crate::config::{Policy, RevertMode};
@@ -155,11 +156,23 @@ fn decision_file(
     let root = repo.workdir()?;
     let convention = Convention::find(root, &convention::Wish::of(policy))?;
     let decided = render::decided(experiment, draft);
-    let taken = match repo.branch(&draft.opened.onto)? {
-        Some(tip) => repo.names_at(&tip, &convention.folder)?,
-        None => Vec::new(),
-    };
-    let taken: Vec<u32> = taken.iter().filter_map(|name| number_of(name)).collect();
+    let tip = repo.branch(&draft.opened.onto)?;
+    let names = tip.as_ref().map(|tip| repo.names_at(tip, &convention.folder)).transpose()?.unwrap_or_default();
+    for (tip, name) in tip.iter().flat_map(|tip| names.iter().map(move |name| (tip, name))) {
+        let path = convention.folder.join(name);
+        let there = if name.ends_with(".md") { repo.file_at(tip, &path)? } else { None };
+        let file = DecisionFile::parse(&String::from_utf8_lossy(&there.unwrap_or_default()));
+        if file.stamp().is_some_and(|stamp| stamp.experiment == experiment.id) {
+            let shown = clean(&path.display().to_string()).into_owned();
+            return Err(Failure::state(format!("{} has a decision file already: {shown}", experiment.name))
+                .because(format!(
+                    "mode archive commits one to {}, and there is to be one only",
+                    clean(&draft.opened.onto)
+                ))
+                .try_next(format!("git rm {shown} and a commit there, or --mode merge")));
+        }
+    }
+    let taken: Vec<u32> = names.iter().filter_map(|name| number_of(name)).collect();
     let date = draft.event.at.date_naive();
     let (path, number) = convention.name(root, &render::slug(&experiment.name), date, &taken)?;
     let options = Options::of(book, &decided);
