@@ -148,6 +148,24 @@ fn options_that_are_given_as_revisions_and_names_are_refused() {
 }
 
 #[test]
+fn a_remote_that_is_named_as_an_option_gets_no_ledger() {
+    let repo = project();
+    repo.git(&["config", "verdict.pushLedger", "required"]);
+    for remote in
+        ["--upload-pack=touch owned", "--receive-pack=touch owned", "-oProxyCommand=touch owned", "--all", EVIL]
+    {
+        for words in [&["hook", "run", "pre-push", remote, remote][..], &["sync", "--", remote]] {
+            let before = repo.snapshot();
+            let ran = repo.run(words);
+            assert!(matches!(ran.code, Some(1..=3)), "{}", ran.report());
+            assert_eq!(repo.snapshot(), before);
+            is_harmless(&ran);
+        }
+    }
+    assert!(!repo.path().join("owned").exists() && !repo.path().join(".git/owned").exists());
+}
+
+#[test]
 fn decision_files_are_written_inside_the_work_tree_and_not_into_git() {
     for folder in [
         ".git",

@@ -127,6 +127,34 @@ fn a_changed_configuration_or_script_asks_again_and_revoking_forgets() {
 }
 
 #[test]
+fn a_makefile_and_what_it_calls_ask_again_when_they_change() {
+    let mut repo = theirs();
+    repo.write("verdict.toml", CONFIG.replace("./build.sh", "make -s out"));
+    repo.write("Makefile", ".PHONY: out\nout:\n\t@./tools/build.sh\n");
+    repo.script("tools/build.sh", "echo ran >> \"$RAN\"\nhead -c 4000 /dev/zero > out\n");
+    repo.commit("build: by make");
+    repo.set("MAKEFLAGS", "");
+    let clone = Clone::of(repo);
+    clone.attempt();
+    let refused = clone.expect(3, &["measure"]);
+    refused.says(&["Makefile, tools/build.sh, verdict.toml"]);
+    clone.expect(0, &["trust", "--yes"]);
+    for file in ["Makefile", "tools/build.sh"] {
+        assert_eq!(clone.standing(&[]), "trusted");
+        // Brought by somebody else's commit: what is committed here needs no asking.
+        let text = std::fs::read_to_string(clone.path.join(file)).unwrap();
+        let blob = clone.repo.git_with_input(&["hash-object", "-w", "--stdin"], &format!("{text}#\n"));
+        let blob = blob.trim();
+        clone.repo.git(&["update-index", "--cacheinfo", &format!("100755,{blob},{file}")]);
+        clone.repo.git(&["commit", "-qm", "build: more"]);
+        clone.git(&["pull", "-q", "--no-edit", "--no-rebase", "origin", "main"]);
+        assert_eq!(clone.standing(&["HEAD"]), "unknown", "{file}");
+        clone.expect(0, &["trust", "--yes"]);
+    }
+    assert!(!clone.ran());
+}
+
+#[test]
 fn what_you_write_or_commit_yourself_runs_without_asking() {
     let repo = theirs();
     repo.ok(&["start", "slim", "--hypothesis", "smaller"]);
