@@ -185,6 +185,53 @@ fn reverting_the_revert_by_hand_and_then_undo_only_writes_the_record() {
 }
 
 #[test]
+fn a_revert_that_is_reverted_by_hand_is_noticed_and_reopens_the_experiment() {
+    // In place: the keep before it is in force again. By merge: the experiment waits for a decision, on either branch.
+    for (kept, branch) in [(true, "main"), (false, "main"), (false, "verdict/slim")] {
+        let repo = project();
+        attempt(&repo, "slim", 1000);
+        if kept {
+            repo.ok(&["keep", "--because", "x"]);
+        }
+        repo.ok(&["revert", "slim", "--because", "it broke"]);
+        repo.ok(&["doctor"]);
+        let revert = if kept { "main" } else { "main^2" };
+        let revert = repo.git(&["rev-parse", revert]);
+        repo.git(&["switch", "-q", branch]);
+        repo.git(&["revert", "--no-edit", &revert]);
+        let by = repo.git(&["rev-parse", "--short=10", "HEAD"]);
+        let told = format!("the revert of slim was itself reverted by {by} on {branch}");
+        repo.ok(&["status"]).prints(&[&told, "git verdict undo slim"]);
+        repo.expect(1, &["doctor"]).prints(&["BAD", &told]);
+        assert_eq!(state(&repo, "slim"), "reverted");
+        // A revert of that in its turn, and it holds again.
+        repo.git(&["revert", "--no-edit", "HEAD"]);
+        assert!(!repo.ok(&["status"]).stdout.contains("itself reverted"));
+        repo.git(&["reset", "-q", "--hard", "HEAD^"]);
+        let refs = repo.git(&["for-each-ref", "refs/heads"]);
+        repo.ok(&["undo", "slim"]).says(&["was reverted already by"]);
+        assert_eq!(repo.git(&["for-each-ref", "refs/heads"]), refs, "only the record is written");
+        assert_eq!(state(&repo, "slim"), if kept { "kept" } else { "measured" });
+        repo.ok(&["doctor"]);
+    }
+}
+
+#[test]
+fn the_post_commit_hook_writes_down_that_a_revert_was_reverted() {
+    let repo = project();
+    attempt(&repo, "slim", 1000);
+    repo.ok(&["keep", "--because", "x"]);
+    repo.ok(&["revert", "slim", "--because", "it broke"]);
+    repo.ok(&["hook", "install", "--post-commit"]);
+    repo.git(&["commit", "-q", "--allow-empty", "-m", "feat: something else"]);
+    repo.git(&["revert", "--no-edit", "HEAD^"]);
+    assert_eq!(state(&repo, "slim"), "kept");
+    let by = repo.git(&["rev-parse", "--short=10", "HEAD"]);
+    repo.ok(&["show", "slim"]).prints(&["reopened", &format!("{by} reverts the revert")]);
+    repo.ok(&["doctor"]);
+}
+
+#[test]
 fn a_rejecting_hook_or_a_conflict_leaves_all_as_it_was() {
     let repo = project();
     attempt(&repo, "slim", 1000);

@@ -63,6 +63,14 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
         None => Finding { what: "decisions", fine: true, answer: "none was cut off".into() },
         Some(pending) => Finding { what: "decisions", fine: false, answer: cut_off(pending) },
     });
+    // A ledger that cannot be read is a finding of its own.
+    let reapplied =
+        ledger.book().map(|book| decision::reapplied(&repo, &book, usize::MAX)).unwrap_or(Ok(Vec::new()))?;
+    findings.extend(reapplied.iter().map(|one| Finding {
+        what: "reverts",
+        fine: false,
+        answer: format!("{}; git verdict undo {} writes it down", super::status::told(one), one.name),
+    }));
     for finding in &findings {
         let mark = if finding.fine { "ok  " } else { "BAD " };
         ctx.say(format!("{mark} {:<12} {}", finding.what, clean(&finding.answer)))?;

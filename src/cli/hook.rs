@@ -221,6 +221,7 @@ fn call(ctx: &Ctx, args: &Run) -> Done {
             let Ok((branch, _)) = repo.current_branch() else { return Ok(Exit::Done) };
             let wanted = Wanted { branches: vec![branch], ..Wanted::default() };
             hooks::queue(&repo, &ledger.book_of(&wanted)?)?;
+            crate::decision::notice(&repo, &ledger)?;
         }
         Hook::PrePush => {
             let mut input = String::new();

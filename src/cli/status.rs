@@ -11,6 +11,9 @@ use crate::policy::Advice;
 use crate::render::text::clean;
 use serde_json::{Value, json};
 
+/// So many commits of a branch are looked through for reverts of reverts; `doctor` looks through all.
+const LOOKED_THROUGH: usize = 100;
+
 #[derive(Debug, clap::Args)]
 pub struct Args {}
 
@@ -22,6 +25,15 @@ pub fn run(ctx: &Ctx, _args: Args) -> Done {
     if let Some(pending) = &pending {
         ctx.say(format!("a decision was cut off: {} {}", pending.verdict.as_str(), pending.name))?;
         ctx.say("next: git verdict doctor")?;
+    }
+    let reapplied = match &head {
+        Head::Branch { commit, .. } if decision::reverts_a_decision(&repo, commit, LOOKED_THROUGH) => {
+            decision::reapplied(&repo, &ctx.book(&ledger)?, LOOKED_THROUGH)?
+        }
+        _ => Vec::new(),
+    };
+    for one in &reapplied {
+        ctx.say(format!("{}; next: git verdict undo {}", told(one), clean(&one.name)))?;
     }
     let branch = match &head {
         Head::Branch { name, .. } | Head::Unborn(name) => Some(name.as_str()),
@@ -53,7 +65,10 @@ pub fn run(ctx: &Ctx, _args: Args) -> Done {
         };
         ctx.say(format!("next: {next}"))?;
     }
-    ctx.emit("status", json!({"branch": branch, "experiments": experiments, "pending": pending}))?;
+    ctx.emit(
+        "status",
+        json!({"branch": branch, "experiments": experiments, "pending": pending, "reapplied": reapplied}),
+    )?;
     Ok(Exit::Done)
 }
 
@@ -104,4 +119,13 @@ fn this(ctx: &Ctx, repo: &Repo, book: &Book, experiment: &Experiment, pending: b
         "here": true, "experiment": super::log::value(experiment), "base": base, "tip": tip, "commits": commits,
         "stale": stale, "uncommitted": changed, "next": next,
     }))
+}
+
+/// That a revert was itself reverted, for people.
+pub fn told(one: &decision::Reapplied) -> String {
+    let (name, branch) = (clean(&one.name), clean(&one.branch));
+    format!(
+        "the revert of {name} was itself reverted by {} on {branch}, and the record does not say so",
+        one.by.short()
+    )
 }

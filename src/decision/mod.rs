@@ -15,7 +15,7 @@ mod stacking;
 
 pub use landing::{FAULT_VARIABLE, LANDING_VARIABLE};
 pub use plan::Plan;
-pub use reopen::{Undo, Undone, Way};
+pub use reopen::{Reapplied, Undo, Undone, Way, notice, reapplied, reverts_a_decision};
 
 use crate::config::{Policy, RevertMode};
 use crate::error::{Exit, Explain};

@@ -19,7 +19,8 @@ use crate::git::{Head, Oid, Repo};
 use crate::ledger::Ledger;
 use crate::ledger::event::{Decided, Event, Fact, Reopened, Verdict};
 use crate::render::text::{clean as shown, clean_lines, disarm};
-use std::collections::BTreeMap;
+use crate::render::trailer;
+use std::collections::{BTreeMap, HashSet};
 use ulid::Ulid;
 
 /// What undoing a decision takes.
@@ -385,7 +386,7 @@ fn by_commit(
 
 /// The commit after `target` that says it reverts it, unless that was reverted in its turn.
 fn reverted_by(repo: &Repo, target: &Oid, tip: &Oid) -> Result<Option<Oid>, DecisionError> {
-    let mut gone = std::collections::HashSet::new();
+    let mut gone = HashSet::new();
     for id in repo.range(target, tip)?.into_iter().rev() {
         if gone.contains(&id) {
             continue;
@@ -395,6 +396,90 @@ fn reverted_by(repo: &Repo, target: &Oid, tip: &Oid) -> Result<Option<Oid>, Deci
                 return Ok(Some(id));
             }
             gone.insert(named);
+        }
+    }
+    Ok(None)
+}
+
+/// A revert that was itself reverted by hand: the change is back, and the ledger does not know.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Reapplied {
+    /// The experiment's name.
+    pub name: String,
+    /// The record of its revert.
+    pub record: Ulid,
+    /// The commit that reverted the revert.
+    pub by: Oid,
+    /// The branch that it is on.
+    pub branch: String,
+}
+
+/// The commits that a revert left in history.
+fn traces(experiment: &Experiment) -> Option<(Ulid, &Decided, Vec<&Oid>)> {
+    let (record, _, decided) = experiment.decided.as_ref()?;
+    let made = [&decided.revert_commit, &decided.landed].into_iter().flatten().collect::<Vec<_>>();
+    let archived = decided.mode == Some(RevertMode::Archive);
+    (decided.verdict == Verdict::Revert && !archived && !made.is_empty()).then_some((*record, decided, made))
+}
+
+/// Whether one of the newest `most` commits of a line of first parents reverts a revert that carries a decision. A glance: it
+/// does not look into the ledger.
+pub fn reverts_a_decision(repo: &Repo, tip: &Oid, most: usize) -> bool {
+    let line = std::iter::successors(repo.commit(tip).ok(), |commit| repo.commit(commit.parents.first()?).ok());
+    line.take(most).flat_map(|commit| reverts(&commit.message)).any(|target| {
+        let carried = repo.commit(&target).ok().and_then(|commit| trailer::parse_message(&commit.message));
+        carried.is_some_and(|says| says.verdict == Verdict::Revert)
+    })
+}
+
+/// Looks through the newest `most` commits of the branches that reverts landed on for commits that revert them.
+pub fn reapplied(repo: &Repo, book: &Book, most: usize) -> Result<Vec<Reapplied>, DecisionError> {
+    let mut wanted: BTreeMap<&str, BTreeMap<&Oid, (&Experiment, Ulid)>> = BTreeMap::new();
+    for experiment in &book.experiments {
+        let Some((record, decided, made)) = traces(experiment) else { continue };
+        for branch in [&decided.onto, &experiment.opened.branch] {
+            wanted.entry(branch).or_default().extend(made.iter().map(|id| (*id, (experiment, record))));
+        }
+    }
+    let mut found: Vec<Reapplied> = Vec::new();
+    for (branch, made) in wanted {
+        // A ledger from elsewhere may name anything.
+        let Ok(Some(tip)) = repo.branch(branch) else { continue };
+        let mut gone = HashSet::new();
+        for commit in repo.newest_without(&tip, None, most)?.0 {
+            if gone.contains(&commit.id) {
+                continue;
+            }
+            for target in reverts(&commit.message) {
+                if let Some((experiment, record)) = made.get(&target)
+                    && found.iter().all(|one| one.record != *record)
+                {
+                    let (name, by, branch) = (experiment.name.clone(), commit.id.clone(), branch.to_string());
+                    found.push(Reapplied { name, record: *record, by, branch });
+                }
+                gone.insert(target);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Writes down that HEAD reverts a revert, when it does and the ledger does not know: for the `post-commit` hook.
+/// A commit that reverts nothing costs no look into the ledger.
+pub fn notice(repo: &Repo, ledger: &Ledger<'_>) -> Result<Option<Event>, DecisionError> {
+    let Head::Branch { name, commit } = repo.head()? else { return Ok(None) };
+    let targets = reverts(&repo.commit(&commit)?.message);
+    if targets.is_empty() {
+        return Ok(None);
+    }
+    for experiment in &ledger.book()?.experiments {
+        let Some((record, decided, made)) = traces(experiment) else { continue };
+        if (name == decided.onto || name == experiment.opened.branch) && made.iter().any(|id| targets.contains(id)) {
+            let because = format!("{} reverts the revert", commit.short());
+            let mut event = draft(ledger, experiment, record, &because)?;
+            event.fact = Fact::Reopened(Reopened { because, undoes: record, commit: Some(commit) });
+            ledger.append(&event)?;
+            return Ok(Some(event));
         }
     }
     Ok(None)

@@ -21,7 +21,7 @@ pub enum Hook {
     PrepareCommitMsg,
     /// Refuses the revert of an optimization without numbers.
     CommitMsg,
-    /// Queues a measurement when an experiment's branch has a new commit.
+    /// Queues a measurement when an experiment's branch has a new commit; records that a revert was reverted.
     PostCommit,
     /// Names the undecided experiments among what is pushed; sends the ledger along on request.
     PrePush,

@@ -81,14 +81,12 @@ fn body(hook: Hook, previous: &Previous, program: &Path) -> String {
     let quoted = format!("'{}'", program.to_string_lossy().replace('\'', r"'\''"));
     let mut out =
         String::from("# Written by `git verdict hook install`; `git verdict hook uninstall` takes it away.\n");
-    if hook != Hook::PostCommit {
-        out.push_str(
-            "git_verdict() {\n\
-             \x20   if command -v git-verdict >/dev/null 2>&1; then\n\
-             \x20       git-verdict \"$@\"\n",
-        );
-        out.push_str(&format!("    elif test -x {quoted}; then\n        {quoted} \"$@\"\n    fi\n}}\n"));
-    }
+    out.push_str(
+        "git_verdict() {\n\
+         \x20   if command -v git-verdict >/dev/null 2>&1; then\n\
+         \x20       git-verdict \"$@\"\n",
+    );
+    out.push_str(&format!("    elif test -x {quoted}; then\n        {quoted} \"$@\"\n    fi\n}}\n"));
     out.push_str(match hook {
         Hook::PrepareCommitMsg => PREPARE_COMMIT_MSG,
         Hook::CommitMsg => COMMIT_MSG,
@@ -158,6 +156,14 @@ const COMMIT_MSG: &str = r#"git_verdict_hook() {
 const POST_COMMIT: &str = r#"git_verdict_hook() {
     test -z "${GIT_VERDICT_LANDING-}" || return 0
     git_verdict_git=${GIT_DIR:-.git}
+    if test -r "$git_verdict_git/COMMIT_EDITMSG"; then
+        while IFS= read -r git_verdict_line; do
+            case $git_verdict_line in
+            'Verdict-Reopens: '*) git_verdict hook run post-commit "$@" && break ;;
+            '# ------------------------ >8 ------------------------'*) break ;;
+            esac
+        done < "$git_verdict_git/COMMIT_EDITMSG"
+    fi
     git_verdict_head=
     IFS= read -r git_verdict_head < "$git_verdict_git/HEAD" || :
     case $git_verdict_head in
