@@ -98,7 +98,7 @@ fn rows() -> Vec<MetricComparison> {
 
 fn recommendation() -> Recommendation {
     let reason = "6.0 min of build_time cost more than 0.30 GB of image_size by the rates of the policy";
-    Recommendation { advice: Advice::Revert, reasons: vec![reason.to_string(); 6] }
+    Recommendation::new(Advice::Revert, vec![reason.into(); 6])
 }
 
 fn experiment(name: &str) -> Experiment {

@@ -12,6 +12,7 @@
 //! |---|---|
 //! | [`units`] | how quantities are parsed, converted and printed |
 //! | [`digest`] | how content is named by its hash |
+//! | [`phrase`] | how a sentence is kept as data until its reader's language is known |
 //! | [`error`] | how a failure is explained: what, why, what to try, exit code |
 //! | [`config`] | the format of `verdict.toml` |
 //! | [`git`] | how git is read (libgit2) and driven (the real `git`) |
@@ -43,6 +44,7 @@ pub mod hooks;
 pub mod inspect;
 pub mod ledger;
 pub mod measure;
+pub mod phrase;
 pub mod policy;
 pub mod render;
 pub mod schema;

@@ -11,6 +11,8 @@ use crate::digest::sha256;
 use crate::error::{Exit, Explain};
 use crate::git::reflog::MadeHere;
 use crate::git::{GitError, Oid, Repo};
+use crate::phrase;
+use crate::phrase::Phrase;
 use chrono::{DateTime, FixedOffset, Local};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -341,10 +343,8 @@ impl Store {
 #[derive(Debug, thiserror::Error)]
 pub enum TrustError {
     /// Neither `XDG_STATE_HOME` nor `HOME` is set.
-    #[error("there is no place to remember what is trusted")]
     NoPlace,
     /// The file cannot be understood.
-    #[error("{} cannot be read: {problem}", path.display())]
     Damaged {
         /// Which.
         path: PathBuf,
@@ -352,7 +352,6 @@ pub enum TrustError {
         problem: String,
     },
     /// It cannot be read or written.
-    #[error("{}", path.display())]
     Io {
         /// Which.
         path: PathBuf,
@@ -361,9 +360,10 @@ pub enum TrustError {
         source: std::io::Error,
     },
     /// git failed.
-    #[error(transparent)]
     Git(#[from] GitError),
 }
+
+crate::error::display_what!(TrustError);
 
 impl Explain for TrustError {
     fn exit(&self) -> Exit {
@@ -372,17 +372,29 @@ impl Explain for TrustError {
             _ => Exit::State,
         }
     }
-    fn why(&self) -> Option<String> {
+    fn what(&self) -> Phrase {
+        match self {
+            TrustError::NoPlace => "there is no place to remember what is trusted".into(),
+            TrustError::Damaged { path, problem } => {
+                phrase!("{path} cannot be read: {problem}", path = path.display(), problem)
+            }
+            TrustError::Io { path, .. } => Phrase::verbatim(path.display().to_string()),
+            TrustError::Git(inner) => inner.what(),
+        }
+    }
+    fn why(&self) -> Option<Phrase> {
         match self {
             TrustError::NoPlace => Some("neither XDG_STATE_HOME nor HOME is set".into()),
             TrustError::Git(inner) => inner.why(),
             _ => None,
         }
     }
-    fn next(&self) -> Option<String> {
+    fn next(&self) -> Option<Phrase> {
         match self {
-            TrustError::NoPlace => Some(format!("{VARIABLE}=1, where the surroundings are thrown away")),
-            TrustError::Damaged { path, .. } => Some(format!("rm {} (trust is then asked for again)", path.display())),
+            TrustError::NoPlace => Some(phrase!("{name}=1, where the surroundings are thrown away", name = VARIABLE)),
+            TrustError::Damaged { path, .. } => {
+                Some(phrase!("rm {path} (trust is then asked for again)", path = path.display()))
+            }
             TrustError::Git(inner) => inner.next(),
             TrustError::Io { .. } => None,
         }

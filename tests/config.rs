@@ -209,7 +209,7 @@ fn a_bad_word_is_named_where_it_stands_with_the_nearest_right_one() {
         (
             "'é é' = 1\nstps = 2",
             "2:1: unknown key 'é é'",
-            "known keys: version, measure, steps, metrics, checks, policy",
+            "known keys: version, lang, measure, steps, metrics, checks, policy",
         ),
         ("steps = { 'é' = 5 }", "2:11: 'é' cannot be the name of a step", "a name starts with a letter"),
     ];

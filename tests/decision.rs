@@ -989,7 +989,7 @@ fn stack(repo: &Sandbox) {
 
 /// The two ways on that a refusal offers, each as its git commands.
 fn offers(error: &DecisionError) -> [Vec<String>; 2] {
-    let next = error.next().unwrap();
+    let next = error.next().unwrap().to_string();
     let ways = next.lines().map(|line| {
         let line = line.trim_start_matches("or: ");
         let line = line.rsplit_once(" (").map_or(line, |(commands, _)| commands);
@@ -1108,6 +1108,7 @@ fn a_base_that_has_moved_on_is_told_of_with_how_far() {
         note.starts_with("main has moved on by 2 commits since the experiment's base, in 2 files, 1 of which"),
         "{note}"
     );
+    let note = note.to_string();
     let way = note.rsplit_once('(').unwrap().1.trim_end_matches(" does)").split(" && ").collect::<Vec<_>>();
     assert_eq!(way, ["git switch verdict/cache", "git merge main", "git verdict measure cache"]);
     repo.git(w("switch -q verdict/cache"));

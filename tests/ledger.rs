@@ -89,7 +89,7 @@ fn rows() -> Vec<MetricComparison> {
 }
 
 fn recommendation() -> Recommendation {
-    Recommendation { advice: Advice::TradeOff, reasons: vec!["build_time is 41 % worse".into()] }
+    Recommendation::new(Advice::TradeOff, vec!["build_time is 41 % worse".into()])
 }
 
 fn measured(rounds: usize) -> Fact {

@@ -22,6 +22,8 @@ pub mod render;
 
 use crate::error::{Exit, Explain};
 use crate::git::places::outside;
+use crate::phrase;
+use crate::phrase::Phrase;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -96,20 +98,20 @@ impl Explain for AdrError {
             _ => Exit::Usage,
         }
     }
-    fn why(&self) -> Option<String> {
+    fn why(&self) -> Option<Phrase> {
         match self {
-            AdrError::Outside { problem, .. } => Some(problem.clone()),
+            AdrError::Outside { problem, .. } => Some(problem.into()),
             _ => None,
         }
     }
-    fn next(&self) -> Option<String> {
+    fn next(&self) -> Option<Phrase> {
         Some(match self {
-            AdrError::Settings { file, .. } => format!("correct {}, or --folder docs/adr", file.display()),
+            AdrError::Settings { file, .. } => phrase!("correct {file}, or --folder docs/adr", file = file.display()),
             AdrError::Outside { .. } => "--folder docs/adr".into(),
             AdrError::Io { .. } => return None,
             AdrError::Damaged { .. } => "git verdict adr new NAME --force writes it anew".into(),
-            AdrError::Missing { folder, .. } => format!("ls {}", folder.display()),
-            AdrError::Ambiguous { first, .. } => first.display().to_string(),
+            AdrError::Missing { folder, .. } => format!("ls {}", folder.display()).into(),
+            AdrError::Ambiguous { first, .. } => first.display().to_string().into(),
             AdrError::Itself(_) => "the number of another decision".into(),
             AdrError::NoNumber(_) => "--folder with another folder".into(),
         })

@@ -319,7 +319,7 @@ impl OptionView {
             title,
             below,
             base: cut(&clean(base), 50).into_owned(),
-            summary: view::summary(&measured.comparison),
+            summary: view::summary(&measured.comparison, language),
             rows: RowsView::new(&measured.comparison, language),
             table: numbers(&measured.comparison, language),
             limits: table::limits(&measured.comparison, language),

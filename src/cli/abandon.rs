@@ -4,6 +4,7 @@ use super::{Ctx, Done};
 use crate::error::{Exit, Failure};
 use crate::experiment::Experiment;
 use crate::ledger::{Event, Fact, Ledger};
+use crate::phrase;
 use serde_json::json;
 
 #[derive(Debug, clap::Args)]
@@ -44,9 +45,9 @@ pub fn abandon(ledger: &Ledger<'_>, experiment: &Experiment, because: &str) -> R
 
 /// Says so.
 pub fn said(ctx: &Ctx, experiment: &Experiment) -> Result<(), Failure> {
-    ctx.say(format!(
-        "abandoned {}; its branch {} stays",
-        experiment.name,
-        crate::render::text::clean(experiment.branch())
+    ctx.say(phrase!(
+        "abandoned {name}; its branch {branch} stays",
+        name = &experiment.name,
+        branch = crate::render::text::clean(experiment.branch())
     ))
 }

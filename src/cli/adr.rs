@@ -13,6 +13,7 @@ use crate::error::{Exit, Failure};
 use crate::experiment::{Book, Experiment};
 use crate::git::{Oid, Repo};
 use crate::ledger::Ledger;
+use crate::phrase;
 use crate::render::template::Renderer;
 use crate::render::text::{clean, neutral};
 use crate::render::{Lang, lang};
@@ -288,16 +289,21 @@ fn updated(
     let rewrite = format!("git verdict adr new {} --force writes it anew", experiment.name);
     if let Some(format) = args.format.map(AdrFormat::from).filter(|format| *format != ours.stamp.format) {
         let is = ours.stamp.format.as_str();
-        return Err(Failure::state(format!("{here} is there already, in the form {is} and not {}", format.as_str()))
-            .try_next(rewrite));
+        return Err(Failure::state(phrase!(
+            "{here} is there already, in the form {is} and not {wanted}",
+            here = &here,
+            is,
+            wanted = format.as_str()
+        ))
+        .try_next(rewrite));
     }
     let record = press.render(experiment, ours.shape(convention), language)?;
     let drift = ours.file.drift(&record);
     if ours.file.edited() && !drift.is_empty() {
         let lines: Vec<String> = drift.iter().map(|one| one_line(one).join("\n")).collect();
-        return Err(Failure::state(format!("generated parts of {here} were changed by hand"))
-            .because(format!("an update would undo this:\n{}", lines.join("\n")))
-            .try_next(format!("put your words outside of the markers <!-- verdict: … -->, or {rewrite}")));
+        return Err(Failure::state(phrase!("generated parts of {here} were changed by hand", here = &here))
+            .because(phrase!("an update would undo this:\n{lines}", lines = lines.join("\n")))
+            .try_next(phrase!("put your words outside of the markers <!-- verdict: … -->, or {rewrite}", rewrite)));
     }
     let mut file = ours.file;
     if !drift.is_empty() || file.stamp() != record.stamp() {

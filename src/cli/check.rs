@@ -6,7 +6,10 @@ use crate::decision::audit::{self, Finding, Range, Rule};
 use crate::error::{Exit, Failure};
 use crate::git::{Oid, Repo};
 use crate::ledger::{Ledger, Wanted};
+use crate::phrase;
+use crate::phrase::Phrase;
 use crate::policy::{Advice, MetricComparison, Recommendation, compare, complexity, recommend};
+use crate::render::lang;
 use crate::render::table;
 use crate::render::text::{clean, markdown, markdown_code};
 use clap::ValueEnum;
@@ -58,7 +61,8 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
     let head = repo.resolve("HEAD")?;
     let (against, tip) = against(ctx, &repo, args.against.as_deref())?;
     let base = repo.merge_base(&tip, &head)?.ok_or_else(|| {
-        let failure = Failure::state(format!("HEAD and {} have no history in common", clean(&against)));
+        let failure =
+            Failure::state(phrase!("HEAD and {against} have no history in common", against = clean(&against)));
         match repo.is_shallow() {
             true => failure
                 .because("this clone is shallow")
@@ -153,8 +157,8 @@ fn take(
         fails: true,
         commit: None,
         experiment: None,
-        what: format!("check '{}' fails", check.name),
-        why: check.outcome.clone(),
+        what: phrase!("check '{name}' fails", name = &check.name),
+        why: check.outcome.clone().into(),
         next: None,
     }));
     Ok(Some(Measured { rows, recommendation }))
@@ -165,24 +169,30 @@ impl Report {
         self.findings.iter().filter(|finding| finding.fails).count()
     }
 
-    fn heading(&self) -> String {
-        let plural = super::start::plural;
+    fn heading(&self) -> Phrase {
+        let plural = crate::phrase::plural;
         let (commits, fails) = (self.commits, self.fails());
-        let outcome = match fails {
-            0 => "nothing to object to".to_string(),
-            _ => format!("{fails} problem{}", plural(fails)),
+        let outcome: Phrase = match fails {
+            0 => "nothing to object to".into(),
+            _ => phrase!("{fails} problem{s}", fails, s = plural(fails)),
         };
-        format!("{commits} commit{} since {}: {outcome}", plural(commits), clean(&self.against))
+        phrase!(
+            "{commits} commit{s} since {against}: {outcome}",
+            commits,
+            s = plural(commits),
+            against = clean(&self.against),
+            outcome
+        )
     }
 
     fn text(&self, ctx: &Ctx) -> String {
-        let mut out = format!("{}\n", self.heading());
+        let mut out = format!("{}\n", ctx.tell(self.heading()));
         for finding in &self.findings {
-            let mark = if finding.fails { "FAIL" } else { "note" };
-            out.push_str(&format!("{mark} {}: {}\n", finding.rule.as_str(), clean(&finding.what)));
-            out.push_str(&format!("     why: {}\n", clean(&finding.why)));
+            let mark = ctx.tell(if finding.fails { "FAIL" } else { "note" });
+            out.push_str(&format!("{mark} {}: {}\n", finding.rule.as_str(), clean(&ctx.tell(&finding.what))));
+            out.push_str(&format!("     {} {}\n", lang::word(ctx.lang, "error.why"), clean(&ctx.tell(&finding.why))));
             if let Some(next) = &finding.next {
-                out.push_str(&format!("     try: {}\n", clean(next)));
+                out.push_str(&format!("     {} {}\n", lang::word(ctx.lang, "error.next"), clean(&ctx.tell(next))));
             }
         }
         if let Some(measured) = &self.measured {
@@ -193,16 +203,17 @@ impl Report {
     }
 
     fn markdown(&self, ctx: &Ctx) -> String {
-        let mut out = format!("### git verdict check\n\n{}\n", markdown(&self.heading()));
+        let mut out = format!("### git verdict check\n\n{}\n", markdown(&ctx.tell(self.heading())));
         if !self.findings.is_empty() {
-            out.push_str("\n| | rule | what | why | try |\n|---|---|---|---|---|\n");
+            let headings = ["rule", "what", "why", "try"].map(|heading| ctx.tell(heading)).join(" | ");
+            out.push_str(&format!("\n| | {headings} |\n|---|---|---|---|---|\n"));
         }
         for finding in &self.findings {
-            let next = finding.next.as_ref().map(|next| markdown_code(next, true)).unwrap_or_default();
-            let cell = |text: &str| markdown(&clean(text));
+            let next = finding.next.as_ref().map(|next| markdown_code(&ctx.tell(next), true)).unwrap_or_default();
+            let cell = |text: &Phrase| markdown(&clean(&ctx.tell(text)));
             out.push_str(&format!(
                 "| {} | {} | {} | {} | {next} |\n",
-                if finding.fails { "**fail**" } else { "note" },
+                if finding.fails { format!("**{}**", ctx.tell("fail")) } else { ctx.tell("note") },
                 finding.rule.as_str(),
                 cell(&finding.what),
                 cell(&finding.why),

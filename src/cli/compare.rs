@@ -5,6 +5,7 @@ use crate::error::{Exit, Failure};
 use crate::experiment::Experiment;
 use crate::ledger::{Ledger, Wanted};
 use crate::measure::environment::comparable;
+use crate::phrase;
 use crate::policy::options::{Candidate, Judged, judge};
 use crate::render::table::{self, Cell, Column};
 use crate::render::text::clean;
@@ -31,8 +32,8 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
         args.names.iter().map(|name| book.find(name)).collect::<Result<_, _>>()?
     };
     if let Some(unmeasured) = chosen.iter().find(|e| e.measured.is_empty()) {
-        return Err(Failure::state(format!("experiment '{}' has not been measured", unmeasured.name))
-            .try_next(format!("git verdict measure {}", unmeasured.name)));
+        return Err(Failure::state(phrase!("experiment '{name}' has not been measured", name = &unmeasured.name))
+            .try_next(phrase!("git verdict measure {name}", name = &unmeasured.name)));
     }
     if chosen.is_empty() {
         return Err(Failure::state("no experiment has been measured").try_next("git verdict measure NAME"));
@@ -53,15 +54,15 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
         })
         .collect();
     let judged = judge(&options);
-    ctx.say(table::table(&columns(), &rows(&chosen, &options, &judged), ctx.look()))?;
+    ctx.say(table::table(&columns(ctx), &rows(ctx, &chosen, &options, &judged), ctx.look()))?;
     ctx.say("'in all' adds what an option stands on; '*' marks what no other beats")?;
     let apart = apart(&options);
     for Apart { one, other, why } in &apart {
-        ctx.say(format!(
-            "times of {} and {} are not compared, exact sizes are; measured differently: {}",
-            clean(one),
-            clean(other),
-            clean(&why.join("; "))
+        ctx.say(phrase!(
+            "times of {one} and {other} are not compared, exact sizes are; measured differently: {why}",
+            one = clean(one),
+            other = clean(other),
+            why = clean(&why.join("; "))
         ))?;
     }
     ctx.emit(
@@ -75,28 +76,23 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
     Ok(Exit::Done)
 }
 
-const HEADINGS: [&str; 3] = ["option", "state", "metric"];
-
-fn columns() -> Vec<Column> {
-    let words = HEADINGS.map(Column::word);
-    words
-        .into_iter()
-        .chain(["itself", "in all", "lines"].map(Column::number))
-        .chain([Column::word("beaten by")])
-        .collect()
+fn columns(ctx: &Ctx) -> Vec<Column> {
+    let words = ["option", "state", "metric"].map(|heading| Column::word(ctx.tell(heading)));
+    let numbers = ["itself", "in all", "lines"].map(|heading| Column::number(ctx.tell(heading)));
+    words.into_iter().chain(numbers).chain([Column::word(ctx.tell("beaten by"))]).collect()
 }
 
 /// A line for each metric; what belongs to the whole option stands on its first one.
-fn rows(chosen: &[&Experiment], options: &[Candidate<'_>], judged: &[Judged]) -> Vec<Vec<Cell>> {
+fn rows(ctx: &Ctx, chosen: &[&Experiment], options: &[Candidate<'_>], judged: &[Judged]) -> Vec<Vec<Cell>> {
     let mut lines = Vec::new();
     for ((experiment, option), judged) in chosen.iter().zip(options).zip(judged) {
         let mark = if judged.beaten_by.is_none() { " *" } else { "" };
         let mut names = vec![format!("{}{mark}", clean(option.name))];
-        names.extend(option.stands_on.map(|on| format!("on {}", clean(on))));
+        names.extend(option.stands_on.map(|on| ctx.tell(phrase!("on {name}", name = clean(on)))));
         for index in 0..option.rows.len().max(names.len()) {
             let first = index == 0;
             let mut line: Vec<Cell> = vec![names.get(index).cloned().unwrap_or_default().into()];
-            line.push(if first { experiment.state.as_str().into() } else { Cell::default() });
+            line.push(if first { ctx.tell(experiment.state.as_str()).into() } else { Cell::default() });
             match option.rows.get(index) {
                 Some(row) => {
                     let total = judged.totals.iter().find(|total| total.metric == row.metric);

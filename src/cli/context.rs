@@ -7,9 +7,11 @@ use crate::experiment::{Book, Experiment, ExperimentError};
 use crate::git::refs::Head;
 use crate::git::{Oid, Repo};
 use crate::ledger::{Ledger, Wanted};
-use crate::render::Lang;
+use crate::phrase;
+use crate::phrase::Phrase;
 use crate::render::table::Look;
-use crate::render::text::{clean, neutral};
+use crate::render::text::{Align, clean, neutral, pad};
+use crate::render::{Lang, lang};
 use console::Term;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -47,12 +49,13 @@ impl Ctx {
             Color::Never => false,
             Color::Auto => std::io::stdout().is_terminal() && console::colors_enabled(),
         };
+        let dir = globals.directory.clone().unwrap_or_else(|| PathBuf::from("."));
         Ctx {
-            dir: globals.directory.clone().unwrap_or_else(|| PathBuf::from(".")),
+            lang: globals.lang.or_else(|| configured(&dir)).unwrap_or_else(locale),
+            dir,
             json: globals.json,
             yes: globals.yes,
             quiet: globals.quiet,
-            lang: globals.lang.unwrap_or_else(locale),
             asked_lang: globals.lang,
             color,
             unicode: speaks_unicode(),
@@ -62,7 +65,7 @@ impl Ctx {
     /// The repository that the command runs in.
     pub fn repo(&self) -> Result<Repo, Failure> {
         if !self.dir.is_dir() {
-            return Err(Failure::usage(format!("{} is not a folder", clean(&self.dir.display().to_string()))));
+            return Err(Failure::usage(phrase!("{dir} is not a folder", dir = clean(&self.dir.display().to_string()))));
         }
         Ok(Repo::discover(&self.dir)?)
     }
@@ -78,20 +81,35 @@ impl Ctx {
         !self.json && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
     }
 
+    /// Whether standard error is a terminal that a line can be redrawn on.
+    pub fn can_draw(&self) -> bool {
+        std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+    }
+
     /// Prints text for people on standard output; nothing with `--json`.
     ///
     /// A reader that went away (`| head`) ends the program quietly.
-    pub fn say(&self, text: impl AsRef<str>) -> Result<(), Failure> {
+    pub fn say(&self, text: impl Into<Phrase>) -> Result<(), Failure> {
         if self.json {
             return Ok(());
         }
-        write_line(text.as_ref())
+        write_line(&self.tell(text))
+    }
+
+    /// A phrase in the reader's language.
+    pub fn tell(&self, text: impl Into<Phrase>) -> String {
+        text.into().in_language(&self.lang)
+    }
+
+    /// Prints a line of a list of facts: a label, and from the same column on what it labels.
+    pub fn field(&self, label: &str, value: impl Into<Phrase>) -> Result<(), Failure> {
+        self.say(format!("  {} {}", pad(&self.tell(label), 11, Align::Left), self.tell(value)))
     }
 
     /// Prints a note on standard error; nothing with `--quiet`.
-    pub fn note(&self, text: impl AsRef<str>) {
+    pub fn note(&self, text: impl Into<Phrase>) {
         if !self.quiet {
-            let _ = writeln!(std::io::stderr(), "{}", text.as_ref());
+            let _ = writeln!(std::io::stderr(), "{}", self.tell(text));
         }
     }
 
@@ -108,12 +126,12 @@ impl Ctx {
         if failure.exit == Exit::Done {
             return;
         }
-        let mut text =
-            format!("{} {}", console::style("error:").red().bold().for_stderr(), neutral_lines(&failure.what));
-        for (label, part) in [("why:", &failure.why), ("try:", &failure.next)] {
-            if let Some(part) = part {
-                let part = neutral_lines(part).replace('\n', "\n       ");
-                text.push_str(&format!("\n  {} {part}", console::style(label).bold().for_stderr()));
+        let part = |phrase: &Phrase| neutral_lines(&self.tell(phrase));
+        let label = |key: &str| console::style(lang::word(self.lang, key)).bold().for_stderr();
+        let mut text = format!("{} {}", label("error.what").red(), part(&failure.what));
+        for (key, phrase) in [("error.why", &failure.why), ("error.next", &failure.next)] {
+            if let Some(phrase) = phrase {
+                text.push_str(&format!("\n  {} {}", label(key), part(phrase).replace('\n', "\n       ")));
             }
         }
         let _ = writeln!(std::io::stderr(), "{text}");
@@ -147,18 +165,22 @@ impl Ctx {
         let here = match repo.head()? {
             Head::Branch { name, .. } => name,
             Head::Unborn(name) => return Err(crate::git::GitError::Unborn(name).into()),
-            Head::Detached(_) => "a detached HEAD".to_string(),
+            Head::Detached(_) => return Err(self.nowhere(book, "a detached HEAD".into())),
         };
         if let Some(found) = book.on_branch(&here) {
             return Ok(found);
         }
+        Err(self.nowhere(book, clean(&here).into()))
+    }
+
+    fn nowhere(&self, book: &Book, here: Phrase) -> Failure {
         let open: Vec<&str> = book.experiments.iter().filter(|e| e.is_open()).map(|e| e.name.as_str()).collect();
-        let failure = Failure::state(format!("no open experiment is on {}", clean(&here)));
-        Err(if open.is_empty() {
+        let failure = Failure::state(phrase!("no open experiment is on {here}", here));
+        if open.is_empty() {
             failure.because("no experiment is open").try_next("git verdict start NAME --hypothesis TEXT")
         } else {
-            failure.because(format!("open: {}", open.join(", "))).try_next("the same command with its name")
-        })
+            failure.because(phrase!("open: {open}", open = open.join(", "))).try_next("the same command with its name")
+        }
     }
 
     /// The configuration: the work tree's `verdict.toml`, else the one in `commit`.
@@ -181,16 +203,17 @@ impl Ctx {
             })?;
             return Ok(Config::parse(&text, &file)?);
         }
-        Err(Failure::usage(format!("there is no {} here", crate::config::FILE_NAME)).try_next("git verdict init"))
+        Err(Failure::usage(phrase!("there is no {file} here", file = crate::config::FILE_NAME))
+            .try_next("git verdict init"))
     }
 
     /// Asks for one line; without a terminal it fails and names the flag that answers.
-    pub fn ask_line(&self, prompt: &str, flag: &str) -> Result<String, Failure> {
+    pub fn ask_line(&self, prompt: &str, flag: &'static str) -> Result<String, Failure> {
         if !self.can_ask() {
-            return Err(Failure::usage(format!("{flag} is needed")).because("there is no terminal to ask on"));
+            return Err(Failure::usage(phrase!("{flag} is needed", flag)).because("there is no terminal to ask on"));
         }
         dialoguer::Input::with_theme(&dialoguer::theme::ColorfulTheme::default())
-            .with_prompt(prompt)
+            .with_prompt(self.tell(prompt))
             .interact_text()
             .map_err(asking)
     }
@@ -218,7 +241,8 @@ pub fn refuse_taken(book: &Book, name: &str) -> Result<(), ExperimentError> {
 /// Prints a failure as an object.
 pub(super) fn tell(failure: &Failure) {
     let error = json!({"error": {
-        "what": failure.what, "why": failure.why, "next": failure.next, "exit": failure.exit as u8,
+        "what": failure.what.to_string(), "why": failure.why.as_ref().map(Phrase::to_string),
+        "next": failure.next.as_ref().map(Phrase::to_string), "exit": failure.exit as u8,
     }});
     let _ = write_line(&envelope("error", error).to_string());
 }
@@ -254,7 +278,8 @@ pub(super) fn permissions() -> std::fs::Permissions {
 /// Writes a file whole or not at all; a relative path is one from `dir`.
 pub(super) fn write_file(dir: &Path, path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let failed = |error: std::io::Error| {
-        Failure::state(format!("{} cannot be written", clean(&path.display().to_string()))).because(error.to_string())
+        Failure::state(phrase!("{path} cannot be written", path = clean(&path.display().to_string())))
+            .because(error.to_string())
     };
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new().permissions(permissions()).tempfile_in(dir.join(folder)).map_err(failed)?;
@@ -266,6 +291,14 @@ pub(super) fn write_file(dir: &Path, path: &Path, bytes: &[u8]) -> Result<(), Fa
 /// Text of several lines made safe to show, laid out as it is.
 pub fn neutral_lines(text: &str) -> String {
     text.trim_end().lines().map(neutral).collect::<Vec<_>>().join("\n")
+}
+
+/// What the `verdict.toml` of the repository says. The work tree is found by its `.git`, without opening the repository: a
+/// language is needed before anything can go wrong with that.
+fn configured(dir: &Path) -> Option<Lang> {
+    let dir = dir.canonicalize().ok()?;
+    let root = dir.ancestors().find(|folder| folder.join(".git").exists())?;
+    Config::language(root)
 }
 
 fn locale() -> Lang {

@@ -11,6 +11,8 @@ use crate::experiment::{Book, Experiment};
 use crate::git::Repo;
 use crate::ledger::event::{Measured, Verdict};
 use crate::ledger::{Event, Fact, Ledger, Wanted};
+use crate::phrase;
+use crate::phrase::Phrase;
 use crate::policy::Advice;
 use crate::units::Seconds;
 use crate::units::Unit;
@@ -46,16 +48,16 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
         experiment.must_be_open()?;
         if !ctx.can_ask() {
             return Err(Failure::usage("a decision is needed").because("there is no terminal to ask on").try_next(
-                format!(
-                    "git verdict keep {0} --because TEXT, or git verdict revert {0} --because TEXT",
-                    experiment.name
+                phrase!(
+                    "git verdict keep {name} --because TEXT, or git verdict revert {name} --because TEXT",
+                    name = &experiment.name
                 ),
             ));
         }
         // The folded ledger leaves the samples out; asking shows them.
         let latest = experiment.latest().map(|(id, _)| ledger.find(*id)).transpose()?.flatten();
         let Some(Event { fact: Fact::Measured(measured), .. }) = &latest else {
-            if !land::confirm(ctx, &format!("{} has not been measured. Measure it now?", experiment.name))? {
+            if !land::confirm(ctx, phrase!("{name} has not been measured. Measure it now?", name = &experiment.name))? {
                 return Ok(Exit::Done);
             }
             measure::measure(ctx, &repo, &ledger, &book, experiment, &How::default(), None)?;
@@ -110,26 +112,24 @@ impl Table<'_> {
             Advice::Revert => Verdict::Revert,
             Advice::TradeOff | Advice::MeasureMore => return Ok(()),
         };
-        let wish = self.wish(verdict, default_reason(measured));
+        let wish = self.wish(verdict, default_reason(self.ctx, measured));
         match land::draft(self.ctx, self.repo, self.ledger, self.book, self.experiment, self.policy, &wish) {
             Ok((draft, texts)) => {
-                self.ctx.say(format!("\nif you {}:", verdict.as_str()))?;
+                self.ctx.say(phrase!("\nif you {verdict}:", verdict = Phrase::from(verdict.as_str())))?;
                 land::preview(self.ctx, self.repo, &draft, &texts)
             }
             // What forbids landing now is said before the question, which can still be answered with anything else.
-            Err(failure) => {
-                self.ctx.say(format!("\nit cannot land now: {}", crate::render::text::clean(&failure.what)))
-            }
+            Err(failure) => self.ctx.say(phrase!("\nit cannot land now: {what}", what = &failure.what)),
         }
     }
 
     fn choose(&self, measured: &Measured) -> Result<Answer, Failure> {
-        let answers = [
-            (Answer::Keep, "keep: merge it with its numbers".to_string()),
-            (Answer::Revert, "revert: take it back with its numbers".to_string()),
-            (Answer::More, format!("measure more ({})", cost(measured))),
-            (Answer::Leave, "leave open: decide later".to_string()),
-            (Answer::Abandon, "abandon: give it up without a decision".to_string()),
+        let answers: [(Answer, Phrase); 5] = [
+            (Answer::Keep, "keep: merge it with its numbers".into()),
+            (Answer::Revert, "revert: take it back with its numbers".into()),
+            (Answer::More, phrase!("measure more ({cost})", cost = cost(measured))),
+            (Answer::Leave, "leave open: decide later".into()),
+            (Answer::Abandon, "abandon: give it up without a decision".into()),
         ];
         let wanted = match measured.recommendation.advice {
             Advice::Keep => Answer::Keep,
@@ -139,8 +139,8 @@ impl Table<'_> {
         };
         let default = answers.iter().position(|(answer, _)| *answer == wanted).unwrap_or(0);
         let chosen = dialoguer::Select::with_theme(&ColorfulTheme::default())
-            .with_prompt("What is your verdict?")
-            .items(answers.iter().map(|(_, text)| text))
+            .with_prompt(self.ctx.tell("What is your verdict?"))
+            .items(answers.iter().map(|(_, text)| self.ctx.tell(text)))
             .default(default)
             .interact_opt()
             .map_err(asking)?;
@@ -150,14 +150,14 @@ impl Table<'_> {
     /// Asks for the reason, shows the exact commits, and lands them once that is confirmed; none when it is not.
     fn land(&self, verdict: Verdict, measured: &Measured) -> Result<Option<Exit>, Failure> {
         let because: String = dialoguer::Input::with_theme(&ColorfulTheme::default())
-            .with_prompt("Why? ('e' opens your editor)")
-            .with_initial_text(default_reason(measured))
+            .with_prompt(self.ctx.tell("Why? ('e' opens your editor)"))
+            .with_initial_text(default_reason(self.ctx, measured))
             .interact_text()
             .map_err(asking)?;
         let because = match because.trim() {
             "e" | "E" => dialoguer::Editor::new()
                 .extension(".md")
-                .edit(&default_reason(measured))
+                .edit(&default_reason(self.ctx, measured))
                 .map_err(asking)?
                 .unwrap_or_default(),
             text => text.to_string(),
@@ -187,19 +187,19 @@ impl Table<'_> {
     }
 }
 
-fn default_reason(measured: &Measured) -> String {
-    measured.recommendation.reasons.first().cloned().unwrap_or_default()
+fn default_reason(ctx: &Ctx, measured: &Measured) -> String {
+    measured.recommendation.told().first().map(|reason| ctx.tell(reason)).unwrap_or_default()
 }
 
 /// What another round of measuring would take, from the samples at hand.
-fn cost(measured: &Measured) -> String {
+fn cost(measured: &Measured) -> Phrase {
     let times: Vec<f64> = measured.samples.iter().map(|s| s.at).collect();
     let rounds = measured.samples.iter().map(|s| s.round + 1).max().unwrap_or(0);
     match (times.first(), times.last()) {
         (Some(first), Some(last)) if rounds > 1 => {
             let each = Seconds((last - first) / (rounds as f64 - 0.5));
-            format!("about {} a pair, {rounds} taken", Unit::Seconds.show(each.0))
+            phrase!("about {each} a pair, {rounds} taken", each = Unit::Seconds.show(each.0), rounds)
         }
-        _ => format!("{rounds} pairs taken"),
+        _ => phrase!("{rounds} pairs taken", rounds),
     }
 }

@@ -6,6 +6,8 @@ use crate::error::{Exit, Failure};
 use crate::git::Repo;
 use crate::ledger::query::Entry;
 use crate::ledger::{Ledger, trailers};
+use crate::phrase;
+use crate::phrase::plural;
 use crate::render::text::clean;
 use crate::render::{Lang, lang};
 use minijinja::context;
@@ -68,8 +70,11 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
         }
     }
     if kept > 0 {
-        let count = format!("{kept} decision{}", super::start::plural(kept));
-        ctx.note(format!("{count} in the file that this ledger does not know stay as they are: git verdict sync"));
+        ctx.note(phrase!(
+            "{n} decision{s} in the file that this ledger does not know stay as they are: git verdict sync",
+            n = kept,
+            s = plural(kept)
+        ));
     }
     let text = log::text(&blocks, language);
     let same = current.as_deref() == Some(&text);
@@ -107,9 +112,10 @@ fn known(ctx: &Ctx, repo: &Repo, language: Lang) -> Result<Known, Failure> {
         let entries: Vec<Entry> = trailers::told(repo)?.into_iter().map(|(entry, _)| entry).collect();
         if !entries.is_empty() {
             let count = entries.len();
-            ctx.note(format!(
-                "told by {count} commit message{}; the ledger is not here: git verdict sync",
-                super::start::plural(count)
+            ctx.note(phrase!(
+                "told by {n} commit message{s}; the ledger is not here: git verdict sync",
+                n = count,
+                s = plural(count)
             ));
         }
         for entry in &entries {
@@ -119,7 +125,7 @@ fn known(ctx: &Ctx, repo: &Repo, language: Lang) -> Result<Known, Failure> {
     }
     let book = ctx.book(&ledger)?;
     for problem in &book.problems {
-        ctx.note(format!("{}; git verdict doctor --ledger", clean(problem)));
+        ctx.note(phrase!("{problem}; git verdict doctor --ledger", problem = clean(problem)));
     }
     let rows = ledger.recent(usize::MAX, &|row| row.kind == "decided")?;
     let people: HashMap<_, _> = rows.into_iter().map(|row| (row.id, row.by)).collect();
@@ -135,7 +141,7 @@ fn known(ctx: &Ctx, repo: &Repo, language: Lang) -> Result<Known, Failure> {
 fn read(path: &Path) -> Result<Option<String>, Failure> {
     match std::fs::read(path) {
         Ok(bytes) => String::from_utf8(bytes).map(Some).map_err(|_| {
-            Failure::usage(format!("{} is not UTF-8", clean(&path.display().to_string())))
+            Failure::usage(phrase!("{path} is not UTF-8", path = clean(&path.display().to_string())))
                 .try_next("-o with another file")
         }),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
@@ -150,5 +156,6 @@ fn write(path: &Path, text: &str) -> Result<(), Failure> {
 }
 
 fn unusable(path: &Path, error: std::io::Error) -> Failure {
-    Failure::state(format!("{} cannot be read", clean(&path.display().to_string()))).because(error.to_string())
+    Failure::state(phrase!("{path} cannot be read", path = clean(&path.display().to_string())))
+        .because(error.to_string())
 }

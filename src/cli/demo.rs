@@ -12,8 +12,10 @@ use crate::digest::sha256;
 use crate::error::{Exit, Failure};
 use crate::ledger::event::{Decided, Measured, Verdict};
 use crate::ledger::{Event, Fact};
+use crate::phrase;
+use crate::phrase::Phrase;
 use crate::policy::{Advice, MetricComparison};
-use crate::render::{Lang, number};
+use crate::render::{Lang, lang, number};
 use crate::stats::Word;
 use engine::Engine;
 use serde_json::{Value, json};
@@ -72,14 +74,15 @@ struct Outcome {
 pub fn run(ctx: &Ctx, args: Args) -> Done {
     let missing = missing_tools();
     if !missing.is_empty() {
-        return Err(Failure::state(format!("the demo needs {}", missing.join(", "))).because("not found on the PATH"));
+        return Err(Failure::state(phrase!("the demo needs {missing}", missing = missing.join(", ")))
+            .because("not found on the PATH"));
     }
     let kit = args.engine.map(engine::Kit::find).transpose()?;
     let dir = folder(args.dir.as_deref())?;
     let stage = Stage::new(ctx, &dir)?;
     stage.play(kit.as_ref()).map_err(|mut failure| {
         if failure.exit != Exit::Done {
-            failure.next.get_or_insert_with(|| format!("look at what the demo left in {}", dir.display()));
+            failure.next.get_or_insert_with(|| phrase!("look at what the demo left in {dir}", dir = dir.display()));
         }
         failure
     })
@@ -111,7 +114,9 @@ fn missing_tools() -> Vec<&'static str> {
 /// The folder that was asked for, or a new temporary one, as an absolute path.
 fn folder(wanted: Option<&Path>) -> Result<PathBuf, Failure> {
     let failed = |path: &Path, error: std::io::Error| {
-        Failure::state(format!("{} cannot be used", path.display())).because(error.to_string()).try_next("--dir DIR")
+        Failure::state(phrase!("{path} cannot be used", path = path.display()))
+            .because(error.to_string())
+            .try_next("--dir DIR")
     };
     let Some(path) = wanted else {
         let temporary = tempfile::Builder::new().prefix("git-verdict-demo-").tempdir();
@@ -119,7 +124,9 @@ fn folder(wanted: Option<&Path>) -> Result<PathBuf, Failure> {
     };
     std::fs::create_dir_all(path).map_err(|error| failed(path, error))?;
     if std::fs::read_dir(path).map_err(|error| failed(path, error))?.next().is_some() {
-        return Err(Failure::usage(format!("{} is not empty", path.display())).try_next("--dir with a new folder"));
+        return Err(
+            Failure::usage(phrase!("{path} is not empty", path = path.display())).try_next("--dir with a new folder")
+        );
     }
     path.canonicalize().map_err(|error| failed(path, error))
 }
@@ -141,9 +148,9 @@ impl<'a> Stage<'a> {
     fn play(&self, kit: Option<&engine::Kit>) -> Done {
         let recipe = if kit.is_some() { "Containerfile" } else { "Imagefile" };
         let texts = kit.map_or([BASELINE, PIP_CACHE, MULTI_STAGE], |_| engine::RECIPES);
-        self.say(&format!(
-            "A small service in {}. Its image holds a base system, 12 packages and the app:",
-            self.dir.display()
+        self.say(phrase!(
+            "A small service in {dir}. Its image holds a base system, 12 packages and the app:",
+            dir = self.dir.display()
         ))?;
         self.lay(kit, recipe, texts[0])?;
         if kit.is_none() {
@@ -254,7 +261,8 @@ impl<'a> Stage<'a> {
         if let Some(ground) = ground {
             start.extend(["--on", ground]);
         }
-        start.extend(["--title", play.title, "--hypothesis", play.hypothesis]);
+        let hypothesis = self.ctx.tell(play.hypothesis);
+        start.extend(["--title", play.title, "--hypothesis", &hypothesis]);
         self.verdict(&start)?;
         self.write(recipe, play.recipe.as_bytes(), 0o644)?;
         self.git(&["diff", "--unified=0", recipe])?;
@@ -271,13 +279,13 @@ impl<'a> Stage<'a> {
             Advice::Revert | Advice::TradeOff | Advice::MeasureMore => Verdict::Revert,
         };
         if verdict != play.story {
-            self.say(&format!(
-                "On this machine the numbers say {}, where the story says {}. The numbers decide:",
-                measured.recommendation.advice.as_str(),
-                play.story.as_str()
+            self.say(phrase!(
+                "On this machine the numbers say {advice}, where the story says {story}. The numbers decide:",
+                advice = lang::advice(self.ctx.lang, measured.recommendation.advice),
+                story = Phrase::from(play.story.as_str())
             ))?;
         }
-        let because = reason(&measured, verdict, play);
+        let because = self.ctx.tell(reason(&measured, verdict, play));
         match verdict {
             Verdict::Keep => self.verdict(&["keep", play.name, "--because", &because])?,
             Verdict::Revert => self.verdict(&["revert", play.name, "--mode", "merge", "--because", &because])?,
@@ -287,7 +295,7 @@ impl<'a> Stage<'a> {
             .into_iter()
             .rev()
             .find_map(|fact| if let Fact::Decided(decided) = fact { Some(*decided) } else { None })
-            .ok_or_else(|| Failure::state(format!("the ledger holds no decision on {}", play.name)))?;
+            .ok_or_else(|| Failure::state(phrase!("the ledger holds no decision on {name}", name = &play.name)))?;
         Ok(Outcome { verdict, decided })
     }
 
@@ -298,7 +306,7 @@ impl<'a> Stage<'a> {
         self.verdict(&["log"])?;
         let commit = second.decided.revert_commit.as_ref().or(second.decided.landed.as_ref());
         let Some(commit) = commit else {
-            return Err(Failure::state(format!("the decision on {} names no commit", last.name)));
+            return Err(Failure::state(phrase!("the decision on {name} names no commit", name = &last.name)));
         };
         self.say("\nThe commit of the second decision, made by git itself, and its trailers as git reads them:")?;
         self.git(&["show", "--no-patch", commit.short()])?;
@@ -312,24 +320,26 @@ impl<'a> Stage<'a> {
         let adr = self.newest_decision_file()?;
         self.show("cat", &[&adr], &format!("cat {adr}"))?;
 
-        let dir = self.dir.display();
+        let dir = &self.dir.display().to_string();
         let word = |outcome: &Outcome| match outcome.verdict {
-            Verdict::Keep => "kept",
-            Verdict::Revert => "reverted",
+            Verdict::Keep => Phrase::from("kept"),
+            Verdict::Revert => Phrase::from("reverted"),
         };
-        self.say(&format!(
-            "\nDone: pip-cache {}, multi-stage {}. The repository is in {dir}",
-            word(first),
-            word(second)
+        self.say(phrase!(
+            "\nDone: pip-cache {first}, multi-stage {second}. The repository is in {dir}",
+            first = word(first),
+            second = word(second),
+            dir
         ))?;
         let call = if on_path() { "git verdict".to_string() } else { self.exe.display().to_string() };
         let (base, candidate) = (first.decided.base.commit.short(), first.decided.candidate.commit.short());
-        self.say(&format!("To go on:\n  cd {dir}\n  {call} show pip-cache\n  {call} compare pip-cache multi-stage"))?;
+        self.say("To go on:")?;
+        self.say(format!("  cd {dir}\n  {call} show pip-cache\n  {call} compare pip-cache multi-stage"))?;
         match kit {
-            Some(kit) => self.say(&format!("  {}", kit.clean_up()))?,
-            None => self.say(&format!("  {call} weigh {base} {candidate} --time 'sh build.sh' --size out/image"))?,
+            Some(kit) => self.say(format!("  {}", kit.clean_up()))?,
+            None => self.say(format!("  {call} weigh {base} {candidate} --time 'sh build.sh' --size out/image"))?,
         }
-        self.say(&format!("  rm -rf {dir}"))?;
+        self.say(format!("  rm -rf {dir}"))?;
         self.ctx.emit(
             "demo",
             json!({
@@ -355,7 +365,7 @@ impl<'a> Stage<'a> {
             Fact::Measured(measured) => Some(*measured),
             _ => None,
         });
-        measured.ok_or_else(|| Failure::state(format!("the ledger holds no measurement of {name}")))
+        measured.ok_or_else(|| Failure::state(phrase!("the ledger holds no measurement of {name}", name)))
     }
 
     fn facts(&self, name: &str) -> Result<Vec<Fact>, Failure> {
@@ -376,8 +386,8 @@ impl<'a> Stage<'a> {
     /// Runs this program where the reader sees it.
     fn verdict(&self, words: &[&str]) -> Result<(), Failure> {
         let mut words = words.to_vec();
-        if self.ctx.lang == Lang::ZhCn {
-            words.extend(["--lang", "zh-CN"]);
+        if self.ctx.lang != Lang::default() {
+            words.extend(["--lang", self.ctx.lang.code()]);
         }
         let program = self.exe.to_string_lossy();
         self.show(&program, &words, &line("git verdict", &words))
@@ -385,24 +395,25 @@ impl<'a> Stage<'a> {
 
     /// Prints a command and runs it with its output where the reader sees it; standard error with `--json`.
     fn show(&self, program: &str, words: &[&str], text: &str) -> Result<(), Failure> {
-        self.say(&console::style(format!("$ {text}")).bold().force_styling(self.ctx.color).to_string())?;
+        self.say(console::style(format!("$ {text}")).bold().force_styling(self.ctx.color).to_string())?;
         let mut command = self.command(program, words);
         if self.ctx.json {
             let stderr = std::io::stderr().as_fd().try_clone_to_owned();
             command
                 .stdout(stderr.map_err(|error| Failure::state("standard error is closed").because(error.to_string()))?);
         }
-        let status = command
-            .status()
-            .map_err(|error| Failure::state(format!("{program} cannot be started")).because(error.to_string()))?;
+        let status = command.status().map_err(|error| {
+            Failure::state(phrase!("{program} cannot be started", program)).because(error.to_string())
+        })?;
         ended(text, status)
     }
 
     /// Runs a command out of sight; what it prints.
     fn quietly(&self, program: &str, words: &[&str]) -> Result<String, Failure> {
         let output = self.command(program, words).output();
-        let output = output
-            .map_err(|error| Failure::state(format!("{program} cannot be started")).because(error.to_string()))?;
+        let output = output.map_err(|error| {
+            Failure::state(phrase!("{program} cannot be started", program)).because(error.to_string())
+        })?;
         ended(&line(program, words), output.status)
             .map_err(|failure| failure.because(String::from_utf8_lossy(&output.stderr).trim().to_string()))?;
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
@@ -428,7 +439,7 @@ impl<'a> Stage<'a> {
     }
 
     /// Prints a line for the reader; on standard error with `--json`.
-    fn say(&self, text: &str) -> Result<(), Failure> {
+    fn say(&self, text: impl Into<Phrase>) -> Result<(), Failure> {
         if self.ctx.json {
             self.ctx.note(text);
             return Ok(());
@@ -447,7 +458,8 @@ impl<'a> Stage<'a> {
     }
 
     fn unwritable(&self, path: &str, error: std::io::Error) -> Failure {
-        Failure::state(format!("{} cannot be written", self.dir.join(path).display())).because(error.to_string())
+        Failure::state(phrase!("{path} cannot be written", path = self.dir.join(path).display()))
+            .because(error.to_string())
     }
 }
 
@@ -490,7 +502,7 @@ fn ended(text: &str, status: ExitStatus) -> Result<(), Failure> {
         (Some(4), _) => Exit::Step,
         _ => Exit::State,
     };
-    Err(Failure::new(exit, format!("{text} failed: {status}")))
+    Err(Failure::new(exit, phrase!("{text} failed: {status}", text, status)))
 }
 
 /// A command line as it would be typed, broken before a flag where it gets long.
@@ -522,21 +534,26 @@ fn quoted(word: &str) -> String {
 }
 
 /// The reason of a decision, in the numbers that were measured.
-fn reason(measured: &Measured, verdict: Verdict, play: &Play) -> String {
+fn reason(measured: &Measured, verdict: Verdict, play: &Play) -> Phrase {
     let moved = |row: &MetricComparison| {
         let change = number::pair(&row.unit, row.base, row.candidate).size;
-        format!("{change} {} {}", if row.absolute() < 0.0 { "less" } else { "more" }, row.metric)
+        let metric = &row.metric;
+        if row.absolute() < 0.0 {
+            phrase!("{change} less {metric}", change, metric)
+        } else {
+            phrase!("{change} more {metric}", change, metric)
+        }
     };
     let of = |word: Word| measured.comparison.iter().filter(|row| row.word == word).map(moved).collect::<Vec<_>>();
-    let (gains, losses) = (of(Word::Improved).join(" and "), of(Word::Regressed).join(" and "));
-    let price = play.price;
+    let (gains, losses) = (of(Word::Improved), of(Word::Regressed));
+    let price = Phrase::from(play.price);
     match (verdict, gains.is_empty(), losses.is_empty()) {
-        (Verdict::Keep, _, true) => format!("{gains} for {price}"),
-        (Verdict::Keep, ..) => format!("{gains} is worth {losses} and {price}"),
-        (Verdict::Revert, false, false) => format!("{gains} is not worth {losses} and {price}"),
-        (Verdict::Revert, true, false) => format!("{losses}, and nothing gained for {price}"),
-        (Verdict::Revert, false, true) => format!("{gains} is not enough for {price}"),
-        (Verdict::Revert, true, true) => format!("nothing that matters has changed for {price}"),
+        (Verdict::Keep, _, true) => phrase!("{gains} for {price}", gains, price),
+        (Verdict::Keep, ..) => phrase!("{gains} is worth {losses} and {price}", gains, losses, price),
+        (Verdict::Revert, false, false) => phrase!("{gains} is not worth {losses} and {price}", gains, losses, price),
+        (Verdict::Revert, true, false) => phrase!("{losses}, and nothing gained for {price}", losses, price),
+        (Verdict::Revert, false, true) => phrase!("{gains} is not enough for {price}", gains, price),
+        (Verdict::Revert, true, true) => phrase!("nothing that matters has changed for {price}", price),
     }
 }
 

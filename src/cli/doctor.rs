@@ -4,12 +4,14 @@ use super::measure::duration;
 use super::{Ctx, Done, land};
 use crate::config::Config;
 use crate::decision::{self, Pending};
-use crate::error::{Exit, Failure};
+use crate::error::{Exit, Explain, Failure};
 use crate::git::command::Git;
 use crate::ledger::Ledger;
+use crate::phrase;
+use crate::phrase::Phrase;
 use crate::render::Lang;
 use crate::render::template::{OVERRIDES, Renderer};
-use crate::render::text::clean;
+use crate::render::text::{Align, clean, pad};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -39,7 +41,7 @@ pub struct Args {
 struct Finding {
     what: &'static str,
     fine: bool,
-    answer: String,
+    answer: Phrase,
 }
 
 pub fn run(ctx: &Ctx, args: Args) -> Done {
@@ -69,14 +71,22 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
     findings.extend(reapplied.iter().map(|one| Finding {
         what: "reverts",
         fine: false,
-        answer: format!("{}; git verdict undo {} writes it down", super::status::told(one), one.name),
+        answer: phrase!(
+            "{what}; git verdict undo {name} writes it down",
+            what = super::status::told(one),
+            name = clean(&one.name)
+        ),
     }));
     for finding in &findings {
         let mark = if finding.fine { "ok  " } else { "BAD " };
-        ctx.say(format!("{mark} {:<12} {}", finding.what, clean(&finding.answer)))?;
+        ctx.say(format!(
+            "{mark} {} {}",
+            pad(&ctx.tell(finding.what), 12, Align::Left),
+            clean(&ctx.tell(&finding.answer))
+        ))?;
     }
     let values: Vec<Value> =
-        findings.iter().map(|f| json!({"what": f.what, "fine": f.fine, "answer": f.answer})).collect();
+        findings.iter().map(|f| json!({"what": f.what, "fine": f.fine, "answer": f.answer.to_string()})).collect();
     ctx.emit("doctor", json!({"findings": values, "pending": pending}))?;
     if let Some(pending) = &pending
         && ctx.can_ask()
@@ -91,24 +101,27 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
     Ok(if findings.iter().all(|f| f.fine) { Exit::Done } else { Exit::No })
 }
 
-fn cut_off(pending: &Pending) -> String {
-    let left = pending.left.first().map_or("nothing", String::as_str);
+fn cut_off(pending: &Pending) -> Phrase {
+    let next = pending.left.first().map_or_else(|| Phrase::from("nothing"), Phrase::from);
+    let (verdict, name) = (Phrase::from(pending.verdict.as_str()), &pending.name);
     if pending.undoing {
-        return format!("undoing {} {} was cut off; next would be: {left}", pending.verdict.as_str(), pending.name);
+        return phrase!("undoing {verdict} {name} was cut off; next would be: {next}", verdict, name, next);
     }
-    format!(
-        "{} {} was cut off after {} of {} steps; next would be: {left}",
-        pending.verdict.as_str(),
-        pending.name,
-        pending.done.len(),
-        pending.done.len() + pending.left.len()
+    let (done, all) = (pending.done.len(), pending.done.len() + pending.left.len());
+    phrase!(
+        "{verdict} {name} was cut off after {done} of {all} steps; next would be: {next}",
+        verdict,
+        name,
+        done,
+        all,
+        next
     )
 }
 
 fn ask(ctx: &Ctx, repo: &crate::git::Repo, ledger: &Ledger<'_>, pending: &Pending) -> Done {
     let chosen = dialoguer::Select::with_theme(&dialoguer::theme::ColorfulTheme::default())
-        .with_prompt("What is to become of it?")
-        .items(["finish it", "take it back: all is as it was before", "leave it"])
+        .with_prompt(ctx.tell("What is to become of it?"))
+        .items(["finish it", "take it back: all is as it was before", "leave it"].map(|item| ctx.tell(item)))
         .default(0)
         .interact_opt()
         .map_err(super::context::asking)?;
@@ -126,7 +139,11 @@ fn mend(ctx: &Ctx, repo: &crate::git::Repo, ledger: &Ledger<'_>, pending: &Pendi
         super::undo::said(ctx, &landed.event)?;
     } else {
         decision::undo(repo, ledger)?;
-        ctx.say(format!("{} {} was taken back; all is as it was before it", pending.verdict.as_str(), pending.name))?;
+        ctx.say(phrase!(
+            "{verdict} {name} was taken back; all is as it was before it",
+            verdict = Phrase::from(pending.verdict.as_str()),
+            name = &pending.name
+        ))?;
         ctx.emit("undone", json!({"experiment": pending.name, "record": pending.record}))?;
     }
     Ok(Exit::Done)
@@ -134,31 +151,37 @@ fn mend(ctx: &Ctx, repo: &crate::git::Repo, ledger: &Ledger<'_>, pending: &Pendi
 
 fn look(repo: &crate::git::Repo, ledger: &Ledger<'_>) -> Vec<Finding> {
     let git = match Git::at(repo.git_dir()).arg("--version").run() {
-        Ok(version) => Finding { what: "git", fine: true, answer: version },
-        Err(error) => Finding { what: "git", fine: false, answer: error.to_string() },
+        Ok(version) => Finding { what: "git", fine: true, answer: version.into() },
+        Err(error) => Finding { what: "git", fine: false, answer: error.what() },
     };
     let person = match repo.person() {
-        Ok(person) => Finding { what: "identity", fine: true, answer: format!("{} <{}>", person.name, person.email) },
-        Err(error) => Finding { what: "identity", fine: false, answer: error.to_string() },
+        Ok(person) => {
+            Finding { what: "identity", fine: true, answer: format!("{} <{}>", person.name, person.email).into() }
+        }
+        Err(error) => Finding { what: "identity", fine: false, answer: error.what() },
     };
     let records = match ledger.events() {
-        Ok(events) => Finding { what: "ledger", fine: true, answer: format!("{} records", events.len()) },
-        Err(error) => Finding { what: "ledger", fine: false, answer: error.to_string() },
+        Ok(events) => Finding { what: "ledger", fine: true, answer: phrase!("{n} records", n = events.len()) },
+        Err(error) => Finding { what: "ledger", fine: false, answer: error.what() },
     };
     let config = match repo.workdir().ok().map(Config::load) {
         None => Finding { what: "config", fine: true, answer: "a bare repository has none in its work tree".into() },
         Some(Ok(Some(config))) => {
-            Finding { what: "config", fine: true, answer: format!("{} metrics", config.metrics.len()) }
+            Finding { what: "config", fine: true, answer: phrase!("{n} metrics", n = config.metrics.len()) }
         }
         Some(Ok(None)) => Finding { what: "config", fine: true, answer: "none yet (git verdict init)".into() },
-        Some(Err(error)) => Finding { what: "config", fine: false, answer: error.to_string() },
+        Some(Err(error)) => Finding { what: "config", fine: false, answer: error.what() },
     };
     let overrides = repo.workdir().ok().map(|root| root.join(OVERRIDES)).filter(|folder| folder.exists());
     let templates = overrides.map(|folder| {
         let broken = Lang::ALL.into_iter().find_map(|lang| Renderer::with_overrides(lang, Some(&folder)).err());
         match broken {
-            None => Finding { what: "templates", fine: true, answer: format!("those in {OVERRIDES} can be read") },
-            Some(error) => Finding { what: "templates", fine: false, answer: error.to_string() },
+            None => Finding {
+                what: "templates",
+                fine: true,
+                answer: phrase!("those in {folder} can be read", folder = OVERRIDES),
+            },
+            Some(error) => Finding { what: "templates", fine: false, answer: error.what() },
         }
     });
     [git, person, records, config].into_iter().chain(templates).collect()

@@ -6,6 +6,8 @@ use crate::error::{Exit, Failure};
 use crate::exchange;
 use crate::ledger::query::Query;
 use crate::ledger::{Ledger, Wanted};
+use crate::phrase;
+use crate::phrase::{Phrase, plural};
 use crate::render::text::clean;
 use clap::ValueEnum;
 use serde_json::json;
@@ -64,7 +66,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
     };
     let written = |error: std::io::Error| {
         let place = args.output.as_ref().map_or("standard output".into(), |path| path.display().to_string());
-        Failure::state(format!("{} cannot be written", clean(&place))).because(error.to_string())
+        Failure::state(phrase!("{place} cannot be written", place = clean(&place))).because(error.to_string())
     };
     let count = match &args.output {
         None => {
@@ -98,13 +100,17 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
         }
     };
     let path = args.output.map(|path| path.display().to_string()).unwrap_or_default();
-    ctx.say(format!("wrote {}: {count} {}{}", clean(&path), what(args.format), super::start::plural(count)))?;
+    ctx.say(phrase!("wrote {path}: {what}", path = clean(&path), what = what(args.format, count)))?;
     ctx.emit("export", json!({"format": args.format.name(), "file": path, "count": count}))?;
     Ok(Exit::Done)
 }
 
-fn what(format: Format) -> &'static str {
-    if matches!(format, Format::Json | Format::Jsonl) { "record" } else { "experiment" }
+fn what(format: Format, count: usize) -> Phrase {
+    let s = plural(count);
+    match format {
+        Format::Json | Format::Jsonl => phrase!("{n} record{s}", n = count, s),
+        _ => phrase!("{n} experiment{s}", n = count, s),
+    }
 }
 
 /// Gives every record as one line of JSON, oldest first; the number of them.
@@ -122,7 +128,7 @@ fn records(
         ControlFlow::Continue(())
     })?;
     for problem in problems {
-        ctx.note(format!("left out: {}", clean(&problem.to_string())));
+        ctx.note(phrase!("left out: {problem}", problem = clean(&problem.to_string())));
     }
     let mut count = 0;
     for id in ids.into_iter().rev() {
@@ -157,7 +163,7 @@ fn whole(
     let name = args.format.name();
     let sheets = exchange::sheets();
     let sheet = sheets.iter().find(|sheet| sheet.name() == name);
-    let sheet = sheet.ok_or_else(|| Failure::usage(format!("'{name}' is not written")))?;
+    let sheet = sheet.ok_or_else(|| Failure::usage(phrase!("'{name}' is not written", name)))?;
     out.write_all(sheet.text(&entries).as_bytes()).map_err(failed)?;
     Ok(entries.len())
 }

@@ -9,6 +9,8 @@ use crate::hooks::install::{self, Owner, Standing};
 use crate::hooks::share::{self, Shared, Wish};
 use crate::hooks::{Hook, run as hooks};
 use crate::ledger::{Ledger, Wanted};
+use crate::phrase;
+use crate::phrase::Phrase;
 use crate::render::text::clean;
 use clap::Subcommand;
 use serde_json::json;
@@ -102,8 +104,11 @@ fn install(ctx: &Ctx, args: &Install) -> Done {
 pub fn put(ctx: &Ctx, repo: &Repo, hooks: &[Hook], force: bool) -> Result<Vec<install::Done>, Failure> {
     let done = install::install(repo, hooks, &program(), force)?;
     for one in &done {
-        let kept = one.previous.as_ref().map(|path| format!(", hands on to {}", shown(repo, path)));
-        ctx.say(format!("{} {}{}", one.what, one.hook, kept.unwrap_or_default()))?;
+        let done = format!("{} {}", ctx.tell(one.what), one.hook);
+        ctx.say(match &one.previous {
+            Some(path) => phrase!("{done}, hands on to {path}", done, path = shown(repo, path)),
+            None => done.into(),
+        })?;
     }
     Ok(done)
 }
@@ -117,13 +122,15 @@ fn uninstall(ctx: &Ctx, force: bool) -> Done {
     }
     for one in &done {
         match (one.what, &one.previous) {
-            ("restored", _) => ctx.say(format!("removed {}; the hook that was there before is back", one.hook))?,
-            ("left", Some(kept)) => ctx.say(format!(
-                "left {} alone: another program put it there; what was there before us is in {}",
-                one.hook,
-                shown(&repo, kept)
+            ("restored", _) => {
+                ctx.say(phrase!("removed {hook}; the hook that was there before is back", hook = one.hook))?
+            }
+            ("left", Some(kept)) => ctx.say(phrase!(
+                "left {hook} alone: another program put it there; what was there before us is in {kept}",
+                hook = one.hook,
+                kept = shown(&repo, kept)
             ))?,
-            _ => ctx.say(format!("{} {}", one.what, one.hook))?,
+            _ => ctx.say(format!("{} {}", ctx.tell(one.what), one.hook))?,
         }
     }
     ctx.emit("hooks", json!({"done": done}))?;
@@ -133,25 +140,23 @@ fn uninstall(ctx: &Ctx, force: bool) -> Done {
 fn status(ctx: &Ctx) -> Done {
     let repo = ctx.repo()?;
     let (place, found) = install::status(&repo, &program())?;
-    let whose = match &place.owner {
-        Owner::Repository => "",
-        Owner::WorkTree => " (in the work tree)",
-        Owner::Husky { .. } => " (husky's)",
-        Owner::Elsewhere => " (outside the repository)",
-    };
-    ctx.say(format!("hooks are in {}{whose}", shown(&repo, &place.folder)))?;
+    let folder = shown(&repo, &place.folder);
+    ctx.say(match &place.owner {
+        Owner::Repository => phrase!("hooks are in {folder}", folder),
+        Owner::WorkTree => phrase!("hooks are in {folder} (in the work tree)", folder),
+        Owner::Husky { .. } => phrase!("hooks are in {folder} (husky's)", folder),
+        Owner::Elsewhere => phrase!("hooks are in {folder} (outside the repository)", folder),
+    })?;
     for one in &found {
-        let more = match one.standing {
-            Standing::Called => format!(" by {}", shown(&repo, &one.path)),
-            Standing::Outdated => "; git verdict hook install writes it anew".to_string(),
-            Standing::Replaced => {
-                "; another program put its own there, what was there before us does not run".to_string()
-            }
-            Standing::Disabled => "; the file may not be executed".to_string(),
-            _ if one.hands_on => ", hands on to the hook that was there before".to_string(),
-            _ => String::new(),
+        let more: Phrase = match one.standing {
+            Standing::Called => phrase!(" by {path}", path = shown(&repo, &one.path)),
+            Standing::Outdated => "; git verdict hook install writes it anew".into(),
+            Standing::Replaced => "; another program put its own there, what was there before us does not run".into(),
+            Standing::Disabled => "; the file may not be executed".into(),
+            _ if one.hands_on => ", hands on to the hook that was there before".into(),
+            _ => "".into(),
         };
-        ctx.say(format!("  {:<18} {}{more}", one.hook, one.standing.as_str()))?;
+        ctx.say(format!("  {:<18} {}{}", one.hook, ctx.tell(one.standing.as_str()), ctx.tell(more)))?;
     }
     let sends = share::wish(&repo);
     match sends {
@@ -161,7 +166,10 @@ fn status(ctx: &Ctx) -> Done {
     }
     let queued = hooks::queued(&repo);
     if !queued.is_empty() {
-        ctx.say(format!("queued to be measured: {}; next: git verdict measure --queued", queued.join(", ")))?;
+        ctx.say(phrase!(
+            "queued to be measured: {queued}; next: git verdict measure --queued",
+            queued = queued.join(", ")
+        ))?;
     }
     ctx.emit(
         "hook-status",
@@ -184,12 +192,13 @@ fn call(ctx: &Ctx, args: &Run) -> Done {
     let ledger = Ledger::open(&repo);
     let file = || {
         let file = args.args.first().ok_or_else(|| {
-            Failure::usage(format!("{} needs the file with the message", args.name.name()))
-                .try_next(format!("git verdict hook run {} .git/COMMIT_EDITMSG", args.name.name()))
+            Failure::usage(phrase!("{name} needs the file with the message", name = args.name.name()))
+                .try_next(phrase!("git verdict hook run {name} .git/COMMIT_EDITMSG", name = args.name.name()))
         })?;
         let path = ctx.dir.join(file);
         let bytes = std::fs::read(&path).map_err(|error| {
-            Failure::usage(format!("{} cannot be read", clean(&path.display().to_string()))).because(error.to_string())
+            Failure::usage(phrase!("{path} cannot be read", path = clean(&path.display().to_string())))
+                .because(error.to_string())
         })?;
         Ok::<_, Failure>((path, bytes))
     };
@@ -203,7 +212,7 @@ fn call(ctx: &Ctx, args: &Run) -> Done {
             }
             if let Some(filled) = hooks::fill(&repo, &ctx.book(&ledger)?, &text, ctx.lang, args.always)? {
                 std::fs::write(&path, filled).map_err(|error| {
-                    Failure::state(format!("{} cannot be written", clean(&path.display().to_string())))
+                    Failure::state(phrase!("{path} cannot be written", path = clean(&path.display().to_string())))
                         .because(error.to_string())
                 })?;
             }
@@ -229,12 +238,11 @@ fn call(ctx: &Ctx, args: &Run) -> Done {
             read.map_err(|error| Failure::usage("standard input cannot be read").because(error.to_string()))?;
             let pushed = hooks::pushed(&input);
             for (experiment, to) in hooks::undecided(&repo, &ledger.book_of(&Wanted::open())?, &pushed)? {
-                ctx.note(format!(
-                    "git-verdict: '{}' goes to {} undecided ({}); next: git verdict decide {}",
-                    clean(&experiment.name),
-                    clean(&to),
-                    experiment.state.as_str(),
-                    clean(&experiment.name)
+                ctx.note(phrase!(
+                    "git-verdict: '{name}' goes to {to} undecided ({state}); next: git verdict decide {name}",
+                    name = clean(&experiment.name),
+                    to = clean(&to),
+                    state = Phrase::from(experiment.state.as_str())
                 ));
             }
             let remote = args.args.first().and_then(|name| name.to_str());
@@ -253,29 +261,28 @@ fn send(ctx: &Ctx, repo: &Repo, remote: &str, pushed: &[hooks::Pushed]) -> Resul
         return Ok(());
     }
     let Shared::Failed(why) = share::share(repo, remote, pushed, &program())? else { return Ok(()) };
-    let what = "the records of git-verdict were not sent along";
+    let what = || Phrase::from("the records of git-verdict were not sent along");
     if wish == Wish::Required {
-        return Err(Failure::new(Exit::No, what).because(why).try_next("git verdict sync, or git push --no-verify"));
+        return Err(Failure::new(Exit::No, what()).because(why).try_next("git verdict sync, or git push --no-verify"));
     }
     let first = why.lines().next().unwrap_or_default().trim_start_matches("error: ");
-    ctx.note(format!("git-verdict: {what}: {}; next: git verdict sync", clean(first)));
+    ctx.note(phrase!("git-verdict: {what}: {why}; next: git verdict sync", what = what(), why = clean(first)));
     Ok(())
 }
 
 /// Says how the numbers get into a message that owes them.
 pub fn refusal(owes: &crate::decision::reversal::Unquantified) -> Failure {
-    let failure =
-        Failure::new(Exit::No, format!("this reverts an optimization without its numbers: {}", clean(&owes.what)));
+    let failure = Failure::new(
+        Exit::No,
+        phrase!("this reverts an optimization without its numbers: {what}", what = clean(&owes.what)),
+    );
     let message =
         "git verdict hook run prepare-commit-msg --always .git/COMMIT_EDITMSG && git commit -F .git/COMMIT_EDITMSG";
     match (&owes.experiment, &owes.target) {
         (Some(name), _) => failure
-            .because(format!("they are on record as experiment '{}'", clean(name)))
-            .try_next(format!("git verdict revert {} --because TEXT; or put them into this message:\n{message}", clean(name))),
-        (None, Some(target)) => failure.because("there is no record of it").try_next(format!(
-            "git verdict start NAME --adopt {0}^..{0}, git verdict measure NAME, git verdict revert NAME (or git commit --no-verify)",
-            target.short()
-        )),
+            .because(phrase!("they are on record as experiment '{name}'", name = clean(name)))
+            .try_next(phrase!("git verdict revert {name} --because TEXT; or put them into this message:\n{message}", name = clean(name), message)),
+        (None, Some(target)) => failure.because("there is no record of it").try_next(phrase!("git verdict start NAME --adopt {target}^..{target}, git verdict measure NAME, git verdict revert NAME (or git commit --no-verify)", target = target.short())),
         (None, None) => failure
             .because("it names no commit that it reverts")
             .try_next("git verdict start NAME --adopt A..B, git verdict measure NAME, git verdict revert NAME (or git commit --no-verify)"),

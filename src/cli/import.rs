@@ -10,6 +10,7 @@ use crate::git::{Oid, Repo};
 use crate::ledger::event::{Identity, Measured};
 use crate::ledger::{Fact, Ledger};
 use crate::measure::environment::Environment;
+use crate::phrase;
 use crate::policy::{complexity, recommend};
 use crate::render::text::clean;
 use serde_json::json;
@@ -43,7 +44,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
     let candidate = tip(&repo, experiment)?;
     let base = base_of(&repo, &book, experiment, &candidate)?;
     if base == candidate {
-        return Err(Failure::state(format!("experiment '{}' has no commit yet", experiment.name))
+        return Err(Failure::state(phrase!("experiment '{name}' has no commit yet", name = &experiment.name))
             .try_next("git commit the change that was measured"));
     }
     let sides = read(ctx, &repo, &args, [&base, &candidate])?;
@@ -53,20 +54,25 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
         }
         if let Some(said) = side.commit.as_ref().filter(|said| said.as_str() != commit.as_str()) {
             let said = said.chars().take(10).collect::<String>();
-            ctx.note(format!("{name}: measured at {}, recorded for {}", clean(&said), commit.short()));
+            ctx.note(phrase!(
+                "{name}: measured at {said}, recorded for {commit}",
+                name,
+                said = clean(&said),
+                commit = commit.short()
+            ));
         }
     }
     let config = ctx.config(&repo, Some(&candidate)).ok();
     let imported = import::compare(&sides[0], &sides[1], config.as_ref())?;
     for name in &imported.alone {
-        ctx.note(format!("left out, because only one side has it: {}", clean(name)));
+        ctx.note(phrase!("left out, because only one side has it: {name}", name = clean(name)));
     }
     let weight = complexity::weigh(&repo, &base, &candidate)?;
     let policy = config.map(|config| config.policy).unwrap_or_default();
     let mut recommendation = recommend::recommend(&imported.rows, &[], &weight, &policy);
     if imported.rows.iter().any(|row| !row.exact) {
-        let reason = format!("the numbers come from {}, which does not measure in turn", args.format);
-        recommendation.reasons.push(reason);
+        let reason = phrase!("the numbers come from {format}, which does not measure in turn", format = &args.format);
+        recommendation.insert(usize::MAX, vec![reason]);
     }
     let identity = |commit: &Oid, from: Option<&Oid>| -> Result<Identity, Failure> {
         let patch = from.map(|from| repo.patch_id(from, commit)).transpose()?.flatten();
@@ -102,7 +108,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
     ledger.append(&event)?;
     let Fact::Measured(measured) = &event.fact else { unreachable!("a measured event was drafted") };
     show(ctx, measured)?;
-    ctx.say(format!("next: git verdict decide {}", experiment.name))?;
+    ctx.say(phrase!("next: {next}", next = format!("git verdict decide {}", experiment.name)))?;
     ctx.emit("import", json!({"experiment": experiment.name, "record": event.id, "measured": measured}))?;
     Ok(Exit::Done)
 }
@@ -116,8 +122,8 @@ fn read(ctx: &Ctx, repo: &Repo, args: &Args, commits: [&Oid; 2]) -> Result<[Side
         }
         let side = |commit: &Oid| -> Result<Side, Failure> {
             git_perf::read(repo, commit)?.ok_or_else(|| {
-                Failure::usage(format!("{} has no numbers of git-perf", commit.short()))
-                    .because(format!("they would be in {}", git_perf::NOTES))
+                Failure::usage(phrase!("{commit} has no numbers of git-perf", commit = commit.short()))
+                    .because(phrase!("they would be in {place}", place = git_perf::NOTES))
                     .try_next(format!("git fetch REMOTE {0}:{0}", git_perf::NOTES))
             })
         };
@@ -126,9 +132,10 @@ fn read(ctx: &Ctx, repo: &Repo, args: &Args, commits: [&Oid; 2]) -> Result<[Side
     let known = formats();
     let Some(format) = known.iter().find(|format| format.name() == args.format) else {
         let names: Vec<&str> = known.iter().map(|format| format.name()).chain(["git-perf"]).collect();
-        let near = nearest(&args.format, names.iter().copied()).map(|name| format!("git verdict import {name} …"));
-        return Err(Failure::usage(format!("'{}' is not read", clean(&args.format)))
-            .because(format!("what is read: {}", names.join(", ")))
+        let near =
+            nearest(&args.format, names.iter().copied()).map(|name| phrase!("git verdict import {name} …", name));
+        return Err(Failure::usage(phrase!("'{format}' is not read", format = clean(&args.format)))
+            .because(phrase!("what is read: {names}", names = names.join(", ")))
             .try_next(near.unwrap_or_else(|| "git verdict import --help".into())));
     };
     let path = |file: &PathBuf| -> PathBuf { ctx.dir.join(file) };
@@ -142,7 +149,7 @@ fn read(ctx: &Ctx, repo: &Repo, args: &Args, commits: [&Oid; 2]) -> Result<[Side
             Ok([base?, candidate?])
         }
         _ => Err(Failure::usage("a file for the base and one for the candidate are needed")
-            .try_next(format!("git verdict import {} BASE CANDIDATE", format.name()))),
+            .try_next(phrase!("git verdict import {name} BASE CANDIDATE", name = format.name()))),
     }
 }
 

@@ -7,6 +7,8 @@ use crate::error::{Exit, Failure};
 use crate::git::Repo;
 use crate::hooks::Hook;
 use crate::hooks::install::Done as Installed;
+use crate::phrase;
+use crate::phrase::Phrase;
 use crate::render::text::clean_lines;
 use serde_json::json;
 use std::io::Write;
@@ -32,7 +34,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
     let root = repo.workdir()?;
     let path = root.join(FILE_NAME);
     if path.symlink_metadata().is_ok() && !args.dry_run {
-        return Err(Failure::state(format!("there is a {FILE_NAME} already"))
+        return Err(Failure::state(phrase!("there is a {file} already", file = FILE_NAME))
             .because("it is never overwritten")
             .try_next("git verdict init --dry-run, to see what would be written"));
     }
@@ -47,12 +49,12 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
         ctx.say(&text)?;
     } else {
         let written = std::fs::OpenOptions::new().write(true).create_new(true).open(&path);
-        written
-            .and_then(|mut file| file.write_all(text.as_bytes()))
-            .map_err(|error| Failure::state(format!("{FILE_NAME} could not be written")).because(error.to_string()))?;
-        ctx.say(format!("wrote {FILE_NAME} for a {preset} project"))?;
+        written.and_then(|mut file| file.write_all(text.as_bytes())).map_err(|error| {
+            Failure::state(phrase!("{file} could not be written", file = FILE_NAME)).because(error.to_string())
+        })?;
+        ctx.say(phrase!("wrote {file} for a {preset} project", file = FILE_NAME, preset = preset.to_string()))?;
         for metric in &config.metrics {
-            ctx.say(format!("  metric {}", metric.name))?;
+            ctx.say(phrase!("  metric {name}", name = &metric.name))?;
         }
         hooks = offer(ctx, &repo, &args)?;
         ctx.say("next: read it, commit it, then git verdict start NAME --hypothesis TEXT")?;
@@ -77,7 +79,7 @@ const HOOKS: [Hook; 2] = [Hook::PrepareCommitMsg, Hook::PrePush];
 /// Installs the hooks when they are wanted. The file stands by then, so hooks that cannot be installed are told of and no
 /// failure.
 fn offer(ctx: &Ctx, repo: &Repo, args: &Args) -> Result<Vec<Installed>, Failure> {
-    let names = HOOKS.map(Hook::name).join(" and ");
+    let names = || HOOKS.map(|hook| Phrase::from(hook.name())).to_vec();
     let wanted = if args.no_hooks {
         return Ok(Vec::new());
     } else if args.hooks || ctx.yes {
@@ -85,22 +87,25 @@ fn offer(ctx: &Ctx, repo: &Repo, args: &Args) -> Result<Vec<Installed>, Failure>
     } else if ctx.can_ask() {
         super::land::confirm(
             ctx,
-            &format!("Install the git hooks {names}? They put the numbers into a plain git revert"),
+            phrase!("Install the git hooks {names}? They put the numbers into a plain git revert", names = names()),
         )?
     } else {
         false
     };
     if !wanted {
-        ctx.say(format!("no hooks were installed; git verdict hook install adds {names}"))?;
+        ctx.say(phrase!("no hooks were installed; git verdict hook install adds {names}", names = names()))?;
         return Ok(Vec::new());
     }
     match super::hook::put(ctx, repo, &HOOKS, false) {
         Ok(done) => Ok(done),
         Err(failure) => {
-            let why = failure.why.map(|why| format!(" ({why})")).unwrap_or_default();
-            ctx.note(clean_lines(&format!("no hooks were installed: {}{why}", failure.what)));
+            let what = failure.what;
+            ctx.note(clean_lines(&ctx.tell(match failure.why {
+                Some(why) => phrase!("no hooks were installed: {what} ({why})", what, why),
+                None => phrase!("no hooks were installed: {what}", what),
+            })));
             if let Some(next) = failure.next {
-                ctx.note(clean_lines(&next));
+                ctx.note(clean_lines(&ctx.tell(next)));
             }
             Ok(Vec::new())
         }
@@ -116,12 +121,15 @@ fn choose(ctx: &Ctx, found: &[Preset]) -> Result<Preset, Failure> {
         [only] => Ok(*only),
         [first, ..] if ctx.yes || !ctx.can_ask() => {
             let others: Vec<String> = found[1..].iter().map(Preset::to_string).collect();
-            ctx.note(format!("this is also a {} project: --preset chooses", others.join(" and ")));
+            ctx.note(phrase!(
+                "this is also a {others} project: --preset chooses",
+                others = others.into_iter().map(Phrase::from).collect::<Vec<_>>()
+            ));
             Ok(*first)
         }
         several => {
             let chosen = dialoguer::Select::with_theme(&dialoguer::theme::ColorfulTheme::default())
-                .with_prompt("What is to be optimized?")
+                .with_prompt(ctx.tell("What is to be optimized?"))
                 .items(several.iter().map(Preset::to_string))
                 .default(0)
                 .interact()

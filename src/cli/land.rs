@@ -13,6 +13,8 @@ use crate::experiment::{Book, Experiment};
 use crate::git::Repo;
 use crate::ledger::event::Verdict;
 use crate::ledger::{Event, Fact, Ledger, Wanted};
+use crate::phrase;
+use crate::phrase::Phrase;
 use crate::render::Lang;
 use crate::render::template::{OVERRIDES, Renderer};
 use crate::render::text::clean;
@@ -68,12 +70,12 @@ pub fn run(ctx: &Ctx, flags: Flags, verdict: Verdict, mode: Option<RevertMode>) 
         preview(ctx, &repo, &draft, &texts)?;
         ctx.say("nothing was done (--dry-run)")?;
         ctx.emit("dry-run", json!({
-                "event": draft.event, "steps": decision::preview(&repo, &draft, &texts), "notes": draft.notes, "texts": texts,
+                "event": draft.event, "steps": decision::preview(&repo, &draft, &texts), "notes": draft.notes.iter().map(Phrase::to_string).collect::<Vec<_>>(), "texts": texts,
             }))?;
         return Ok(Exit::Done);
     }
     for note in &draft.notes {
-        ctx.note(format!("note: {}", clean(note)));
+        ctx.note(phrase!("note: {note}", note = clean(&ctx.tell(note))));
     }
     land(ctx, &repo, &ledger, draft, texts)
 }
@@ -83,7 +85,9 @@ pub fn policy(ctx: &Ctx, repo: &Repo) -> Result<Policy, Failure> {
     let head = repo.resolve("HEAD")?;
     match ctx.config(repo, Some(&head)) {
         Ok(config) => Ok(config.policy),
-        Err(failure) if failure.next.as_deref() == Some("git verdict init") => Ok(Policy::default()),
+        Err(failure) if failure.next.as_ref().is_some_and(|next| next.key() == "git verdict init") => {
+            Ok(Policy::default())
+        }
         Err(failure) => Err(failure),
     }
 }
@@ -164,12 +168,10 @@ fn decision_file(
         let file = DecisionFile::parse(&String::from_utf8_lossy(&there.unwrap_or_default()));
         if file.stamp().is_some_and(|stamp| stamp.experiment == experiment.id) {
             let shown = clean(&path.display().to_string()).into_owned();
-            return Err(Failure::state(format!("{} has a decision file already: {shown}", experiment.name))
-                .because(format!(
-                    "mode archive commits one to {}, and there is to be one only",
-                    clean(&draft.opened.onto)
-                ))
-                .try_next(format!("git rm {shown} and a commit there, or --mode merge")));
+            let (name, onto) = (&experiment.name, clean(&draft.opened.onto));
+            return Err(Failure::state(phrase!("{name} has a decision file already: {file}", name, file = &shown))
+                .because(phrase!("mode archive commits one to {onto}, and there is to be one only", onto))
+                .try_next(phrase!("git rm {file} and a commit there, or --mode merge", file = shown)));
         }
     }
     let taken: Vec<u32> = names.iter().filter_map(|name| number_of(name)).collect();
@@ -199,7 +201,7 @@ pub fn renderer_in(repo: &Repo, lang: Lang) -> Result<Renderer, Failure> {
 /// Shows exactly what will land.
 pub fn preview(ctx: &Ctx, repo: &Repo, draft: &Draft, texts: &Texts) -> Result<(), Failure> {
     for note in &draft.notes {
-        ctx.say(format!("note: {}", clean(note)))?;
+        ctx.say(phrase!("note: {note}", note = clean(&ctx.tell(note))))?;
     }
     ctx.say("what will be done:")?;
     for (number, step) in decision::preview(repo, draft, texts).iter().enumerate() {
@@ -207,12 +209,12 @@ pub fn preview(ctx: &Ctx, repo: &Repo, draft: &Draft, texts: &Texts) -> Result<(
     }
     let adr = texts.adr.as_ref().map(|(_, _, message)| message);
     for (title, text) in [
-        ("revert commit", texts.revert.as_ref()),
-        ("merge commit", texts.merge.as_ref()),
-        ("commit of the decision file", adr),
+        ("message of the revert commit", texts.revert.as_ref()),
+        ("message of the merge commit", texts.merge.as_ref()),
+        ("message of the commit of the decision file", adr),
     ] {
         if let Some(text) = text {
-            ctx.say(format!("\n--- message of the {title} ---\n{}\n---", neutral_lines(text)))?;
+            ctx.say(format!("\n--- {} ---\n{}\n---", ctx.tell(title), neutral_lines(text)))?;
         }
     }
     if let Some((path, text, _)) = &texts.adr {
@@ -225,7 +227,7 @@ pub fn preview(ctx: &Ctx, repo: &Repo, draft: &Draft, texts: &Texts) -> Result<(
 pub fn land(ctx: &Ctx, repo: &Repo, ledger: &Ledger<'_>, draft: Draft, texts: Texts) -> Done {
     let landed = decision::land(repo, ledger, draft, texts)?;
     for note in &landed.notes {
-        ctx.note(format!("note: {}", clean(note)));
+        ctx.note(phrase!("note: {note}", note = clean(&ctx.tell(note))));
     }
     said(ctx, &landed.event)?;
     Ok(Exit::Done)
@@ -235,39 +237,39 @@ pub fn land(ctx: &Ctx, repo: &Repo, ledger: &Ledger<'_>, draft: Draft, texts: Te
 pub fn said(ctx: &Ctx, event: &Event) -> Result<(), Failure> {
     let Fact::Decided(decided) = &event.fact else { return Ok(()) };
     let what = match (decided.verdict, decided.mode) {
-        (Verdict::Keep, _) => "kept",
-        (Verdict::Revert, Some(RevertMode::Archive)) => "archived",
-        (Verdict::Revert, _) => "reverted",
+        (Verdict::Keep, _) => phrase!("kept {name}", name = &event.name),
+        (Verdict::Revert, Some(RevertMode::Archive)) => phrase!("archived {name}", name = &event.name),
+        (Verdict::Revert, _) => phrase!("reverted {name}", name = &event.name),
     };
-    ctx.say(format!("{what} {}", event.name))?;
+    ctx.say(what)?;
     if let Some(id) = &decided.revert_commit {
-        ctx.say(format!("  revert commit {}", id.short()))?;
+        ctx.say(phrase!("  revert commit {id}", id = id.short()))?;
     }
     if let Some(id) = &decided.landed {
-        ctx.say(format!("  on {} as {}", clean(&decided.onto), id.short()))?;
+        ctx.say(phrase!("  on {onto} as {id}", onto = clean(&decided.onto), id = id.short()))?;
     }
-    ctx.say(format!("  record {}", event.id))?;
+    ctx.say(phrase!("  record {id}", id = event.id))?;
     ctx.emit("decision", json!({"event": event}))
 }
 
 /// Asks for yes or no; `--yes` answers it, and without a terminal it fails.
-pub fn confirm(ctx: &Ctx, prompt: &str) -> Result<bool, Failure> {
+pub fn confirm(ctx: &Ctx, prompt: impl Into<Phrase>) -> Result<bool, Failure> {
     if ctx.yes { Ok(true) } else { question(ctx, prompt, true) }
 }
 
 /// Asks for yes or no about something risky: no is the default, and `--yes` does not answer it.
-pub fn confirm_or_no(ctx: &Ctx, prompt: &str) -> Result<bool, Failure> {
+pub fn confirm_or_no(ctx: &Ctx, prompt: impl Into<Phrase>) -> Result<bool, Failure> {
     question(ctx, prompt, false)
 }
 
-fn question(ctx: &Ctx, prompt: &str, default: bool) -> Result<bool, Failure> {
+fn question(ctx: &Ctx, prompt: impl Into<Phrase>, default: bool) -> Result<bool, Failure> {
     if !ctx.can_ask() {
         return Err(Failure::usage("a confirmation is needed")
             .because("there is no terminal to ask on")
             .try_next("--yes"));
     }
     dialoguer::Confirm::with_theme(&dialoguer::theme::ColorfulTheme::default())
-        .with_prompt(prompt)
+        .with_prompt(ctx.tell(prompt))
         .default(default)
         .interact()
         .map_err(asking)

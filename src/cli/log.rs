@@ -7,6 +7,8 @@ use crate::experiment::{Experiment, State};
 use crate::git::Repo;
 use crate::ledger::query::{Answer, Entry, Query};
 use crate::ledger::{Ledger, trailers};
+use crate::phrase;
+use crate::phrase::Phrase;
 use crate::policy::MetricComparison;
 use crate::render::table::{Look, Tone};
 use crate::render::text::{Align, clean, cut_at_word, pad};
@@ -196,11 +198,15 @@ pub fn answer(ctx: &Ctx, repo: &Repo, query: &Query) -> Result<Answer, Failure> 
         None => rebuilt(ctx, repo, query)?,
     };
     for problem in &answer.problems {
-        ctx.note(format!("{}; git verdict doctor --ledger", clean(&problem.to_string())));
+        ctx.note(phrase!("{problem}; git verdict doctor --ledger", problem = clean(&problem.to_string())));
     }
     if answer.unknown_paths > 0 {
         let count = answer.unknown_paths;
-        ctx.note(format!("{count} experiment{} left out: their commits are not here", super::start::plural(count)));
+        ctx.note(phrase!(
+            "{count} experiment{s} left out: their commits are not here",
+            count,
+            s = crate::phrase::plural(count)
+        ));
     }
     Ok(answer)
 }
@@ -210,9 +216,10 @@ fn rebuilt(ctx: &Ctx, repo: &Repo, query: &Query) -> Result<Answer, Failure> {
     let mut entries: Vec<Entry> = trailers::told(repo)?.into_iter().map(|(entry, _)| entry).collect();
     if !entries.is_empty() {
         let count = entries.len();
-        ctx.note(format!(
-            "rebuilt from {count} commit message{}; the ledger is not here: git verdict sync",
-            super::start::plural(count)
+        ctx.note(phrase!(
+            "rebuilt from {count} commit message{s}; the ledger is not here: git verdict sync",
+            count,
+            s = crate::phrase::plural(count)
         ));
     }
     if query.path.is_some() {
@@ -224,7 +231,7 @@ fn rebuilt(ctx: &Ctx, repo: &Repo, query: &Query) -> Result<Answer, Failure> {
     Ok(Answer { entries, ..Answer::default() })
 }
 
-fn nothing(query: &Query, answer: &Answer) -> String {
+fn nothing(query: &Query, answer: &Answer) -> Phrase {
     let plain = Query { most: None, whole: false, ..query.clone() };
     let narrowed = !plain.states.is_empty()
         || [&plain.metric, &plain.author, &plain.grep].iter().any(|filter| filter.is_some())
@@ -233,9 +240,9 @@ fn nothing(query: &Query, answer: &Answer) -> String {
         || plain.until.is_some()
         || plain.skip > 0;
     match answer.open {
-        _ if narrowed || query.most == Some(0) => "no decision is like that".to_string(),
-        0 => "no decisions yet; git verdict start NAME --hypothesis TEXT opens an experiment".to_string(),
-        open => format!("no decisions yet; open experiments: {open} (git verdict log --all)"),
+        _ if narrowed || query.most == Some(0) => "no decision is like that".into(),
+        0 => "no decisions yet; git verdict start NAME --hypothesis TEXT opens an experiment".into(),
+        open => phrase!("no decisions yet; open experiments: {open} (git verdict log --all)", open),
     }
 }
 
@@ -257,10 +264,10 @@ fn headline(out: &mut String, look: Look, one: &Entry, branch: &str) {
         State::Abandoned => Tone::Quiet,
     };
     let day = one.at.format("%Y-%m-%d");
-    let state = tone.paint(&pad(one.state.as_str(), 9, Align::Left), look);
+    let state = tone.paint(&pad(&Phrase::from(one.state.as_str()).in_language(&look.lang), 9, Align::Left), look);
     let name = Tone::Strong.paint(&clean(&one.name), look);
     // Writing to a String cannot fail.
-    let _ = writeln!(out, "{day}  {state}  {branch}{name}  {}", summary(&one.comparison));
+    let _ = writeln!(out, "{day}  {state}  {branch}{name}  {}", summary(&one.comparison, look.lang));
 }
 
 /// Two lines a decision: what and how much, then why.

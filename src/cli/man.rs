@@ -25,10 +25,13 @@ pub fn run(ctx: &Ctx, args: &Args, command: Command) -> Done {
         return Ok(Exit::Done);
     };
     let written = write(command, dir).map_err(|error| {
-        Failure::usage(format!("the pages cannot be written to {}", clean(&dir.display().to_string())))
-            .because(error.to_string())
+        Failure::usage(crate::phrase!(
+            "the pages cannot be written to {folder}",
+            folder = clean(&dir.display().to_string())
+        ))
+        .because(error.to_string())
     })?;
-    ctx.say(format!("{} pages in {}", written.len(), clean(&dir.display().to_string())))?;
+    ctx.say(crate::phrase!("{n} pages in {folder}", n = written.len(), folder = clean(&dir.display().to_string())))?;
     ctx.emit("man", json!({"written": written}))?;
     Ok(Exit::Done)
 }

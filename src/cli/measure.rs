@@ -11,6 +11,7 @@ use crate::ledger::event::Measured;
 use crate::ledger::{Event, Fact, Ledger, Wanted};
 use crate::measure::environment::{Environment, comparable};
 use crate::measure::{self, FailedRun, Known, MeasureError, Measurement, Plan, Runs, Sample, Side};
+use crate::phrase;
 use crate::policy::compare::StopRule;
 use crate::policy::{compare, complexity, recommend};
 use crate::render::text::{clean, wrap};
@@ -89,7 +90,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
     for name in &args.with {
         let other = book.find(name)?;
         if experiments.iter().any(|e| e.id == other.id) {
-            return Err(Failure::usage(format!("experiment '{}' is named twice", other.name))
+            return Err(Failure::usage(phrase!("experiment '{name}' is named twice", name = &other.name))
                 .try_next("name each experiment once"));
         }
         experiments.push(other);
@@ -102,7 +103,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
             ctx.say(format!("{}:", clean(&event.name)))?;
         }
         show(ctx, measured)?;
-        ctx.say(format!("next: git verdict decide {}", event.name))?;
+        ctx.say(phrase!("next: {next}", next = format!("git verdict decide {}", event.name)))?;
         values.push(json!({"experiment": event.name, "record": event.id, "measured": measured}));
     }
     let mut first = values.remove(0);
@@ -119,14 +120,14 @@ fn queued(ctx: &Ctx, repo: &Repo, ledger: &Ledger<'_>, book: &Book, how: &How) -
     for name in hooks::queued(repo) {
         match book.find(&name) {
             Ok(experiment) if experiment.is_open() && experiment.name == name => {
-                ctx.note(format!("measuring {name}"));
+                ctx.note(phrase!("measuring {name}", name = &name));
                 let event = measure(ctx, repo, ledger, book, experiment, how, None)?;
                 let Fact::Measured(measured) = &event.fact else { unreachable!("measure writes a measured event") };
                 show(ctx, measured)?;
-                ctx.say(format!("next: git verdict decide {name}"))?;
+                ctx.say(phrase!("next: {next}", next = format!("git verdict decide {name}")))?;
                 records.push(json!({"experiment": name, "record": event.id}));
             }
-            _ => ctx.note(format!("note: no open experiment is named '{name}': its request is dropped")),
+            _ => ctx.note(phrase!("note: no open experiment is named '{name}': its request is dropped", name = &name)),
         }
         hooks::unqueue(repo, &name);
     }
@@ -149,12 +150,12 @@ pub fn show(ctx: &Ctx, measured: &Measured) -> Result<(), Failure> {
         }
     }
     if let Some(record) = measured.reused {
-        ctx.say(format!("base readings reused from record {record}"))?;
+        ctx.say(phrase!("base readings reused from record {record}", record))?;
     }
     failed_runs(ctx, &measured.sides, &measured.samples, &measured.failures)?;
     for check in measured.checks.iter().filter(|check| !check.passed) {
         let tail = if check.tail.is_empty() { String::new() } else { format!("\n{}", check.tail) };
-        ctx.say(format!("check {} failed: {}{tail}", check.name, check.outcome))?;
+        ctx.say(phrase!("check {name} failed: {outcome}{tail}", name = &check.name, outcome = &check.outcome, tail))?;
     }
     for origin in &measured.origins {
         if let Some(reason) = origin.attribution.reason() {
@@ -171,9 +172,19 @@ pub fn failed_runs(ctx: &Ctx, sides: &[Side], samples: &[Sample], failures: &[Fa
         if failed == 0 {
             continue;
         }
-        ctx.say(format!("flaky: {failed} of {all} runs of {} failed; their pairs do not count", clean(name)))?;
+        ctx.say(phrase!(
+            "flaky: {failed} of {all} runs of {name} failed; their pairs do not count",
+            failed,
+            all,
+            name = clean(name)
+        ))?;
         for run in failures.iter().filter(|run| run.side == side) {
-            ctx.say(format!("  pair {}: {} failed: {}", run.round + 1, clean(&run.what), clean(&run.outcome)))?;
+            ctx.say(phrase!(
+                "  pair {round}: {what} failed: {outcome}",
+                round = run.round + 1,
+                what = clean(&run.what),
+                outcome = clean(&run.outcome)
+            ))?;
         }
     }
     Ok(())
@@ -272,8 +283,8 @@ fn arm<'a>(repo: &Repo, book: &Book, experiment: &'a Experiment, against: Option
         None => base_of(repo, book, experiment, &candidate)?,
     };
     if base == candidate {
-        return Err(Failure::state(format!("experiment '{}' has no commit yet", experiment.name))
-            .because(format!("its branch {} is where it started", experiment.branch()))
+        return Err(Failure::state(phrase!("experiment '{name}' has no commit yet", name = &experiment.name))
+            .because(phrase!("its branch {branch} is where it started", branch = experiment.branch()))
             .try_next("git commit the change; only committed state is measured"));
     }
     Ok(Arm { experiment, base, candidate, sides: (0, 1) })
@@ -382,13 +393,20 @@ pub fn plan(key: &str, mut config: crate::config::Config, how: &How, sides: Vec<
         if config.metric(name).is_none() {
             let names = config.metrics.iter().map(|m| m.name.as_str());
             let nearest = crate::config::nearest(name, names.clone());
-            return Err(Failure::usage(format!("there is no metric '{}'", crate::render::text::clean(name)))
-                .because(format!("{} has {}", crate::config::FILE_NAME, names.collect::<Vec<_>>().join(", ")))
-                .try_next(nearest.map_or("--metric NAME".into(), |name| format!("--metric {name}"))));
+            return Err(Failure::usage(phrase!(
+                "there is no metric '{name}'",
+                name = crate::render::text::clean(name)
+            ))
+            .because(phrase!(
+                "{file} has {names}",
+                file = crate::config::FILE_NAME,
+                names = names.collect::<Vec<_>>().join(", ")
+            ))
+            .try_next(nearest.map_or("--metric NAME".into(), |name| phrase!("--metric {name}", name))));
         }
     }
     if config.metrics.is_empty() {
-        return Err(Failure::usage(format!("{} has no metric", crate::config::FILE_NAME))
+        return Err(Failure::usage(phrase!("{file} has no metric", file = crate::config::FILE_NAME))
             .try_next("add a [metrics.NAME] table to it"));
     }
     if !how.pin.is_empty() {
@@ -411,8 +429,12 @@ pub fn plan(key: &str, mut config: crate::config::Config, how: &How, sides: Vec<
 /// The commit that an experiment's branch is at.
 pub fn tip(repo: &Repo, experiment: &Experiment) -> Result<Oid, Failure> {
     repo.branch(experiment.branch())?.ok_or_else(|| {
-        Failure::state(format!("the branch {} of experiment '{}' is gone", experiment.branch(), experiment.name))
-            .try_next(format!("git branch {} COMMIT", experiment.branch()))
+        Failure::state(phrase!(
+            "the branch {branch} of experiment '{name}' is gone",
+            branch = experiment.branch(),
+            name = &experiment.name
+        ))
+        .try_next(phrase!("git branch {branch} COMMIT", branch = experiment.branch()))
     })
 }
 

@@ -74,7 +74,7 @@ struct Globals {
     /// When to use colour
     #[arg(long, value_name = "WHEN", default_value = "auto", global = true)]
     color: Color,
-    /// Language of the texts: en or zh-CN (default: the locale's)
+    /// Language of the texts: en or zh-CN (default: `lang` of verdict.toml, else the locale's)
     #[arg(long, value_name = "LANG", global = true, value_parser = parse_lang)]
     lang: Option<Lang>,
 }

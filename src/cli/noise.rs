@@ -6,6 +6,8 @@ use crate::config::{Better, Command, Config, Matters, Metric, Resource, Source, 
 use crate::digest::sha256;
 use crate::error::{Exit, Failure};
 use crate::measure::{self, Next, Plan, Sample, Side};
+use crate::phrase;
+use crate::phrase::plural;
 use crate::policy::{compare, noise};
 use crate::render::table::{self, Column};
 use crate::render::text::clean;
@@ -66,16 +68,27 @@ pub fn run(ctx: &Ctx, budget: Option<Duration>, commands: &[String]) -> Done {
     for metric in plan.metrics() {
         let pairs = taken.pairs(&metric.name, 0, 1);
         let Some(study) = noise::study(&pairs, TRIALS, taken.seed) else {
-            return Err(Failure::state(format!("{} gave {}", clean(&metric.name), count(pairs.len(), "pair")))
-                .because("at least two are needed to say anything")
-                .try_next("git verdict doctor --noise --budget 10m"));
+            return Err(Failure::state(phrase!(
+                "{name} gave {n} pair{s}",
+                name = clean(&metric.name),
+                n = pairs.len(),
+                s = plural(pairs.len())
+            ))
+            .because("at least two are needed to say anything")
+            .try_next("git verdict doctor --noise --budget 10m"));
         };
-        let effect = study.smallest_effect.map_or("none found".to_string(), |e| format!("{} %", e * 100.0));
+        let effect = study.smallest_effect.map_or_else(|| ctx.tell("none found"), |e| format!("{} %", e * 100.0));
         let word = rows.iter().find(|row| row.metric == metric.name).map(|row| row.word);
         lines.push(vec![
             metric.name.as_str().into(),
             pairs.len().to_string().into(),
-            format!("{} of {} ({:.1} %)", study.false_claims, study.trials, study.false_claim_rate() * 100.0).into(),
+            ctx.tell(phrase!(
+                "{n} of {all} ({share} %)",
+                n = study.false_claims,
+                all = study.trials,
+                share = format!("{:.1}", study.false_claim_rate() * 100.0)
+            ))
+            .into(),
             effect.into(),
         ]);
         values.push(json!({
@@ -84,18 +97,15 @@ pub fn run(ctx: &Ctx, budget: Option<Duration>, commands: &[String]) -> Done {
         }));
     }
     let columns = [
-        Column::word("metric"),
-        Column::number("pairs"),
-        Column::number("false claims"),
-        Column::number("smallest effect"),
+        Column::word(ctx.tell("metric")),
+        Column::number(ctx.tell("pairs")),
+        Column::number(ctx.tell("false claims")),
+        Column::number(ctx.tell("smallest effect")),
     ];
     ctx.say(table::table(&columns, &lines, ctx.look()))?;
     super::measure::failed_runs(ctx, &taken.sides, &taken.samples, &taken.failures)?;
-    ctx.say(format!(
-        "false claims: trials in which the same commit against itself was called different; smallest effect: found in {} % of \
-         trials within this budget",
-        noise::POWER * 100.0
-    ))?;
+    ctx.say(phrase!("false claims: trials in which the same commit against itself was called different; smallest effect: found in {share} % of \
+         trials within this budget", share = (noise::POWER * 100.0).to_string()))?;
     ctx.say("next: set 'matters' no smaller than the smallest effect, or give measure a larger --budget")?;
     ctx.emit(
         "noise",
@@ -105,10 +115,6 @@ pub fn run(ctx: &Ctx, budget: Option<Duration>, commands: &[String]) -> Done {
         }),
     )?;
     Ok(Exit::Done)
-}
-
-fn count(n: usize, noun: &str) -> String {
-    format!("{n} {noun}{}", super::start::plural(n))
 }
 
 /// The commands given, else the steps and sampled metrics of `verdict.toml`, else a workload of each kind.

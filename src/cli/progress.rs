@@ -2,15 +2,18 @@
 
 use super::Ctx;
 use crate::measure::{Event, Sample};
-use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use crate::phrase;
+use crate::phrase::Phrase;
+use crate::render::Lang;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::collections::BTreeSet;
-use std::io::IsTerminal;
 use std::time::Duration;
 
 /// Shows what [`crate::measure::run`] tells.
 pub struct Progress {
     bar: Option<ProgressBar>,
     quiet: bool,
+    lang: Lang,
     sides: Vec<String>,
     shown: BTreeSet<usize>,
 }
@@ -18,7 +21,7 @@ pub struct Progress {
 impl Progress {
     /// A bar when standard error is a terminal, lines otherwise, nothing with `--quiet`.
     pub fn new(ctx: &Ctx, sides: Vec<String>) -> Progress {
-        let bar = (!ctx.quiet && std::io::stderr().is_terminal()).then(|| {
+        let bar = (!ctx.quiet && ctx.can_draw()).then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
             bar.set_style(
                 ProgressStyle::with_template("{spinner} {msg} {elapsed} {prefix}").expect("a constant template"),
@@ -26,7 +29,7 @@ impl Progress {
             bar.enable_steady_tick(Duration::from_millis(200));
             bar
         });
-        Progress { bar, quiet: ctx.quiet, sides, shown: BTreeSet::new() }
+        Progress { bar, quiet: ctx.quiet, lang: ctx.lang, sides, shown: BTreeSet::new() }
     }
 
     /// One thing that happened.
@@ -34,21 +37,26 @@ impl Progress {
         match event {
             Event::Begin { side, what, round } => {
                 if let Some(bar) = &self.bar {
-                    let pair = round.map(|r| format!("pair {}: ", r + 1)).unwrap_or_default();
-                    bar.set_message(format!("{pair}{side}: {what}"));
+                    let side = Phrase::from(side);
+                    let text = match round {
+                        Some(round) => phrase!("pair {n}: {side}: {what}", n = round + 1, side, what),
+                        None => phrase!("{side}: {what}", side, what),
+                    };
+                    bar.set_message(text.in_language(&self.lang));
                 }
             }
             Event::Sampled { sample, all, left } => self.sampled(sample, all, left),
             Event::Checked(check) => {
-                let answer = if check.passed { "passed".to_string() } else { check.outcome.clone() };
-                let side = self.sides.get(check.side).map_or("", String::as_str);
-                self.line(format!("check {} on {side}: {answer}", check.name));
+                let answer = if check.passed { "passed".into() } else { Phrase::from(&check.outcome) };
+                let side = self.side(check.side);
+                self.line(phrase!("check {name} on {side}: {answer}", name = &check.name, side, answer));
             }
             Event::Failed(run) => {
-                let side = self.sides.get(run.side).map_or("", String::as_str);
-                self.line(format!("pair {} on {side}: {} failed: {}", run.round + 1, run.what, run.outcome));
+                let (n, side) = (run.round + 1, self.side(run.side));
+                let (what, outcome) = (&run.what, &run.outcome);
+                self.line(phrase!("pair {n} on {side}: {what} failed: {outcome}", n, side, what, outcome));
             }
-            Event::Note(text) => self.line(text),
+            Event::Note(text) => self.line(text.into()),
         }
     }
 
@@ -60,23 +68,43 @@ impl Progress {
     }
 
     fn sampled(&mut self, sample: &Sample, all: &[Sample], left: Option<Duration>) {
-        let left = left.map(|left| format!("about {} left", HumanDuration(left))).unwrap_or_default();
+        let left = left.map(time_left);
         if let Some(bar) = &self.bar {
-            bar.set_prefix(left);
+            bar.set_prefix(
+                left.map(|left| phrase!("about {left} left", left).in_language(&self.lang)).unwrap_or_default(),
+            );
             return;
         }
         let whole = all.iter().rev().take_while(|s| s.round == sample.round).count() >= self.sides.len();
         if whole && self.shown.insert(sample.round) {
-            let comma = if left.is_empty() { "" } else { ", " };
-            self.line(format!("pair {} done{comma}{left}", sample.round + 1));
+            let n = sample.round + 1;
+            self.line(match left {
+                Some(left) => phrase!("pair {n} done, about {left} left", n, left),
+                None => phrase!("pair {n} done", n),
+            });
         }
     }
 
-    fn line(&self, text: String) {
+    /// A side's name: `base` and `candidate` are words, all others names of experiments.
+    fn side(&self, side: usize) -> Phrase {
+        self.sides.get(side).map_or("", String::as_str).into()
+    }
+
+    fn line(&self, text: Phrase) {
+        let text = text.in_language(&self.lang);
         match &self.bar {
             Some(bar) => bar.println(text),
             None if !self.quiet => eprintln!("{text}"),
             None => {}
         }
+    }
+}
+
+/// `40 s`, `5 min`, `3 h`: as much as an estimate is worth.
+fn time_left(left: Duration) -> String {
+    match left.as_secs() {
+        seconds if seconds < 90 => format!("{seconds} s"),
+        seconds if seconds < 90 * 60 => format!("{} min", (seconds + 30) / 60),
+        seconds => format!("{} h", (seconds + 1800) / 3600),
     }
 }

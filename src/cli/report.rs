@@ -8,6 +8,8 @@ use crate::git::Repo;
 use crate::ledger::event::Measured;
 use crate::ledger::query::Entry;
 use crate::ledger::{Event, Fact, Ledger};
+use crate::phrase;
+use crate::phrase::plural;
 use crate::render::report::{self, Input, Place, forge::Forge};
 use crate::render::text::clean;
 use serde_json::json;
@@ -47,7 +49,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
     }
     write_file(&ctx.dir, &args.output, page.as_bytes())?;
     let (file, count, bytes) = (args.output.display().to_string(), entries.len(), page.len());
-    ctx.say(format!("wrote {}: {count} experiment{}", clean(&file), super::start::plural(count)))?;
+    ctx.say(phrase!("wrote {file}: {n} experiment{s}", file = clean(&file), n = count, s = plural(count)))?;
     ctx.emit("report", json!({"file": file, "experiments": count, "bytes": bytes}))?;
     Ok(Exit::Done)
 }

@@ -8,9 +8,13 @@ use crate::ledger::event::{Decided, Measured, Verdict};
 use crate::ledger::identity::{self, Search};
 use crate::ledger::query::Entry;
 use crate::ledger::{Event, Fact, Ledger, Wanted, trailers};
+use crate::phrase;
+use crate::phrase::{Phrase, plural};
+use crate::render::lang;
 use crate::render::table;
 use crate::render::text::{clean, clean_lines};
 use crate::render::trailer::Carried;
+use chrono::{DateTime, FixedOffset};
 use serde_json::json;
 use ulid::Ulid;
 
@@ -56,9 +60,9 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
     let mut events = Vec::new();
     for event in ledger.records_of(experiment.id)? {
         if let Event { id, at, fact: Fact::Reopened(reopened), .. } = &event {
-            ctx.say(format!("\nreopened {id}, {}", at.format("%Y-%m-%d %H:%M %:z")))?;
-            ctx.say(format!("  undoes      {}", reopened.undoes))?;
-            ctx.say(format!("  because     {}", indent(&reopened.because)))?;
+            ctx.say(phrase!("\nreopened {id}, {at}", id, at = when(at)))?;
+            ctx.field("undoes", reopened.undoes.to_string())?;
+            ctx.field("because", indent(&reopened.because))?;
         }
         if ctx.json {
             events.extend(ledger.raw(event.id)?);
@@ -79,16 +83,16 @@ fn told(repo: &Repo, name: &str) -> Result<Option<(Entry, Carried)>, Failure> {
 fn from_message(ctx: &Ctx, entry: &Entry, carried: &Carried) -> Done {
     ctx.note("this is what a commit message tells; the ledger is not here: git verdict sync");
     heading(ctx, &entry.name, &entry.text, entry.state.as_str())?;
-    ctx.say(format!("  record      {}", entry.record))?;
-    ctx.say(format!("  at          {}", entry.at.format("%Y-%m-%d %H:%M %:z")))?;
-    ctx.say(format!("  by          {} <{}>", clean(&entry.by.name), clean(&entry.by.email)))?;
+    ctx.field("record", entry.record.to_string())?;
+    ctx.field("at", when(&entry.at))?;
+    ctx.field("by", format!("{} <{}>", clean(&entry.by.name), clean(&entry.by.email)))?;
     for (label, id) in [
         ("base", carried.baseline.as_ref()),
         ("candidate", carried.candidate.as_ref()),
         ("told by", entry.told_by.as_ref()),
     ] {
         if let Some(id) = id {
-            ctx.say(format!("  {label:<11} {id}"))?;
+            ctx.field(label, id.to_string())?;
         }
     }
     if !entry.comparison.is_empty() {
@@ -113,20 +117,26 @@ fn whole(
 ) -> Result<(), Failure> {
     let opened = &experiment.opened;
     heading(ctx, &experiment.name, &opened.title, experiment.state.as_str())?;
-    ctx.say(format!("  hypothesis  {}", indent(&opened.hypothesis)))?;
-    ctx.say(format!("  opened      {}", experiment.opened_at.format("%Y-%m-%d %H:%M %:z")))?;
-    ctx.say(format!("  base        {} on {}", opened.base.commit.short(), clean(&opened.onto)))?;
+    ctx.field("hypothesis", indent(&opened.hypothesis))?;
+    ctx.field("opened", when(&experiment.opened_at))?;
+    ctx.field(
+        "base",
+        phrase!("{commit} on {branch}", commit = opened.base.commit.short(), branch = clean(&opened.onto)),
+    )?;
     if let Some(parent) = opened.stands_on.and_then(|id| book.by_id(id)) {
-        ctx.say(format!("  stands on   {} ({})", parent.name, parent.state.as_str()))?;
+        ctx.field(
+            "stands on",
+            phrase!("{name} ({state})", name = &parent.name, state = Phrase::from(parent.state.as_str())),
+        )?;
     }
-    ctx.say(format!("  branch      {}", clean(&opened.branch)))?;
+    ctx.field("branch", clean(&opened.branch))?;
     if let Some((id, _)) = experiment.latest()
         && let Some(Event { fact: Fact::Measured(measured), .. }) = ledger.find(*id)?
     {
         measurement(ctx, id, &measured)?;
     }
     if let Some((id, at, decided)) = &experiment.decided {
-        ctx.say(format!("\ndecision {id}, {}", at.format("%Y-%m-%d %H:%M %:z")))?;
+        ctx.say(phrase!("\ndecision {id}, {at}", id, at = when(at)))?;
         decision(ctx, decided, search)?;
     }
     Ok(())
@@ -143,7 +153,7 @@ fn origins(ctx: &Ctx, experiment: &Experiment) -> Result<(), Failure> {
     }
     for origin in found {
         let attribution = &origin.attribution;
-        ctx.say(format!("\n{}: what changed, where", clean(&origin.metric)))?;
+        ctx.say(phrase!("\n{metric}: what changed, where", metric = clean(&origin.metric)))?;
         for line in attribution.lines(MOST) {
             ctx.say(format!("  {}", crate::render::text::neutral(&line)))?;
         }
@@ -164,24 +174,29 @@ fn record(ctx: &Ctx, book: &Book, event: &Event, search: Option<&Search>) -> Res
         Fact::Reopened(_) => "reopened",
     };
     heading(ctx, &event.name, title, kind)?;
-    ctx.say(format!("  record      {}", event.id))?;
-    ctx.say(format!("  at          {}", event.at.format("%Y-%m-%d %H:%M %:z")))?;
-    ctx.say(format!("  by          {} <{}>", clean(&event.by.name), clean(&event.by.email)))?;
+    ctx.field("record", event.id.to_string())?;
+    ctx.field("at", when(&event.at))?;
+    ctx.field("by", format!("{} <{}>", clean(&event.by.name), clean(&event.by.email)))?;
     match &event.fact {
-        Fact::Opened(opened) => ctx.say(format!("  hypothesis  {}", indent(&opened.hypothesis))),
+        Fact::Opened(opened) => ctx.field("hypothesis", indent(&opened.hypothesis)),
         Fact::Measured(measured) => measurement(ctx, &event.id, measured),
         Fact::Decided(decided) => decision(ctx, decided, search),
-        Fact::Abandoned { because } => ctx.say(format!("  because     {}", indent(because))),
+        Fact::Abandoned { because } => ctx.field("because", indent(because)),
         Fact::Reopened(reopened) => {
-            ctx.say(format!("  undoes      {}", reopened.undoes))?;
-            ctx.say(format!("  because     {}", indent(&reopened.because)))?;
-            reopened.commit.iter().try_for_each(|id| ctx.say(format!("  by commit   {id}")))
+            ctx.field("undoes", reopened.undoes.to_string())?;
+            ctx.field("because", indent(&reopened.because))?;
+            reopened.commit.iter().try_for_each(|id| ctx.field("by commit", id.to_string()))
         }
     }
 }
 
-fn heading(ctx: &Ctx, name: &str, title: &str, state: &str) -> Result<(), Failure> {
-    ctx.say(format!("{} ({state}): {}", clean(name), clean(title)))
+/// `slim (open): a smaller image`.
+pub fn heading(ctx: &Ctx, name: &str, title: &str, state: &'static str) -> Result<(), Failure> {
+    ctx.say(phrase!("{name} ({state}): {title}", name = clean(name), state = Phrase::from(state), title = clean(title)))
+}
+
+fn when(at: &DateTime<FixedOffset>) -> String {
+    at.format("%Y-%m-%d %H:%M %:z").to_string()
 }
 
 fn measurement(ctx: &Ctx, id: &Ulid, measured: &Measured) -> Result<(), Failure> {
@@ -190,67 +205,91 @@ fn measurement(ctx: &Ctx, id: &Ulid, measured: &Measured) -> Result<(), Failure>
     if let Some(tool) = machine.more.get("imported from") {
         let files = machine.more.get("files").map_or("", String::as_str);
         let readings = measured.samples.len();
-        ctx.say(format!("\nmeasurement {id}, {candidate} against {base}, {readings} readings"))?;
-        ctx.say(format!("  imported from {} {}", clean(tool), clean(files)))?;
+        ctx.say(phrase!(
+            "\nmeasurement {id}, {candidate} against {base}, {readings} readings",
+            id,
+            candidate,
+            base,
+            readings
+        ))?;
+        ctx.say(phrase!("  imported from {tool} {files}", tool = clean(tool), files = clean(files)))?;
     } else {
         let rounds = measured.samples.iter().map(|s| s.round + 1).max().unwrap_or(0);
-        let plural = super::start::plural(rounds);
         let seed = measured.seed;
-        ctx.say(format!("\nmeasurement {id}, {candidate} against {base}, {rounds} pair{plural}, seed {seed}"))?;
-        ctx.say(format!("  on {}, {} cores, {}", clean(&machine.cpu), machine.cores, clean(&machine.platform)))?;
+        ctx.say(phrase!(
+            "\nmeasurement {id}, {candidate} against {base}, {rounds} pair{s}, seed {seed}",
+            id,
+            candidate,
+            base,
+            rounds,
+            s = plural(rounds),
+            seed
+        ))?;
+        ctx.say(phrase!(
+            "  on {cpu}, {cores} cores, {platform}",
+            cpu = clean(&machine.cpu),
+            cores = machine.cores,
+            platform = clean(&machine.platform)
+        ))?;
         for (name, value) in &machine.more {
             ctx.say(format!("     {:<16} {}", clean(name), clean(value)))?;
         }
     }
     measure::show(ctx, measured)?;
     let weight = &measured.complexity;
-    ctx.say(format!(
-        "complexity: {} file{}, +{} -{} lines{}",
-        weight.files,
-        super::start::plural(weight.files),
-        weight.added,
-        weight.removed,
-        match weight.new_dependencies.as_slice() {
-            [] => String::new(),
-            new => format!(", new: {}", clean(&new.join(", "))),
-        }
-    ))
+    let (files, added, removed) = (weight.files, weight.added, weight.removed);
+    let s = plural(files);
+    ctx.say(match weight.new_dependencies.as_slice() {
+        [] => phrase!("complexity: {files} file{s}, +{added} -{removed} lines", files, s, added, removed),
+        new => phrase!(
+            "complexity: {files} file{s}, +{added} -{removed} lines, new: {new}",
+            files,
+            s,
+            added,
+            removed,
+            new = clean(&new.join(", "))
+        ),
+    })
 }
 
 fn decision(ctx: &Ctx, decided: &Decided, search: Option<&Search>) -> Result<(), Failure> {
-    let mode = match (decided.verdict, decided.mode) {
-        (Verdict::Revert, Some(mode)) => format!(" ({})", mode.as_str()),
-        _ => String::new(),
-    };
-    ctx.say(format!("  verdict     {}{mode}", decided.verdict.as_str()))?;
-    ctx.say(format!("  because     {}", indent(&decided.because)))?;
+    let verdict = Phrase::from(decided.verdict.as_str());
+    match (decided.verdict, decided.mode) {
+        (Verdict::Revert, Some(mode)) => {
+            ctx.field("verdict", phrase!("{verdict} ({mode})", verdict, mode = mode.as_str()))
+        }
+        _ => ctx.field("verdict", verdict),
+    }?;
+    ctx.field("because", indent(&decided.because))?;
     if decided.overrode {
-        let advice = decided.recommendation.as_ref().map_or("none", |r| r.advice.as_str());
-        ctx.say(format!("  overrode    the recommendation: {advice}"))?;
+        let advice = decided.recommendation.as_ref().map(|r| lang::advice(ctx.lang, r.advice));
+        let advice = advice.map_or("none".into(), Phrase::from);
+        ctx.field("overrode", phrase!("the recommendation: {advice}", advice))?;
     }
     if !decided.comparison.is_empty() {
         ctx.say(table::comparison(&decided.comparison, ctx.look()))?;
     }
     for id in &decided.commits {
-        ctx.say(format!("  commit      {id}"))?;
+        ctx.field("commit", id.to_string())?;
     }
     if let Some(id) = &decided.revert_commit {
-        ctx.say(format!("  reverted by {id}"))?;
+        ctx.field("reverted by", id.to_string())?;
     }
     if let Some(id) = &decided.landed {
-        ctx.say(format!("  landed as   {id} on {}", clean(&decided.onto)))?;
+        ctx.field("landed as", phrase!("{id} on {branch}", id, branch = clean(&decided.onto)))?;
     }
-    match search {
-        None => ctx.say(format!("  in history  {} is not here", clean(&decided.onto))),
+    let branch = clean(&decided.onto);
+    let place = match search {
+        None => phrase!("{branch} is not here", branch),
         Some(Search { found: Some(found), .. }) => {
-            ctx.say(format!("  in history  {}, found by {}", found.commit, found.by.as_str()))
+            phrase!("{commit}, found by {by}", commit = &found.commit, by = Phrase::from(found.by.as_str()))
         }
-        Some(Search { cut: true, .. }) => ctx.say(format!(
-            "  in history  not in the newest commits of {}; older ones were not searched",
-            clean(&decided.onto)
-        )),
-        Some(_) => ctx.say(format!("  in history  not in the history of {}", clean(&decided.onto))),
-    }
+        Some(Search { cut: true, .. }) => {
+            phrase!("not in the newest commits of {branch}; older ones were not searched", branch)
+        }
+        Some(_) => phrase!("not in the history of {branch}", branch),
+    };
+    ctx.field("in history", place)
 }
 
 fn indent(text: &str) -> String {

@@ -9,6 +9,8 @@ use crate::git::refs::Head;
 use crate::git::{GitError, Oid, Repo};
 use crate::ledger::event::{Identity, Opened};
 use crate::ledger::{Fact, Ledger, Wanted};
+use crate::phrase;
+use crate::phrase::plural;
 use crate::render::text::clean;
 use serde_json::json;
 use ulid::Ulid;
@@ -61,7 +63,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
     refuse_taken(&book, &args.name)?;
     let branch = format!("{BRANCH_PREFIX}{}", args.name);
     if repo.branch(&branch)?.is_some() {
-        return Err(Failure::state(format!("there is a branch '{branch}' already"))
+        return Err(Failure::state(phrase!("there is a branch '{branch}' already", branch))
             .because("an experiment's branch is made when it is opened")
             .try_next("another name, or git branch -m to give that branch another one"));
     }
@@ -115,17 +117,28 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
 }
 
 fn report(ctx: &Ctx, repo: &Repo, book: &Book, name: &str, opened: &Opened, opening: &Opening) -> Result<(), Failure> {
-    let stands = opened.stands_on.and_then(|id| book.by_id(id));
-    let on = stands.map(|e| format!(", on top of {}", e.name)).unwrap_or_default();
-    ctx.say(format!("opened {name} at {}{on}, to land on {}", opened.base.commit.short(), clean(&opened.onto)))?;
+    let commit = opened.base.commit.short();
+    let onto = clean(&opened.onto);
+    ctx.say(match opened.stands_on.and_then(|id| book.by_id(id)) {
+        Some(e) => {
+            phrase!("opened {name} at {commit}, on top of {on}, to land on {onto}", name, commit, on = &e.name, onto)
+        }
+        None => phrase!("opened {name} at {commit}, to land on {onto}", name, commit, onto),
+    })?;
     match &opening.adopted {
         Some(_) => {
             let count = repo.range(&opened.base.commit, &opening.tip)?.len();
-            ctx.say(format!("adopted {count} commit{}; next: git verdict measure {name}", plural(count)))
+            ctx.say(phrase!(
+                "adopted {count} commit{s}; next: git verdict measure {name}",
+                count,
+                s = plural(count),
+                name
+            ))
         }
-        None => {
-            ctx.say(format!("on branch {}; next: commit the change, then git verdict measure", clean(&opened.branch)))
-        }
+        None => ctx.say(phrase!(
+            "on branch {branch}; next: commit the change, then git verdict measure",
+            branch = clean(&opened.branch)
+        )),
     }
 }
 
@@ -142,12 +155,12 @@ fn settle(repo: &Repo, book: &Book, args: &Args, head: &str, base_branch: Option
     };
     let Some(on) = &args.on else {
         if let Some(open) = book.on_branch(head) {
-            return Err(Failure::state(format!("HEAD is on the branch of experiment '{}'", open.name))
+            return Err(Failure::state(phrase!("HEAD is on the branch of experiment '{name}'", name = &open.name))
                 .because("a new experiment either stands on it or starts beside it")
-                .try_next(format!(
-                    "--on {} to stack, --on {} to start beside it",
-                    open.name,
-                    clean(&open.opened.onto)
+                .try_next(phrase!(
+                    "--on {name} to stack, --on {onto} to start beside it",
+                    name = &open.name,
+                    onto = clean(&open.opened.onto)
                 )));
         }
         let onto = landing_branch(repo, base_branch)?;
@@ -173,9 +186,9 @@ fn stacked(repo: &Repo, parent: &Experiment) -> Result<(Oid, String), Failure> {
         State::Open | State::Measured => parent.branch(),
         State::Kept => &onto,
         State::Reverted | State::Archived | State::Abandoned => {
-            return Err(Failure::state(format!("experiment '{}' did not stay", parent.name))
+            return Err(Failure::state(phrase!("experiment '{name}' did not stay", name = &parent.name))
                 .because("what stands on it would bring it back")
-                .try_next(format!("--on {}", clean(&onto))));
+                .try_next(phrase!("--on {onto}", onto = clean(&onto))));
         }
     };
     let base = repo.branch(branch)?.ok_or_else(|| GitError::UnknownRef(branch.to_string()))?;
@@ -185,12 +198,12 @@ fn stacked(repo: &Repo, parent: &Experiment) -> Result<(Oid, String), Failure> {
 fn adopt(repo: &Repo, range: &str, onto: String, stands_on: Option<Ulid>) -> Result<Opening, Failure> {
     let (base, tip) = repo.parse_range(range)?;
     if !repo.is_ancestor(&base, &tip)? {
-        return Err(Failure::usage(format!("'{}' is no range to adopt", clean(range)))
-            .because(format!("{} is not an ancestor of {}", base.short(), tip.short()))
-            .try_next(format!("git merge-base {} {}", base.short(), tip.short())));
+        return Err(Failure::usage(phrase!("'{range}' is no range to adopt", range = clean(range)))
+            .because(phrase!("{base} is not an ancestor of {tip}", base = base.short(), tip = tip.short()))
+            .try_next(phrase!("git merge-base {base} {tip}", base = base.short(), tip = tip.short())));
     }
     if repo.range(&base, &tip)?.is_empty() {
-        return Err(Failure::usage(format!("the range '{}' is empty", clean(range)))
+        return Err(Failure::usage(phrase!("the range '{range}' is empty", range = clean(range)))
             .try_next("git log --oneline, and a range such as HEAD~2..HEAD"));
     }
     let start = Start { base, onto, stands_on };
@@ -201,7 +214,7 @@ fn adopt(repo: &Repo, range: &str, onto: String, stands_on: Option<Ulid>) -> Res
 fn landing_branch(repo: &Repo, base_branch: Option<&str>) -> Result<String, Failure> {
     repo.default_base(base_branch).map_err(|error| match (error, base_branch) {
         (GitError::UnknownRef(_), Some(name)) => {
-            Failure::usage(format!("[policy] base is '{}', and there is no such branch", clean(name)))
+            Failure::usage(phrase!("[policy] base is '{name}', and there is no such branch", name = clean(name)))
                 .try_next("git branch --list")
         }
         (error, _) => error.into(),
@@ -213,11 +226,11 @@ fn refuse_dirty(repo: &Repo, base: &Oid) -> Result<(), Failure> {
     let at_head = repo.resolve("HEAD")? == *base;
     let dirty = repo.uncommitted()?;
     match dirty.tracked.iter().chain(&dirty.conflicted).next() {
-        Some(path) if !at_head || !dirty.conflicted.is_empty() => Err(Failure::state(format!(
-            "there are uncommitted changes, {} among them",
-            clean(&path.display().to_string())
+        Some(path) if !at_head || !dirty.conflicted.is_empty() => Err(Failure::state(phrase!(
+            "there are uncommitted changes, {path} among them",
+            path = clean(&path.display().to_string())
         ))
-        .because(format!("the experiment starts at {}, which is not HEAD", base.short()))
+        .because(phrase!("the experiment starts at {base}, which is not HEAD", base = base.short()))
         .try_next("git commit, then the same command again")),
         _ => Ok(()),
     }
@@ -227,9 +240,4 @@ fn refuse_dirty(repo: &Repo, base: &Oid) -> Result<(), Failure> {
 pub fn identity(repo: &Repo, commit: &Oid, base: Option<&Oid>) -> Result<Identity, GitError> {
     let patch = base.map(|base| repo.patch_id(base, commit)).transpose()?.flatten();
     Ok(Identity { commit: commit.clone(), tree: repo.commit(commit)?.tree, patch })
-}
-
-/// `s` for any number but one.
-pub fn plural(count: usize) -> &'static str {
-    if count == 1 { "" } else { "s" }
 }

@@ -7,7 +7,10 @@ use crate::experiment::{Book, Experiment, State};
 use crate::git::Repo;
 use crate::git::refs::Head;
 use crate::ledger::{Ledger, Wanted};
+use crate::phrase;
+use crate::phrase::{Phrase, plural};
 use crate::policy::Advice;
+use crate::render::lang;
 use crate::render::text::clean;
 use serde_json::{Value, json};
 
@@ -23,7 +26,11 @@ pub fn run(ctx: &Ctx, _args: Args) -> Done {
     let head = repo.head()?;
     let pending = decision::pending(&repo)?;
     if let Some(pending) = &pending {
-        ctx.say(format!("a decision was cut off: {} {}", pending.verdict.as_str(), pending.name))?;
+        ctx.say(phrase!(
+            "a decision was cut off: {verdict} {name}",
+            verdict = Phrase::from(pending.verdict.as_str()),
+            name = &pending.name
+        ))?;
         ctx.say("next: git verdict doctor")?;
     }
     let reapplied = match &head {
@@ -33,7 +40,7 @@ pub fn run(ctx: &Ctx, _args: Args) -> Done {
         _ => Vec::new(),
     };
     for one in &reapplied {
-        ctx.say(format!("{}; next: git verdict undo {}", told(one), clean(&one.name)))?;
+        ctx.say(phrase!("{what}; next: git verdict undo {name}", what = told(one), name = clean(&one.name)))?;
     }
     let branch = match &head {
         Head::Branch { name, .. } | Head::Unborn(name) => Some(name.as_str()),
@@ -45,8 +52,10 @@ pub fn run(ctx: &Ctx, _args: Args) -> Done {
     if let Some(experiment) = here {
         experiments.push(this(ctx, &repo, &book, experiment, pending.is_some())?);
     } else {
-        let place = branch.map_or("HEAD is detached".to_string(), |name| format!("on branch {}", clean(name)));
-        ctx.say(format!("{place}; no experiment is here"))?;
+        ctx.say(match branch {
+            Some(name) => phrase!("on branch {name}; no experiment is here", name = clean(name)),
+            None => "HEAD is detached; no experiment is here".into(),
+        })?;
     }
     let here = here.map(|e| e.id);
     let others: Vec<&Experiment> = book.experiments.iter().filter(|e| e.is_open() && Some(e.id) != here).collect();
@@ -54,16 +63,17 @@ pub fn run(ctx: &Ctx, _args: Args) -> Done {
         ctx.say("open elsewhere:")?;
     }
     for other in &others {
-        ctx.say(format!("  {} ({}, on {})", other.name, other.state.as_str(), clean(other.branch())))?;
+        let state = Phrase::from(other.state.as_str());
+        ctx.say(phrase!("  {name} ({state}, on {branch})", name = &other.name, state, branch = clean(other.branch())))?;
         experiments.push(json!({"here": false, "experiment": super::log::value(other)}));
     }
     if here.is_none() && others.is_empty() && pending.is_none() {
-        let next = if ledger.tip()?.is_none() && !repo.workdir()?.join(crate::config::FILE_NAME).exists() {
-            "git verdict init, then git verdict start NAME --hypothesis TEXT"
+        let next: Phrase = if ledger.tip()?.is_none() && !repo.workdir()?.join(crate::config::FILE_NAME).exists() {
+            "git verdict init, then git verdict start NAME --hypothesis TEXT".into()
         } else {
-            "git verdict start NAME --hypothesis TEXT"
+            "git verdict start NAME --hypothesis TEXT".into()
         };
-        ctx.say(format!("next: {next}"))?;
+        ctx.say(phrase!("next: {next}", next))?;
     }
     ctx.emit(
         "status",
@@ -86,46 +96,42 @@ fn this(ctx: &Ctx, repo: &Repo, book: &Book, experiment: &Experiment, pending: b
         let dirty = repo.uncommitted()?;
         dirty.tracked.len() + dirty.conflicted.len()
     };
-    ctx.say(format!("{} ({}): {}", experiment.name, experiment.state.as_str(), clean(&experiment.opened.title)))?;
-    ctx.say(format!("  hypothesis  {}", clean(&experiment.opened.hypothesis)))?;
-    ctx.say(format!(
-        "  branch      {}, {commits} commit{} on {}",
-        clean(experiment.branch()),
-        super::start::plural(commits),
-        base.short()
-    ))?;
+    super::show::heading(ctx, &experiment.name, &experiment.opened.title, experiment.state.as_str())?;
+    ctx.field("hypothesis", clean(&experiment.opened.hypothesis))?;
+    let branch = clean(experiment.branch());
+    let (s, short) = (plural(commits), base.short());
+    ctx.field("branch", phrase!("{branch}, {commits} commit{s} on {base}", branch, commits, s, base = short))?;
     if let Some((_, measured)) = experiment.latest() {
-        ctx.say(format!("  measured    {}", super::log::summary(&measured.comparison)))?;
-        ctx.say(format!("  advice      {}", measured.recommendation.advice.as_str()))?;
+        ctx.field("measured", super::log::summary(&measured.comparison, ctx.lang))?;
+        ctx.field("advice", lang::advice(ctx.lang, measured.recommendation.advice))?;
     }
-    let next = match (experiment.latest(), experiment.state) {
-        _ if pending => "git verdict doctor".to_string(),
-        _ if commits == 0 => "commit the change, then git verdict measure".to_string(),
-        (Some(_), _) if stale => "git verdict measure (the branch moved on since it was measured)".to_string(),
+    let next: Phrase = match (experiment.latest(), experiment.state) {
+        _ if pending => "git verdict doctor".into(),
+        _ if commits == 0 => "commit the change, then git verdict measure".into(),
+        (Some(_), _) if stale => "git verdict measure (the branch moved on since it was measured)".into(),
         (Some((_, m)), State::Measured) if m.recommendation.advice == Advice::MeasureMore => {
-            "git verdict measure, or git verdict decide".to_string()
+            "git verdict measure, or git verdict decide".into()
         }
-        (Some(_), _) => "git verdict decide".to_string(),
-        (None, _) => "git verdict measure".to_string(),
+        (Some(_), _) => "git verdict decide".into(),
+        (None, _) => "git verdict measure".into(),
     };
     if changed > 0 {
-        ctx.say(format!(
-            "  uncommitted {changed} file{}: not measured until committed",
-            super::start::plural(changed)
-        ))?;
+        let s = plural(changed);
+        ctx.field("uncommitted", phrase!("{changed} file{s}: not measured until committed", changed, s))?;
     }
-    ctx.say(format!("next: {next}"))?;
+    ctx.say(phrase!("next: {next}", next = &next))?;
     Ok(json!({
         "here": true, "experiment": super::log::value(experiment), "base": base, "tip": tip, "commits": commits,
-        "stale": stale, "uncommitted": changed, "next": next,
+        "stale": stale, "uncommitted": changed, "next": next.to_string(),
     }))
 }
 
 /// That a revert was itself reverted, for people.
-pub fn told(one: &decision::Reapplied) -> String {
-    let (name, branch) = (clean(&one.name), clean(&one.branch));
-    format!(
-        "the revert of {name} was itself reverted by {} on {branch}, and the record does not say so",
-        one.by.short()
+pub fn told(one: &decision::Reapplied) -> Phrase {
+    phrase!(
+        "the revert of {name} was itself reverted by {commit} on {branch}, and the record does not say so",
+        name = clean(&one.name),
+        commit = one.by.short(),
+        branch = clean(&one.branch)
     )
 }

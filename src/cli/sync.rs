@@ -4,6 +4,7 @@ use super::{Ctx, Done};
 use crate::error::{Exit, Failure};
 use crate::ledger::store::LEDGER_REF;
 use crate::ledger::sync::{self, Mode, Remote, Synced};
+use crate::phrase;
 use crate::render::text::clean;
 use serde_json::json;
 
@@ -35,7 +36,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
     let label = clean(&remote.label).into_owned();
     let set_up = args.setup && sync::set_up(&repo, &remote)?;
     if set_up {
-        ctx.say(format!("git fetch {label} brings the records along from now on"))?;
+        ctx.say(phrase!("git fetch {label} brings the records along from now on", label = &label))?;
     }
     let mode = match (args.fetch_only, args.dry_run) {
         (true, _) => Mode::FetchOnly,
@@ -57,18 +58,33 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
 
 fn said(ctx: &Ctx, label: &str, mode: Mode, done: &Synced) -> Result<(), Failure> {
     for id in &done.conflicts {
-        ctx.note(format!("record {} differs here and there; git verdict doctor --ledger", clean(id)));
+        ctx.note(phrase!("record {id} differs here and there; git verdict doctor --ledger", id = clean(id)));
     }
     for name in &done.dropped {
-        ctx.note(format!("left out, because it is no record: {}", clean(name)));
+        ctx.note(phrase!("left out, because it is no record: {name}", name = clean(name)));
     }
-    let records = |count: usize| format!("{count} record{}", super::start::plural(count));
+    let records = |count: usize| phrase!("{n} record{s}", n = count, s = crate::phrase::plural(count));
     ctx.say(match mode {
         Mode::DryRun => {
-            format!("{label}: would receive {} and send {}", records(done.received), records(done.unsent))
+            phrase!(
+                "{label}: would receive {received} and send {unsent}",
+                label,
+                received = records(done.received),
+                unsent = records(done.unsent)
+            )
         }
-        Mode::FetchOnly => format!("{label}: received {}, {} unsent", records(done.received), records(done.unsent)),
-        Mode::Both if done.received + done.sent == 0 => format!("{label}: nothing new on either side"),
-        Mode::Both => format!("{label}: received {}, sent {}", records(done.received), records(done.sent)),
+        Mode::FetchOnly => phrase!(
+            "{label}: received {received}, {unsent} unsent",
+            label,
+            received = records(done.received),
+            unsent = records(done.unsent)
+        ),
+        Mode::Both if done.received + done.sent == 0 => phrase!("{label}: nothing new on either side", label),
+        Mode::Both => phrase!(
+            "{label}: received {received}, sent {sent}",
+            label,
+            received = records(done.received),
+            sent = records(done.sent)
+        ),
     })
 }

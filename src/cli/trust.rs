@@ -5,7 +5,8 @@ use crate::config::{Config, FILE_NAME};
 use crate::error::{Exit, Failure};
 use crate::git::{Oid, Repo};
 use crate::ledger::{Ledger, Wanted};
-use crate::render::text::clean;
+use crate::phrase;
+use crate::render::text::{Align, clean, pad};
 use crate::trust::{self, Needs, Standing, Store, Surroundings};
 use serde_json::json;
 
@@ -81,20 +82,20 @@ fn needs(repo: &Repo, config: &Config, candidate: Option<&Oid>, commits: &[Oid])
 
 fn show(ctx: &Ctx, needs: &Needs, standing: &Standing) -> Result<(), Failure> {
     if needs.commands.is_empty() {
-        return ctx.say(format!("{FILE_NAME} has no commands"));
+        return ctx.say(phrase!("{file} has no commands", file = FILE_NAME));
     }
-    ctx.say(format!("commands of {FILE_NAME}:"))?;
+    ctx.say(phrase!("commands of {file}:", file = FILE_NAME))?;
     for line in lines(needs) {
         ctx.say(format!("  {line}"))?;
     }
     let unknown = if let Standing::Unknown(items) = standing { items.as_slice() } else { &[] };
     ctx.say("files:")?;
     for item in &needs.items {
-        let mark = if unknown.contains(item) { "new    " } else { "trusted" };
+        let mark = pad(&ctx.tell(if unknown.contains(item) { "new" } else { "trusted" }), 7, Align::Left);
         ctx.say(format!("  {mark} {}  {}", &item.sha256[..12.min(item.sha256.len())], clean(&item.path)))?;
     }
     match standing {
-        Standing::Vouched => ctx.say(format!("{}=1 vouches for them", trust::VARIABLE)),
+        Standing::Vouched => ctx.say(phrase!("{name}=1 vouches for them", name = trust::VARIABLE)),
         Standing::Own => ctx.say("they were committed in this clone, or stood beside it: they run without asking"),
         _ => Ok(()),
     }
@@ -117,7 +118,7 @@ pub fn gate(ctx: &Ctx, repo: &Repo, config: &Config, commits: &[Oid]) -> Result<
     files.dedup();
     let files = files.join(", ");
     if ctx.can_ask() && !around.automatic {
-        ctx.note(format!("not committed in this clone: {files}; measuring would run:"));
+        ctx.note(phrase!("not committed in this clone: {files}; measuring would run:", files = &files));
         for line in lines(&needs) {
             ctx.note(format!("  {line}"));
         }
@@ -127,7 +128,7 @@ pub fn gate(ctx: &Ctx, repo: &Repo, config: &Config, commits: &[Oid]) -> Result<
         }
     }
     let shorts: Vec<&str> = commits.iter().map(Oid::short).collect();
-    Err(Failure::state(format!("the commands of {FILE_NAME} are not trusted here"))
-        .because(format!("commands run as you, and these files were not committed in this clone: {files}"))
-        .try_next(format!("git verdict trust {}", shorts.join(" "))))
+    Err(Failure::state(phrase!("the commands of {file} are not trusted here", file = FILE_NAME))
+        .because(phrase!("commands run as you, and these files were not committed in this clone: {files}", files))
+        .try_next(phrase!("git verdict trust {shorts}", shorts = shorts.join(" "))))
 }

@@ -4,6 +4,7 @@ use super::{Ctx, Done};
 use crate::decision;
 use crate::error::{Exit, Failure};
 use crate::ledger::{Event, Fact, Ledger, Wanted};
+use crate::phrase;
 use crate::render::text::clean;
 use serde_json::json;
 
@@ -30,20 +31,20 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
     }
     let undo = decision::prepare_undo(&repo, &ledger, &book, args.name.as_deref(), &args.because)?;
     for note in &undo.notes {
-        ctx.note(format!("note: {}", clean(note)));
+        ctx.note(phrase!("note: {note}", note = clean(&ctx.tell(note))));
     }
     if args.dry_run {
-        ctx.say(format!("undoing the decision on {} will do:", clean(&undo.event.name)))?;
+        ctx.say(phrase!("undoing the decision on {name} will do:", name = clean(&undo.event.name)))?;
         for (number, step) in undo.steps.iter().enumerate() {
             ctx.say(format!("  {}. {}", number + 1, clean(step)))?;
         }
         ctx.say("nothing was done (--dry-run)")?;
-        ctx.emit("undo-dry-run", json!({"event": undo.event, "steps": undo.steps, "notes": undo.notes}))?;
+        ctx.emit("undo-dry-run", json!({"event": undo.event, "steps": undo.steps, "notes": undo.notes.iter().map(ToString::to_string).collect::<Vec<_>>()}))?;
         return Ok(Exit::Done);
     }
     let undone = decision::reopen(&repo, &ledger, undo)?;
     for note in &undone.notes {
-        ctx.note(format!("note: {}", clean(note)));
+        ctx.note(phrase!("note: {note}", note = clean(&ctx.tell(note))));
     }
     said(ctx, &undone.event)?;
     ctx.emit("undo", json!({"event": undone.event, "reset": undone.reset}))?;
@@ -53,10 +54,14 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
 /// Says what was undone.
 pub fn said(ctx: &Ctx, event: &Event) -> Result<(), Failure> {
     let Fact::Reopened(reopened) = &event.fact else { return Ok(()) };
-    ctx.say(format!("undid the decision on {} (record {})", clean(&event.name), reopened.undoes))?;
+    ctx.say(phrase!(
+        "undid the decision on {name} (record {undoes})",
+        name = clean(&event.name),
+        undoes = reopened.undoes
+    ))?;
     match &reopened.commit {
-        Some(id) => ctx.say(format!("  by commit {}", id.short()))?,
+        Some(id) => ctx.say(phrase!("  by commit {id}", id = id.short()))?,
         None => ctx.say("  no commit was made")?,
     }
-    ctx.say(format!("  record {}", event.id))
+    ctx.say(phrase!("  record {id}", id = event.id))
 }

@@ -1,6 +1,7 @@
 //! What is wrong with a configuration, and where: byte offsets in the text become lines and columns here.
 
 use crate::error::{Exit, Explain};
+use crate::phrase::Phrase;
 
 /// What is wrong with a configuration, and where.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -22,8 +23,8 @@ impl Explain for ConfigError {
     fn exit(&self) -> Exit {
         Exit::Usage
     }
-    fn next(&self) -> Option<String> {
-        self.help.clone()
+    fn next(&self) -> Option<Phrase> {
+        self.help.as_ref().map(Phrase::from)
     }
 }
 

@@ -10,6 +10,11 @@ use std::path::Path;
 const LARGEST: u64 = 1024 * 1024;
 
 pub(super) fn load(root: &Path) -> Result<Option<Config>, ConfigError> {
+    read(root)?.map(|text| Config::parse(&text, FILE_NAME)).transpose()
+}
+
+/// The text of the file; none when there is no file.
+pub(super) fn read(root: &Path) -> Result<Option<String>, ConfigError> {
     let path = root.join(FILE_NAME);
     let refuse = |message: String, help: &str| Problem::new(0, message, help).locate("", FILE_NAME);
     let unreadable = |e: std::io::Error| refuse(format!("cannot be read: {e}"), "check the file's permissions");
@@ -43,7 +48,7 @@ pub(super) fn load(root: &Path) -> Result<Option<Config>, ConfigError> {
     if bytes.len() as u64 > LARGEST {
         return Err(refuse("is larger than 1 MiB".to_string(), "keep data out of the configuration"));
     }
-    let text = String::from_utf8(bytes).map_err(|e| {
+    String::from_utf8(bytes).map(Some).map_err(|e| {
         let valid = e.utf8_error().valid_up_to();
         let readable = String::from_utf8_lossy(&e.as_bytes()[..valid]).into_owned();
         let (line, column) = position(&readable, valid);
@@ -54,8 +59,7 @@ pub(super) fn load(root: &Path) -> Result<Option<Config>, ConfigError> {
             message: format!("is not UTF-8 text: byte 0x{:02x}", e.as_bytes()[valid]),
             help: Some("save the file as UTF-8".to_string()),
         }
-    })?;
-    Config::parse(&text, FILE_NAME).map(Some)
+    })
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ pub use error::ConfigError;
 pub use worth::{Contradiction, contradiction};
 
 use crate::measure::placement::Placement;
+use crate::phrase::Lang;
 use crate::units::{Ratio, Unit};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -25,6 +26,8 @@ pub const FILE_NAME: &str = "verdict.toml";
 /// A whole configuration.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Config {
+    /// The language of the texts, unless the command line names another.
+    pub lang: Option<Lang>,
     /// Steps in the order they run.
     pub steps: Vec<Step>,
     /// Metrics in the order they are shown.
@@ -312,6 +315,12 @@ impl Config {
     /// Reads `verdict.toml` in `root`; `Ok(None)` when there is none.
     pub fn load(root: &Path) -> Result<Option<Config>, ConfigError> {
         load::load(root)
+    }
+
+    /// The `lang` of the `verdict.toml` in `root` and nothing else of it: what every command can afford to look for. None when
+    /// there is no such file or it says nothing that can be understood, which [`Config::load`] then explains.
+    pub fn language(root: &Path) -> Option<Lang> {
+        parse::language(&load::read(root).ok()??)
     }
 
     /// Reads one exchange rate such as `1 min build_time = 500 MB image_size` against the metrics of this

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::digest::sha256;
 use crate::measure::placement::Placement;
+use crate::phrase::Lang;
 use crate::units::{Ratio, Unit, base_unit, split_quantity};
 use std::ops::Range;
 use std::path::{Component, Path};
@@ -24,7 +25,7 @@ const VERSION: i64 = 1;
 /// The longest name of a step, a metric or a check.
 const LONGEST_NAME: usize = 64;
 
-const TOP_KEYS: &[&str] = &["version", "measure", "steps", "metrics", "checks", "policy", "adr"];
+const TOP_KEYS: &[&str] = &["version", "lang", "measure", "steps", "metrics", "checks", "policy", "adr"];
 const STEP_KEYS: &[&str] = &["run", "prepare", "timeout", "warmup"];
 const MEASURE_KEYS: &[&str] = &["pin", "nice"];
 const CHECK_KEYS: &[&str] = &["run", "timeout"];
@@ -66,6 +67,7 @@ const RESOURCES: &[(&str, Resource)] = &[
 const COMPRESSIONS: &[(&str, Compress)] =
     &[("gzip", Compress::Gzip), ("zstd", Compress::Zstd), ("brotli", Compress::Brotli)];
 const DIRECTIONS: &[(&str, Better)] = &[("lower", Better::Lower), ("higher", Better::Higher)];
+const LANGUAGES: &[(&str, Lang)] = &[("en", Lang::En), ("zh-CN", Lang::ZhCn)];
 const REVERT_MODES: &[(&str, RevertMode)] =
     &[("merge", RevertMode::Merge), ("in-place", RevertMode::InPlace), ("archive", RevertMode::Archive)];
 
@@ -90,6 +92,17 @@ pub(super) fn parse(text: &str, file: &str) -> Result<Config, ConfigError> {
             Ok(config)
         }
     }
+}
+
+/// The value of `lang`, from the head of the file: keys of the root stand before the first table.
+pub(super) fn language(text: &str) -> Option<Lang> {
+    if !text.contains("lang") {
+        return None;
+    }
+    let head = text.split("\n[").next().filter(|head| !head.starts_with('['))?;
+    let table: toml::Table = head.parse().ok()?;
+    let word = table.get("lang")?.as_str()?;
+    LANGUAGES.iter().find(|(name, _)| *name == word).map(|(_, lang)| *lang)
 }
 
 /// The version is read before all else: what a later one allows is not for this program to call wrong.
@@ -178,6 +191,7 @@ impl Reader<'_> {
             self.name(field, "check");
             config.checks.extend(self.check(field));
         }
+        config.lang = root.field("lang").and_then(|field| self.choice(field, "language", LANGUAGES));
         if let Some(table) = self.sub_table(root, "measure") {
             config.placement = self.placement(&table);
         }

@@ -11,6 +11,8 @@ mod python;
 
 use super::nearest;
 use crate::error::{Exit, Explain};
+use crate::phrase;
+use crate::phrase::Phrase;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -68,7 +70,6 @@ impl FromStr for Preset {
 #[derive(Debug, thiserror::Error)]
 pub enum PresetError {
     /// There is no preset of that name.
-    #[error("unknown preset '{word}'")]
     Unknown {
         /// The word that was read.
         word: String,
@@ -76,7 +77,6 @@ pub enum PresetError {
         nearest: Option<String>,
     },
     /// The folder holds no project of that kind.
-    #[error("this is no {preset} project: {reason}")]
     Missing {
         /// The preset.
         preset: Preset,
@@ -84,7 +84,6 @@ pub enum PresetError {
         reason: String,
     },
     /// A file of the project could not be understood.
-    #[error("{} cannot be used: {reason}", file.display())]
     Manifest {
         /// The file, relative to the root.
         file: PathBuf,
@@ -93,18 +92,35 @@ pub enum PresetError {
     },
 }
 
+crate::error::display_what!(PresetError);
+
 impl Explain for PresetError {
     fn exit(&self) -> Exit {
         Exit::Usage
     }
-    fn next(&self) -> Option<String> {
-        Some(match self {
-            PresetError::Unknown { nearest: Some(word), .. } => format!("git verdict init --preset {word}"),
-            PresetError::Unknown { .. } => "git verdict init --preset docker|cargo|npm|python".to_string(),
-            PresetError::Missing { .. } => {
-                "git verdict init in the project's root, or with another --preset".to_string()
+    fn what(&self) -> Phrase {
+        match self {
+            PresetError::Unknown { word, .. } => phrase!("unknown preset '{word}'", word),
+            PresetError::Missing { preset, reason } => {
+                phrase!(
+                    "this is no {preset} project: {reason}",
+                    preset = preset.to_string(),
+                    reason = Phrase::from(reason)
+                )
             }
-            PresetError::Manifest { file, .. } => format!("mend {}, then run 'git verdict init' again", file.display()),
+            PresetError::Manifest { file, reason } => {
+                phrase!("{file} cannot be used: {reason}", file = file.display(), reason = Phrase::from(reason))
+            }
+        }
+    }
+    fn next(&self) -> Option<Phrase> {
+        Some(match self {
+            PresetError::Unknown { nearest: Some(word), .. } => phrase!("git verdict init --preset {word}", word),
+            PresetError::Unknown { .. } => "git verdict init --preset docker|cargo|npm|python".into(),
+            PresetError::Missing { .. } => "git verdict init in the project's root, or with another --preset".into(),
+            PresetError::Manifest { file, .. } => {
+                phrase!("mend {file}, then run 'git verdict init' again", file = file.display())
+            }
         })
     }
 }

@@ -7,6 +7,8 @@ use crate::git::history::Commit;
 use crate::git::{GitError, Oid, Repo};
 use crate::ledger::event::{Fact, Identity, Verdict};
 use crate::ledger::{Ledger, LedgerError};
+use crate::phrase;
+use crate::phrase::Phrase;
 use crate::policy::MetricComparison;
 use crate::render::trailer::{self, Carried, MetricTrailer};
 use crate::stats::Word;
@@ -59,12 +61,14 @@ pub struct Finding {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub experiment: Option<String>,
     /// What it is.
-    pub what: String,
+    #[serde(serialize_with = "phrase::english")]
+    pub what: Phrase,
     /// Why that matters, or what it rests on.
-    pub why: String,
+    #[serde(serialize_with = "phrase::english")]
+    pub why: Phrase,
     /// The next command to try.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub next: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "phrase::english_or_none")]
+    pub next: Option<Phrase>,
 }
 
 /// What is looked over: the commits reachable from `head` and not from `base`.
@@ -128,17 +132,17 @@ pub fn audit(repo: &Repo, ledger: &Ledger<'_>, book: &Book, range: &Range) -> Re
 fn unquantified(commit: &Commit, owes: &Unquantified) -> Finding {
     let (why, next) = match &owes.experiment {
         Some(name) => (
-            format!("the numbers are on record as experiment '{name}'"),
-            format!("git verdict revert {name} --because TEXT, instead of {}", commit.id.short()),
+            phrase!("the numbers are on record as experiment '{name}'", name),
+            phrase!("git verdict revert {name} --because TEXT, instead of {id}", name, id = commit.id.short()),
         ),
         None => (
-            "an optimization went, and nobody can tell what it cost or gained".to_string(),
+            "an optimization went, and nobody can tell what it cost or gained".into(),
             match &owes.target {
-                Some(target) => format!(
-                    "git verdict start NAME --adopt {0}^..{0}, measure it, git verdict revert NAME",
-                    target.short()
+                Some(target) => phrase!(
+                    "git verdict start NAME --adopt {target}^..{target}, measure it, git verdict revert NAME",
+                    target = target.short()
                 ),
-                None => "git verdict start NAME --adopt A..B, measure it, git verdict revert NAME".to_string(),
+                None => "git verdict start NAME --adopt A..B, measure it, git verdict revert NAME".into(),
             },
         ),
     };
@@ -147,7 +151,7 @@ fn unquantified(commit: &Commit, owes: &Unquantified) -> Finding {
         fails: true,
         commit: Some(commit.id.clone()),
         experiment: owes.experiment.clone(),
-        what: format!("{} reverts '{}' without its numbers", commit.id.short(), owes.what),
+        what: phrase!("{id} reverts '{what}' without its numbers", id = commit.id.short(), what = &owes.what),
         why,
         next: Some(next),
     }
@@ -155,20 +159,20 @@ fn unquantified(commit: &Commit, owes: &Unquantified) -> Finding {
 
 /// What a message says that its record does not.
 fn disagreement(ledger: &Ledger<'_>, commit: &Commit, says: &Carried) -> Result<Option<Finding>, AuditError> {
-    let finding = |what: String, why: String, next: String| Finding {
+    let finding = |what: Phrase, why: Phrase, next: Phrase| Finding {
         rule: Rule::Disagreement,
         fails: true,
         commit: Some(commit.id.clone()),
         experiment: Some(says.experiment.clone()),
-        what: format!("{} {what}", commit.id.short()),
+        what: phrase!("{commit} {what}", commit = commit.id.short(), what),
         why,
         next: Some(next),
     };
     let Some(event) = ledger.find(says.record)? else {
         return Ok(Some(finding(
-            format!("names a record that is not in the ledger: {}", says.record),
-            "it was made up, or the ledger here is older".to_string(),
-            "git fetch origin refs/verdict/ledger, then the same command again".to_string(),
+            phrase!("names a record that is not in the ledger: {record}", record = &says.record),
+            "it was made up, or the ledger here is older".into(),
+            "git fetch origin refs/verdict/ledger, then the same command again".into(),
         )));
     };
     let (verdict, base, candidate, rows): (_, &Identity, &Identity, &[MetricComparison]) = match &event.fact {
@@ -176,22 +180,35 @@ fn disagreement(ledger: &Ledger<'_>, commit: &Commit, says: &Carried) -> Result<
         Fact::Measured(measured) => (None, &measured.base, &measured.candidate, &measured.comparison),
         _ => {
             let kind = event.fact.kind();
-            let why = format!("record {} is of kind {kind}, which has no numbers", event.id);
-            return Ok(Some(finding("names the wrong record".into(), why, format!("git verdict show {}", event.id))));
+            let why = phrase!("record {id} is of kind {kind}, which has no numbers", id = event.id, kind);
+            return Ok(Some(finding(
+                "names the wrong record".into(),
+                why,
+                phrase!("git verdict show {id}", id = event.id),
+            )));
         }
     };
     let mut differs = Vec::new();
     if event.name != says.experiment {
-        differs.push(format!("experiment {} is {} on record", says.experiment, event.name));
+        differs.push(phrase!(
+            "experiment {experiment} is {name} on record",
+            experiment = &says.experiment,
+            name = &event.name
+        ));
     }
     if verdict.is_some_and(|verdict| verdict != says.verdict) {
-        differs.push(format!("{} is the verdict, the opposite is on record", says.verdict.as_str()));
+        differs.push(phrase!("{verdict} is the verdict, the opposite is on record", verdict = says.verdict.as_str()));
     }
     for (word, told, held) in [("baseline", &says.baseline, base), ("candidate", &says.candidate, candidate)] {
         if let Some(told) = told
             && *told != held.commit
         {
-            differs.push(format!("{word} {} is {} on record", told.short(), held.commit.short()));
+            differs.push(phrase!(
+                "{word} {told} is {commit} on record",
+                word,
+                told = told.short(),
+                commit = held.commit.short()
+            ));
         }
     }
     // The merge that follows a revert commit has no rows; a commit that has some has all of them.
@@ -200,15 +217,16 @@ fn disagreement(ledger: &Ledger<'_>, commit: &Commit, says: &Carried) -> Result<
         let held: Vec<String> = rows.iter().map(trailer::trailer).collect();
         let pairs = (0..told.len().max(held.len())).map(|at| (told.get(at), held.get(at)));
         differs.extend(pairs.filter(|(told, held)| told != held).take(3).map(|(told, held)| {
-            let or_nothing = |text: Option<&String>| text.map_or("nothing".to_string(), |text| format!("'{text}'"));
-            format!("{} is {} on record", or_nothing(told), or_nothing(held))
+            let quoted = |text: &String| Phrase::verbatim(format!("'{text}'"));
+            let or_nothing = |text: Option<&String>| text.map_or("nothing".into(), quoted);
+            phrase!("{told} is {held} on record", told = or_nothing(told), held = or_nothing(held))
         }));
     }
     Ok((!differs.is_empty()).then(|| {
         finding(
             "says something else than its record".into(),
-            differs.join("; "),
-            format!("git verdict show {}", event.id),
+            Phrase::joined(differs, "; "),
+            phrase!("git verdict show {id}", id = event.id),
         )
     }))
 }
@@ -228,9 +246,14 @@ fn stale(repo: &Repo, commit: &Commit, says: &Carried) -> Result<Option<Finding>
         fails: true,
         commit: Some(commit.id.clone()),
         experiment: Some(says.experiment.clone()),
-        what: format!("{} merges {}, but {} was measured", commit.id.short(), merged.short(), candidate.short()),
-        why: "its numbers do not hold for what it brings".to_string(),
-        next: Some(format!("git verdict measure {}", says.experiment)),
+        what: phrase!(
+            "{id} merges {merged}, but {candidate} was measured",
+            id = commit.id.short(),
+            merged = merged.short(),
+            candidate = candidate.short()
+        ),
+        why: "its numbers do not hold for what it brings".into(),
+        next: Some(phrase!("git verdict measure {experiment}", experiment = &says.experiment)),
     }))
 }
 
@@ -243,8 +266,12 @@ fn kept_regression(commit: &Commit, says: &Carried) -> Option<Finding> {
         fails: false,
         commit: Some(commit.id.clone()),
         experiment: Some(says.experiment.clone()),
-        what: format!("'{}' was kept although it is worse in {}", says.experiment, worse.len()),
-        why: worse.join("; "),
+        what: phrase!(
+            "'{experiment}' was kept although it is worse in {worse}",
+            experiment = &says.experiment,
+            worse = worse.len()
+        ),
+        why: worse.join("; ").into(),
         next: None,
     })
 }
@@ -269,9 +296,13 @@ fn undecided(repo: &Repo, experiment: &Experiment, within: &HashSet<&Oid>) -> Re
         fails: true,
         commit: Some(tip.clone()),
         experiment: Some(experiment.name.clone()),
-        what: format!("experiment '{}' is {} and would be merged", experiment.name, experiment.state.as_str()),
-        why: format!("{} is among these commits, and nobody has decided on it", tip.short()),
-        next: Some(format!("git verdict decide {}", experiment.name)),
+        what: phrase!(
+            "experiment '{name}' is {state} and would be merged",
+            name = &experiment.name,
+            state = experiment.state.as_str()
+        ),
+        why: phrase!("{tip} is among these commits, and nobody has decided on it", tip = tip.short()),
+        next: Some(phrase!("git verdict decide {name}", name = &experiment.name)),
     }];
     if let Some((_, measured)) = experiment.latest()
         && measured.candidate.commit == tip
@@ -291,10 +322,10 @@ pub fn regressions(rows: &[MetricComparison], experiment: Option<&str>, fails: b
             commit: None,
             experiment: experiment.map(String::from),
             what: match row.breaks_limit() {
-                true => format!("'{}' is beyond its limit", row.metric),
-                false => format!("'{}' is worse", row.metric),
+                true => phrase!("'{metric}' is beyond its limit", metric = &row.metric),
+                false => phrase!("'{metric}' is worse", metric = &row.metric),
             },
-            why: trailer::trailer(row),
+            why: trailer::trailer(row).into(),
             next: None,
         })
         .collect()
@@ -315,9 +346,9 @@ fn merged_by_hand(commit: &Commit, carried: &[(Commit, Carried)]) -> Option<Find
         fails: true,
         commit: Some(commit.id.clone()),
         experiment: Some(name.clone()),
-        what: format!("{} merges the branch of '{name}' without a decision", commit.id.short()),
-        why: "its message has no Verdict trailers, and there is no ledger here".to_string(),
-        next: Some(format!("git verdict keep {name} --because TEXT, instead of git merge")),
+        what: phrase!("{id} merges the branch of '{name}' without a decision", id = commit.id.short(), name = &name),
+        why: "its message has no Verdict trailers, and there is no ledger here".into(),
+        next: Some(phrase!("git verdict keep {name} --because TEXT, instead of git merge", name = &name)),
     })
 }
 
@@ -330,9 +361,14 @@ fn ruler(repo: &Repo, range: &Range, decisions: bool) -> Result<Option<Finding>,
         fails: false,
         commit: None,
         experiment: None,
-        what: format!("{} changed along with what it measures", crate::config::FILE_NAME),
-        why: "look whether the new one measures the same".to_string(),
-        next: Some(format!("git diff {} {} -- {}", range.base.short(), range.head.short(), crate::config::FILE_NAME)),
+        what: phrase!("{config} changed along with what it measures", config = crate::config::FILE_NAME),
+        why: "look whether the new one measures the same".into(),
+        next: Some(phrase!(
+            "git diff {base} {head} -- {config}",
+            base = range.base.short(),
+            head = range.head.short(),
+            config = crate::config::FILE_NAME
+        )),
     }))
 }
 
@@ -354,13 +390,13 @@ impl crate::error::Explain for AuditError {
             AuditError::Ledger(inner) => inner.exit(),
         }
     }
-    fn why(&self) -> Option<String> {
+    fn why(&self) -> Option<Phrase> {
         match self {
             AuditError::Git(inner) => inner.why(),
             AuditError::Ledger(inner) => inner.why(),
         }
     }
-    fn next(&self) -> Option<String> {
+    fn next(&self) -> Option<Phrase> {
         match self {
             AuditError::Git(inner) => inner.next(),
             AuditError::Ledger(inner) => inner.next(),

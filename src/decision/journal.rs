@@ -11,6 +11,8 @@ use crate::git::{GitError, Oid, Repo};
 use crate::ledger::Ledger;
 use crate::ledger::event::{Event, Fact, Verdict};
 use crate::ledger::store::LEDGER_REF;
+use crate::phrase;
+use crate::phrase::Phrase;
 use serde::{Deserialize, Serialize};
 use std::fs::{File, TryLockError};
 use std::io::Write;
@@ -46,7 +48,7 @@ pub(super) struct Done {
     pub(super) made: Option<Oid>,
     /// What the user should know of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(super) notes: Vec<String>,
+    pub(super) notes: Vec<Phrase>,
 }
 
 fn folder(repo: &Repo) -> PathBuf {
@@ -106,8 +108,8 @@ impl Journal {
             Err(error) => return Err(io(&path)(error)),
         };
         let unreadable = |problem: String| {
-            refused(format!("the journal of a decision cannot be read: {problem}"))
-                .try_next(format!("look at {}; git reflog shows what was done", path.display()))
+            refused(phrase!("the journal of a decision cannot be read: {problem}", problem))
+                .try_next(phrase!("look at {path}; git reflog shows what was done", path = path.display()))
         };
         let value: serde_json::Value = serde_json::from_slice(&bytes).map_err(|error| unreadable(error.to_string()))?;
         if value["version"] != VERSION {
@@ -135,8 +137,8 @@ impl Journal {
     }
 
     fn save(&self) -> Result<(), DecisionError> {
-        let bytes =
-            serde_json::to_vec(self).map_err(|error| refused(format!("the journal cannot be written: {error}")))?;
+        let bytes = serde_json::to_vec(self)
+            .map_err(|error| refused(phrase!("the journal cannot be written: {error}", error)))?;
         write_whole(&journal_path(&self.folder), &bytes)
     }
 
@@ -329,9 +331,9 @@ impl Lock {
             Ok(()) => Ok(Lock { file }),
             Err(TryLockError::WouldBlock) => Err(DecisionError::Refused {
                 what: "another decision is being made in this repository".into(),
-                why: Some(format!(
-                    "{} is locked by it, or by a git that it started and that still runs",
-                    path.display()
+                why: Some(phrase!(
+                    "{path} is locked by it, or by a git that it started and that still runs",
+                    path = path.display()
                 )),
                 next: Some("wait for it, then the same command again".into()),
             }),
@@ -346,14 +348,14 @@ pub(super) fn none_pending(repo: &Repo) -> Result<(), DecisionError> {
         None => Ok(()),
         Some(journal) => {
             let pending = journal.pending(repo)?;
+            let verdict = Phrase::from(pending.verdict.as_str());
             Err(DecisionError::Refused {
-                what: format!(
-                    "{}the decision on '{}' ({}) was cut off",
-                    if pending.undoing { "undoing " } else { "" },
-                    pending.name,
-                    pending.verdict.as_str()
-                ),
-                why: Some(format!("{} of its commands are still to be run", pending.left.len())),
+                what: if pending.undoing {
+                    phrase!("undoing the decision on '{name}' ({verdict}) was cut off", name = &pending.name, verdict)
+                } else {
+                    phrase!("the decision on '{name}' ({verdict}) was cut off", name = &pending.name, verdict)
+                },
+                why: Some(phrase!("{left} of its commands are still to be run", left = pending.left.len())),
                 next: Some("git verdict doctor".into()),
             })
         }

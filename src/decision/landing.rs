@@ -12,6 +12,7 @@ use crate::git::command::Git;
 use crate::git::{GitError, Head, Oid, Repo};
 use crate::ledger::Ledger;
 use crate::ledger::event::{Event, Fact};
+use crate::phrase;
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt;
@@ -82,18 +83,24 @@ pub(super) fn undo(repo: &Repo, ledger: &Ledger<'_>) -> Result<(), DecisionError
     let (lock, journal) = cut_off(repo)?;
     let event = &journal.draft.event;
     if journal.reopens.is_some() {
-        return Err(refused(format!("the decision on '{}' is being undone, which can only be finished", event.name))
-            .try_next("git verdict doctor --resume"));
+        return Err(refused(phrase!(
+            "the decision on '{name}' is being undone, which can only be finished",
+            name = &event.name
+        ))
+        .try_next("git verdict doctor --resume"));
     }
     if ledger.find(event.id)?.is_some() {
         journal.end()?;
         let what = match event.fact {
             Fact::Reopened(_) => {
-                format!("the decision on '{}' is undone: the record that says so is in the ledger", event.name)
+                phrase!(
+                    "the decision on '{name}' is undone: the record that says so is in the ledger",
+                    name = &event.name
+                )
             }
-            _ => format!("the decision on '{}' has landed: its record is in the ledger", event.name),
+            _ => phrase!("the decision on '{name}' has landed: its record is in the ledger", name = &event.name),
         };
-        return Err(refused(what).try_next(format!("git verdict show {}", event.name)));
+        return Err(refused(what).try_next(phrase!("git verdict show {name}", name = &event.name)));
     }
     let hand = Hand::new(repo, &lock, journal.plan()?.clone());
     hand.take_back(&journal, Trust::Known).map(drop)
@@ -125,7 +132,7 @@ fn cut_off(repo: &Repo) -> Result<(Lock, Journal), DecisionError> {
         Journal::read(repo)?.ok_or_else(|| refused("no decision was cut off here").try_next("git verdict log"))?;
     if !journal.is_here(repo) {
         return Err(refused("the decision was cut off in another work tree")
-            .try_next(format!("git -C {} verdict doctor", journal.place(repo))));
+            .try_next(phrase!("git -C {repo} verdict doctor", repo = journal.place(repo))));
     }
     Ok((lock, journal))
 }
@@ -133,7 +140,7 @@ fn cut_off(repo: &Repo) -> Result<(Lock, Journal), DecisionError> {
 /// An error and its reason on one line.
 fn told(error: &DecisionError) -> String {
     let why = crate::error::Explain::why(error);
-    why.map_or_else(|| error.to_string(), |why| format!("{error}: {}", why.trim()))
+    why.map_or_else(|| error.to_string(), |why| format!("{error}: {}", why.to_string().trim()))
 }
 
 /// How far changed files are taken for the landing's own.
@@ -306,10 +313,10 @@ impl<'r> Hand<'r> {
     /// Reads back the commit that a step has just made.
     fn committed(&self, journal: &Journal, step: &Step, expected: Option<&Oid>) -> Result<Done, DecisionError> {
         let name = step.moves().unwrap_or_default();
-        let made = self.repo.find_ref(&name)?.ok_or_else(|| refused(format!("{name} is gone")))?;
+        let made = self.repo.find_ref(&name)?.ok_or_else(|| refused(phrase!("{name} is gone", name = &name)))?;
         let commit = self.repo.commit(&made)?;
         if commit.parents != self.parents(journal, step)? {
-            return Err(refused(format!("{name} is not where this step left it"))
+            return Err(refused(phrase!("{name} is not where this step left it", name))
                 .try_next("look at the repository's hooks: one of them may have committed or moved the branch"));
         }
         let mut notes = Vec::new();
@@ -320,17 +327,17 @@ impl<'r> Hand<'r> {
         };
         let event = &journal.draft.event;
         if text.is_some_and(|text| mentions(text, event)) && !mentions(&commit.message, event) {
-            notes.push(format!(
-                "a hook changed the message of {}: it has lost the trailer that names its record",
-                made.short()
+            notes.push(phrase!(
+                "a hook changed the message of {made}: it has lost the trailer that names its record",
+                made = made.short()
             ));
         }
         if let Some(tree) = expected
             && commit.tree != *tree
         {
-            notes.push(format!(
-                "{} does not hold the files that were foreseen: a hook or a filter changed them",
-                made.short()
+            notes.push(phrase!(
+                "{made} does not hold the files that were foreseen: a hook or a filter changed them",
+                made = made.short()
             ));
         }
         Ok(Done { made: Some(made), notes })
@@ -507,8 +514,8 @@ impl<'r> Hand<'r> {
         };
         if !ours {
             let operation = operation.unwrap_or_default();
-            return Err(refused(format!("a {operation} is in progress that is none of this decision's"))
-                .try_next(format!("git {operation} --abort")));
+            return Err(refused(phrase!("a {operation} is in progress that is none of this decision's", operation))
+                .try_next(phrase!("git {operation} --abort", operation)));
         }
         let head = match self.repo.head()? {
             Head::Branch { commit, .. } | Head::Detached(commit) => commit,
@@ -536,11 +543,14 @@ impl<'r> Hand<'r> {
         let mut saved = None;
         match trust {
             Trust::Known if !foreign.is_empty() => {
-                return Err(refused(format!(
-                    "files were changed since the decision was cut off: {}",
-                    listed(&foreign)
+                return Err(refused(phrase!(
+                    "files were changed since the decision was cut off: {foreign}",
+                    foreign = listed(&foreign)
                 ))
-                .try_next(format!("git stash push -- {}, then git verdict doctor", listed(&foreign))));
+                .try_next(phrase!(
+                    "git stash push -- {foreign}, then git verdict doctor",
+                    foreign = listed(&foreign)
+                )));
             }
             Trust::Known => {}
             Trust::Everything => {
@@ -649,8 +659,8 @@ impl<'r> Hand<'r> {
 }
 
 fn moved(name: &str) -> DecisionError {
-    refused(format!("{name} has moved since the decision was cut off"))
-        .try_next(format!("git reflog {name}; put it back, or land the rest by hand"))
+    refused(phrase!("{name} has moved since the decision was cut off", name))
+        .try_next(phrase!("git reflog {name}; put it back, or land the rest by hand", name))
 }
 
 /// Whether a message carries the trailer that belongs to this record.

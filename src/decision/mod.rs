@@ -23,6 +23,8 @@ use crate::experiment::{Book, Experiment};
 use crate::git::{GitError, Oid, Repo};
 use crate::ledger::event::{Event, Verdict};
 use crate::ledger::{Ledger, LedgerError};
+use crate::phrase;
+use crate::phrase::Phrase;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use ulid::Ulid;
@@ -58,7 +60,7 @@ pub struct Draft {
     /// What will be done, one line each, in order: shown by `--dry-run`.
     pub steps: Vec<String>,
     /// What the user should know first: hooks that will run, a base that moved, untracked files.
-    pub notes: Vec<String>,
+    pub notes: Vec<Phrase>,
     /// The same as data, with the state that it starts from. [`land`] refuses a draft without it.
     #[serde(default)]
     pub plan: Option<Plan>,
@@ -81,7 +83,7 @@ pub struct Landed {
     /// The record as it stands in the ledger.
     pub event: Event,
     /// What the user should know of how it landed: a hook that changed a message or a tree.
-    pub notes: Vec<String>,
+    pub notes: Vec<Phrase>,
 }
 
 /// Which landing was cut off, and how far it came.
@@ -165,29 +167,26 @@ pub fn reopen(repo: &Repo, ledger: &Ledger<'_>, undo: Undo) -> Result<Undone, De
 #[derive(Debug, thiserror::Error)]
 pub enum DecisionError {
     /// The state of the repository or of the experiment forbids it.
-    #[error("{what}")]
     Refused {
         /// What forbids it.
-        what: String,
+        what: Phrase,
         /// Why that matters.
-        why: Option<String>,
+        why: Option<Phrase>,
         /// The next command to try.
-        next: Option<String>,
+        next: Option<Phrase>,
     },
     /// The merge or the revert would conflict. Nothing was touched.
-    #[error("{what} would conflict in {}", files.iter().map(|f| f.display().to_string()).collect::<Vec<_>>().join(", "))]
     Conflict {
         /// `merging verdict/multi-stage into main`.
-        what: String,
+        what: Phrase,
         /// The files.
         files: Vec<PathBuf>,
         /// The next command to try.
-        next: String,
+        next: Phrase,
         /// The commits involved.
         commits: Vec<Oid>,
     },
     /// A step of the landing failed, and all was put back.
-    #[error("the decision stopped at: {step}; everything is as it was before")]
     TakenBack {
         /// The step.
         step: String,
@@ -196,7 +195,6 @@ pub enum DecisionError {
         source: Box<DecisionError>,
     },
     /// A step of the landing failed; the journal holds it.
-    #[error("the decision stopped at: {step}")]
     Stopped {
         /// The step.
         step: String,
@@ -205,12 +203,12 @@ pub enum DecisionError {
         source: GitError,
     },
     /// git failed.
-    #[error(transparent)]
     Git(#[from] GitError),
     /// The ledger failed.
-    #[error(transparent)]
     Ledger(#[from] LedgerError),
 }
+
+crate::error::display_what!(DecisionError);
 
 impl Explain for DecisionError {
     fn exit(&self) -> Exit {
@@ -220,7 +218,26 @@ impl Explain for DecisionError {
             _ => Exit::State,
         }
     }
-    fn why(&self) -> Option<String> {
+    fn what(&self) -> Phrase {
+        match self {
+            DecisionError::Refused { what, .. } => what.clone(),
+            DecisionError::Conflict { what, files, .. } => {
+                let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+                phrase!("{what} would conflict in {files}", what, files = files.join(", "))
+            }
+            DecisionError::TakenBack { step, source } => phrase!(
+                "the decision stopped at: {step}; everything is as it was before: {problem}",
+                step,
+                problem = source.what()
+            ),
+            DecisionError::Stopped { step, source } => {
+                phrase!("the decision stopped at: {step}: {problem}", step, problem = source.what())
+            }
+            DecisionError::Git(inner) => inner.what(),
+            DecisionError::Ledger(inner) => inner.what(),
+        }
+    }
+    fn why(&self) -> Option<Phrase> {
         match self {
             DecisionError::Refused { why, .. } => why.clone(),
             DecisionError::Stopped { source, .. } => source.why(),
@@ -230,7 +247,7 @@ impl Explain for DecisionError {
             DecisionError::TakenBack { source, .. } => source.why(),
         }
     }
-    fn next(&self) -> Option<String> {
+    fn next(&self) -> Option<Phrase> {
         match self {
             DecisionError::Refused { next, .. } => next.clone(),
             DecisionError::Conflict { next, .. } => Some(next.clone()),

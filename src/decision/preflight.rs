@@ -16,6 +16,8 @@ use crate::git::refs::is_ref_name;
 use crate::git::{GitError, Head, Oid, Repo};
 use crate::ledger::Ledger;
 use crate::ledger::event::{Decided, Fact, Identity, Verdict};
+use crate::phrase;
+use crate::phrase::{Phrase, plural};
 use crate::policy::Advice;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -37,18 +39,18 @@ pub(super) const ARCHIVE_PREFIX: &str = "refs/verdict/archive/";
 /// At most so many commits in one `git revert`, to stay within the length of a command line.
 const COMMITS_A_COMMAND: usize = 4000;
 
-pub(super) fn refused(what: impl Into<String>) -> DecisionError {
+pub(super) fn refused(what: impl Into<Phrase>) -> DecisionError {
     DecisionError::Refused { what: what.into(), why: None, next: None }
 }
 
 impl DecisionError {
-    pub(super) fn because(mut self, reason: impl Into<String>) -> Self {
+    pub(super) fn because(mut self, reason: impl Into<Phrase>) -> Self {
         if let DecisionError::Refused { why, .. } = &mut self {
             *why = Some(reason.into());
         }
         self
     }
-    pub(super) fn try_next(mut self, command: impl Into<String>) -> Self {
+    pub(super) fn try_next(mut self, command: impl Into<Phrase>) -> Self {
         if let DecisionError::Refused { next, .. } = &mut self {
             *next = Some(command.into());
         }
@@ -70,7 +72,7 @@ pub(super) fn prepare(repo: &Repo, ledger: &Ledger<'_>, request: &Request<'_>) -
     let onto_ref = format!("refs/heads/{}", opened.onto);
     let branch_ref = format!("refs/heads/{}", opened.branch);
     let onto = repo.find_ref(&onto_ref)?.ok_or_else(|| {
-        refused(format!("branch '{}' does not exist", opened.onto))
+        refused(phrase!("branch '{onto}' does not exist", onto = &opened.onto))
             .because("the experiment is to land on it")
             .try_next("git branch --all")
     })?;
@@ -95,11 +97,7 @@ pub(super) fn prepare(repo: &Repo, ledger: &Ledger<'_>, request: &Request<'_>) -
     }
     let scope = Scope::find(repo, experiment, &tip, &onto, landed_already)?;
     if scope.rebased {
-        notes.push(format!(
-            "the commit that it started from is not in its history any more: it is taken to start at {}, where it meets {}",
-            scope.base.short(),
-            opened.onto
-        ));
+        notes.push(phrase!("the commit that it started from is not in its history any more: it is taken to start at {base}, where it meets {onto}", base = scope.base.short(), onto = &opened.onto));
     }
     let line = Line { base: &scope.base, tip: &scope.tip, onto: &onto };
     let forced = stacking::check(repo, request, mode, line, &mut notes)?;
@@ -116,21 +114,21 @@ pub(super) fn prepare(repo: &Repo, ledger: &Ledger<'_>, request: &Request<'_>) -
         && scope.groups.is_empty()
         && let Some(by) = &scope.reverted_by
     {
-        return Err(refused(format!(
-            "the commits of '{}' on {} were reverted by {}",
-            experiment.name,
-            opened.onto,
-            by.short()
+        return Err(refused(phrase!(
+            "the commits of '{name}' on {onto} were reverted by {by}",
+            name = &experiment.name,
+            onto = &opened.onto,
+            by = by.short()
         ))
         .because("keeping it would record a change that is not there")
-        .try_next(format!("git revert {}, then the same command again", by.short())));
+        .try_next(phrase!("git revert {by}, then the same command again", by = by.short())));
     }
     match mode {
         None if landed_already => {
             planner.switch(&opened.onto, &onto)?;
-            notes.push(format!(
-                "its commits are on {} already: nothing is merged, only the record is written",
-                opened.onto
+            notes.push(phrase!(
+                "its commits are on {onto} already: nothing is merged, only the record is written",
+                onto = &opened.onto
             ));
         }
         None => planner.keep(&opened.branch, &tip)?,
@@ -141,9 +139,9 @@ pub(super) fn prepare(repo: &Repo, ledger: &Ledger<'_>, request: &Request<'_>) -
     let plan = planner.finish(settings(repo, &opened.onto))?;
     for (name, writes) in [(&opened.onto, true), (&opened.branch, plan.refs.contains_key(&branch_ref))] {
         if writes && let Some(path) = repo.checked_out_elsewhere(name)? {
-            return Err(refused(format!("branch '{name}' is checked out in {}", path.display()))
+            return Err(refused(phrase!("branch '{name}' is checked out in {path}", name, path = path.display()))
                 .because("a decision moves it, and that work tree would no longer match it")
-                .try_next(format!("git -C {} switch --detach", path.display())));
+                .try_next(phrase!("git -C {path} switch --detach", path = path.display())));
         }
     }
     let writes: Vec<PathBuf> = plan.touched.0.keys().cloned().collect();
@@ -194,14 +192,14 @@ pub(super) fn recheck(repo: &Repo, draft: &Draft, plan: &Plan, texts: &Texts) ->
     }
     for (name, held) in &plan.refs {
         if repo.find_ref(name)? != *held {
-            return Err(refused(format!("{name} has moved since this decision was prepared"))
+            return Err(refused(phrase!("{name} has moved since this decision was prepared", name))
                 .try_next("the same command again"));
         }
     }
     clean(repo)?;
     let needs = |message: &Option<String>, what: &str| match message {
         Some(text) if !text.trim().is_empty() => Ok(()),
-        _ => Err(refused(format!("the message of the {what} commit is missing"))),
+        _ => Err(refused(phrase!("the message of the {what} commit is missing", what))),
     };
     for step in &plan.steps {
         match step {
@@ -220,9 +218,9 @@ pub(super) fn recheck(repo: &Repo, draft: &Draft, plan: &Plan, texts: &Texts) ->
 
 /// A decision file is a new file inside the work tree.
 fn decision_file(repo: &Repo, draft: &Draft, plan: &Plan, path: &Path) -> Result<(), DecisionError> {
-    let shown = path.display();
+    let shown = &path.display().to_string();
     if let Some(why) = outside(repo.workdir()?, path) {
-        return Err(refused(format!("'{shown}' is no place for a decision file")).because(why));
+        return Err(refused(phrase!("'{shown}' is no place for a decision file", shown)).because(why));
     }
     let taken = match plan.touched.0.get(path) {
         Some(_) => true,
@@ -231,13 +229,12 @@ fn decision_file(repo: &Repo, draft: &Draft, plan: &Plan, path: &Path) -> Result
     let onto = repo.branch(&draft.opened.onto)?;
     let on_base = onto.map(|tip| repo.file_at(&tip, path)).transpose()?.flatten().is_some();
     if taken || on_base {
-        return Err(
-            refused(format!("the decision file {shown} exists already")).try_next("another name or folder for it")
-        );
+        return Err(refused(phrase!("the decision file {shown} exists already", shown))
+            .try_next("another name or folder for it"));
     }
     if repo.is_ignored(path)? {
-        return Err(refused(format!("the decision file {shown} would be ignored by git"))
-            .try_next(format!("git check-ignore -v {shown}")));
+        return Err(refused(phrase!("the decision file {shown} would be ignored by git", shown))
+            .try_next(phrase!("git check-ignore -v {shown}", shown)));
     }
     Ok(())
 }
@@ -247,10 +244,10 @@ pub(super) fn quiet(repo: &Repo) -> Result<Origin, DecisionError> {
     repo.workdir()?;
     if let Some(operation) = repo.operation() {
         let next = match operation {
-            "bisect" => "git bisect reset".to_string(),
-            other => format!("git {other} --continue, or git {other} --abort"),
+            "bisect" => "git bisect reset".into(),
+            other => phrase!("git {other} --continue, or git {other} --abort", other),
         };
-        return Err(refused(format!("a {operation} is in progress"))
+        return Err(refused(phrase!("a {operation} is in progress", operation))
             .because("a decision switches branches and would get mixed up with it")
             .try_next(next));
     }
@@ -266,8 +263,11 @@ pub(super) fn quiet(repo: &Repo) -> Result<Origin, DecisionError> {
 
 pub(super) fn locked(lock: &Path) -> DecisionError {
     refused("the index is locked")
-        .because(format!("another git is at work here, or one was killed and left {} behind", lock.display()))
-        .try_next(format!("wait for it; when no git is running: rm {}", lock.display()))
+        .because(phrase!(
+            "another git is at work here, or one was killed and left {lock} behind",
+            lock = lock.display()
+        ))
+        .try_next(phrase!("wait for it; when no git is running: rm {lock}", lock = lock.display()))
 }
 
 /// Names come from the ledger, and a ledger may come from elsewhere: they are held to what this program would have written.
@@ -282,7 +282,7 @@ fn names(experiment: &Experiment) -> Result<(), DecisionError> {
     let own = opened.branch.strip_prefix(BRANCH_PREFIX).is_some_and(|rest| !rest.is_empty());
     if !own || opened.branch == opened.onto {
         return Err(refused(format!("{:?} is no branch of an experiment", opened.branch))
-            .because(format!("an experiment's branch is named {BRANCH_PREFIX}NAME")));
+            .because(phrase!("an experiment's branch is named {BRANCH_PREFIX}NAME", BRANCH_PREFIX)));
     }
     if experiment.name.contains('/') || !is_ref_name(&format!("{ARCHIVE_PREFIX}{}", experiment.name)) {
         return Err(refused(format!("{:?} is no name of an experiment", experiment.name)));
@@ -293,10 +293,10 @@ fn names(experiment: &Experiment) -> Result<(), DecisionError> {
 fn gone(experiment: &Experiment) -> DecisionError {
     let tip = experiment.latest().map(|(_, measured)| measured.candidate.commit.clone());
     let next = match tip {
-        Some(tip) => format!("git branch {} {tip}", experiment.branch()),
-        None => "git reflog".to_string(),
+        Some(tip) => phrase!("git branch {branch} {tip}", branch = experiment.branch(), tip),
+        None => "git reflog".into(),
     };
-    refused(format!("branch '{}' is gone", experiment.branch()))
+    refused(phrase!("branch '{branch}' is gone", branch = experiment.branch()))
         .because("it holds the experiment's commits")
         .try_next(next)
 }
@@ -306,7 +306,7 @@ fn undecided(experiment: &Experiment, verdict: Verdict) -> Result<(), DecisionEr
     if experiment.is_open() || (experiment.state == State::Kept && verdict == Verdict::Revert) {
         return Ok(());
     }
-    let next = format!("git verdict show {}", experiment.name);
+    let next = phrase!("git verdict show {name}", name = &experiment.name);
     Err(refused(experiment.finished().to_string()).try_next(next))
 }
 
@@ -318,19 +318,19 @@ pub(super) fn clean(repo: &Repo) -> Result<Vec<PathBuf>, DecisionError> {
     if files.is_empty() {
         return Ok(found.untracked);
     }
-    Err(refused(format!("there is uncommitted work in {}", listed(&files)))
+    Err(refused(phrase!("there is uncommitted work in {files}", files = listed(&files)))
         .because("only what is committed is decided on, and landing switches branches")
         .try_next("git commit (or git restore, to decide on the committed state alone)"))
 }
 
 /// The first few paths, and how many more there are.
-pub(super) fn listed<P: AsRef<Path>>(files: &[P]) -> String {
+pub(super) fn listed<P: AsRef<Path>>(files: &[P]) -> Phrase {
     const SHOWN: usize = 5;
-    let mut text = files.iter().take(SHOWN).map(|f| f.as_ref().display().to_string()).collect::<Vec<_>>().join(", ");
+    let text = files.iter().take(SHOWN).map(|f| f.as_ref().display().to_string()).collect::<Vec<_>>().join(", ");
     if files.len() > SHOWN {
-        text.push_str(&format!(" and {} more", files.len() - SHOWN));
+        return phrase!("{files} and {n} more", files = text, n = files.len() - SHOWN);
     }
-    text
+    text.into()
 }
 
 pub(super) fn out_of_the_way(repo: &Repo, head: &Oid, writes: &[PathBuf]) -> Result<(), DecisionError> {
@@ -338,13 +338,13 @@ pub(super) fn out_of_the_way(repo: &Repo, head: &Oid, writes: &[PathBuf]) -> Res
     if found.is_empty() {
         return Ok(());
     }
-    Err(refused(format!("untracked files are in the way: {}", listed(&found)))
+    Err(refused(phrase!("untracked files are in the way: {found}", found = listed(&found)))
         .because("landing would overwrite them, and git does not hold them")
         .try_next("move them elsewhere, or commit them"))
 }
 
 /// The mode that fits: commits that are on the base already can only be reverted in place.
-fn choose_mode(request: &Request<'_>, landed: bool, notes: &mut Vec<String>) -> Result<RevertMode, DecisionError> {
+fn choose_mode(request: &Request<'_>, landed: bool, notes: &mut Vec<Phrase>) -> Result<RevertMode, DecisionError> {
     let (onto, name) = (&request.experiment.opened.onto, &request.experiment.name);
     let asked = request.mode.unwrap_or(request.policy.revert);
     let fits = (asked == RevertMode::InPlace) == landed;
@@ -352,14 +352,17 @@ fn choose_mode(request: &Request<'_>, landed: bool, notes: &mut Vec<String>) -> 
         return Ok(asked);
     }
     let (fitting, flag) = if landed { (RevertMode::InPlace, "in-place") } else { (RevertMode::Merge, "merge") };
-    let what =
-        if landed { format!("its commits are on {onto} already") } else { format!("its commits are not on {onto}") };
+    let what = if landed {
+        phrase!("its commits are on {onto} already", onto)
+    } else {
+        phrase!("its commits are not on {onto}", onto)
+    };
     if request.mode.is_some() {
         return Err(refused(what)
             .because("mode in-place reverts what is on the base; merge and archive bring in what is not")
-            .try_next(format!("git verdict revert {name} --mode {flag}")));
+            .try_next(phrase!("git verdict revert {name} --mode {flag}", name, flag)));
     }
-    notes.push(format!("{what}: reverted with --mode {flag}"));
+    notes.push(phrase!("{what}: reverted with --mode {flag}", what, flag));
     Ok(fitting)
 }
 
@@ -376,7 +379,7 @@ struct Scope {
     /// What is to be reverted, newest first.
     groups: Vec<Group>,
     /// How merges among them are treated.
-    notes: Vec<String>,
+    notes: Vec<Phrase>,
     /// The base was not found in the branch (it was rebased): the merge base stands in.
     rebased: bool,
     /// The commit that reverted them all, when one did.
@@ -392,22 +395,33 @@ impl Scope {
             false => opened.base.commit.clone(),
             true if landed => {
                 return Err(refused("the commit that the experiment started from is not in its history any more")
-                    .because(format!(
-                        "{} is on {} already, so its commits cannot be told apart",
-                        tip.short(),
-                        opened.onto
+                    .because(phrase!(
+                        "{tip} is on {onto} already, so its commits cannot be told apart",
+                        tip = tip.short(),
+                        onto = &opened.onto
                     ))
-                    .try_next(format!("git revert the commits, then git verdict show {}", experiment.name)));
+                    .try_next(phrase!(
+                        "git revert the commits, then git verdict show {name}",
+                        name = &experiment.name
+                    )));
             }
             true => repo.merge_base(onto, tip)?.ok_or_else(|| {
-                refused(format!("'{}' and '{}' have no history in common", opened.branch, opened.onto))
+                refused(phrase!(
+                    "'{branch}' and '{onto}' have no history in common",
+                    branch = &opened.branch,
+                    onto = &opened.onto
+                ))
             })?,
         };
         let start = base.clone();
         let empty = || {
-            refused(format!("experiment '{}' has no commits", experiment.name))
-                .because(format!("nothing is on {} that is not in its base {}", opened.branch, start.short()))
-                .try_next(format!("git switch {}, change something, git commit", opened.branch))
+            refused(phrase!("experiment '{name}' has no commits", name = &experiment.name))
+                .because(phrase!(
+                    "nothing is on {branch} that is not in its base {start}",
+                    branch = &opened.branch,
+                    start = start.short()
+                ))
+                .try_next(phrase!("git switch {branch}, change something, git commit", branch = &opened.branch))
         };
         let within: HashSet<Oid> = repo.range(&base, tip)?.into_iter().collect();
         let outside = if landed { before_it(repo, experiment, &base, tip, onto, &within)? } else { Some(onto.clone()) };
@@ -446,21 +460,22 @@ impl Scope {
             let mainline = inside.first().copied().unwrap_or(0);
             at = commit.parents.get(mainline).cloned();
             if commit.is_merge() && inside.len() < 2 {
-                self.notes.push(format!("{} merges {onto} into the experiment: it is left as it is", id.short()));
+                self.notes.push(phrase!(
+                    "{id} merges {onto} into the experiment: it is left as it is",
+                    id = id.short(),
+                    onto
+                ));
                 synced.insert(id);
                 continue;
             }
             if let Some(by) = gone.by.get(&id).or(gone.whole.as_ref()) {
-                self.notes.push(format!("{} was reverted already by {}", id.short(), by.short()));
+                self.notes.push(phrase!("{id} was reverted already by {by}", id = id.short(), by = by.short()));
                 continue;
             }
             let mainline = commit.is_merge().then_some(mainline as u32 + 1);
             if let Some(n) = mainline {
-                self.notes.push(format!(
-                    "{} is a merge: it is reverted with `git revert -m {n}`, which undoes all that it brought in and keeps the \
-                     experiment's own line",
-                    id.short()
-                ));
+                self.notes.push(phrase!("{id} is a merge: it is reverted with `git revert -m {n}`, which undoes all that it brought in and keeps the \
+                     experiment's own line", id = id.short(), n));
             }
             match self.groups.last_mut() {
                 Some(group) if group.mainline == mainline && group.commits.len() < COMMITS_A_COMMAND => {
@@ -557,8 +572,8 @@ fn reverted_on(repo: &Repo, tip: &Oid, onto: &Oid) -> Result<Reverted, DecisionE
 }
 
 /// `3 commits`.
-pub(super) fn count(n: usize, what: &str) -> String {
-    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
+pub(super) fn commits(n: usize) -> Phrase {
+    phrase!("{n} commit{s}", n, s = plural(n))
 }
 
 /// The numbers must exist, be of what is decided on, and allow a keep. Whether force was needed.
@@ -567,22 +582,23 @@ fn numbers(
     request: &Request<'_>,
     scope: &Scope,
     meets: Option<&Oid>,
-    notes: &mut Vec<String>,
+    notes: &mut Vec<Phrase>,
 ) -> Result<bool, DecisionError> {
     let (experiment, opened) = (request.experiment, &request.experiment.opened);
-    let again = format!("git verdict measure {}", experiment.name);
-    let mut problems: Vec<(String, String)> = Vec::new();
+    let again = phrase!("git verdict measure {name}", name = &experiment.name);
+    let mut problems: Vec<(Phrase, Phrase)> = Vec::new();
     match experiment.latest() {
-        None => problems.push((format!("experiment '{}' has not been measured", experiment.name), again.clone())),
+        None => problems
+            .push((phrase!("experiment '{name}' has not been measured", name = &experiment.name), again.clone())),
         Some((_, measured)) => {
             let tree = repo.commit(&scope.tip)?.tree;
             if measured.candidate.tree != tree {
                 problems.push((
-                    format!(
-                        "the numbers are stale: {} was measured, {} is at {}",
-                        measured.candidate.commit.short(),
-                        opened.branch,
-                        scope.tip.short()
+                    phrase!(
+                        "the numbers are stale: {commit} was measured, {branch} is at {tip}",
+                        commit = measured.candidate.commit.short(),
+                        branch = &opened.branch,
+                        tip = scope.tip.short()
                     ),
                     again.clone(),
                 ));
@@ -595,10 +611,10 @@ fn numbers(
             }
             if !bases.contains(&measured.base.tree) {
                 problems.push((
-                    format!(
-                        "the numbers are stale: they compare with {}, the experiment starts at {}",
-                        measured.base.commit.short(),
-                        scope.base.short()
+                    phrase!(
+                        "the numbers are stale: they compare with {commit}, the experiment starts at {base}",
+                        commit = measured.base.commit.short(),
+                        base = scope.base.short()
                     ),
                     again.clone(),
                 ));
@@ -607,27 +623,27 @@ fn numbers(
                 let side = measured.sides.iter().rposition(|side| side.tree == measured.candidate.tree);
                 for check in measured.checks.iter().filter(|check| !check.passed && Some(check.side) == side) {
                     problems.push((
-                        format!("check '{}' failed: {}", check.name, check.outcome),
-                        format!("fix it, then {again}"),
+                        phrase!("check '{name}' failed: {outcome}", name = &check.name, outcome = &check.outcome),
+                        phrase!("fix it, then {again}", again = &again),
                     ));
                 }
                 for row in measured.comparison.iter().filter(|row| row.breaks_limit()) {
                     problems.push((
-                        format!("'{}' is beyond its limit", row.metric),
-                        format!("git verdict revert {}", experiment.name),
+                        phrase!("'{metric}' is beyond its limit", metric = &row.metric),
+                        phrase!("git verdict revert {name}", name = &experiment.name),
                     ));
                 }
             }
         }
     }
     if request.force {
-        notes.extend(problems.iter().map(|(what, _)| format!("forced: {what}")));
+        notes.extend(problems.iter().map(|(what, _)| phrase!("forced: {what}", what)));
         return Ok(!problems.is_empty());
     }
     match problems.into_iter().next() {
         None => Ok(false),
         Some((what, next)) => {
-            Err(refused(what).because("a decision rests on its numbers").try_next(format!("{next} (or --force)")))
+            Err(refused(what).because("a decision rests on its numbers").try_next(phrase!("{next} (or --force)", next)))
         }
     }
 }
@@ -638,13 +654,13 @@ fn overrides(verdict: Verdict, advice: Option<Advice>) -> bool {
 
 /// A revert that conflicts.
 struct Conflict {
-    what: String,
+    what: Phrase,
     files: Vec<PathBuf>,
     commit: Oid,
 }
 
 impl Conflict {
-    fn error(self, next: String) -> DecisionError {
+    fn error(self, next: Phrase) -> DecisionError {
         DecisionError::Conflict { what: self.what, files: self.files, next, commits: vec![self.commit] }
     }
 }
@@ -702,9 +718,13 @@ impl<'a> Planner<'a> {
             Merged::Tree(tree) => tree,
             Merged::Conflict(files) => {
                 return Err(DecisionError::Conflict {
-                    what: format!("merging {branch} into {}", self.onto_name),
+                    what: phrase!("merging {branch} into {onto_name}", branch, onto_name = &self.onto_name),
                     files,
-                    next: format!("git switch {branch} && git merge {}, then git verdict measure", self.onto_name),
+                    next: phrase!(
+                        "git switch {branch} && git merge {onto_name}, then git verdict measure",
+                        branch,
+                        onto_name = &self.onto_name
+                    ),
                     commits: vec![onto, tip.clone()],
                 });
             }
@@ -726,7 +746,11 @@ impl<'a> Planner<'a> {
                         tree = next;
                     }
                     Merged::Conflict(files) => {
-                        let what = format!("reverting {} ({})", id.short(), self.repo.commit(id)?.subject);
+                        let what = phrase!(
+                            "reverting {id} ({subject})",
+                            id = id.short(),
+                            subject = self.repo.commit(id)?.subject
+                        );
                         return Ok(Err(Conflict { what, files, commit: id.clone() }));
                     }
                 }
@@ -739,7 +763,7 @@ impl<'a> Planner<'a> {
         &mut self,
         experiment: &Experiment,
         scope: &Scope,
-        notes: &mut Vec<String>,
+        notes: &mut Vec<Phrase>,
     ) -> Result<(), DecisionError> {
         let branch = &experiment.opened.branch;
         self.refs.insert(format!("refs/heads/{branch}"), Some(scope.tip.clone()));
@@ -764,19 +788,20 @@ impl<'a> Planner<'a> {
                 let common = match common {
                     Some(commit) if vanishes(&self.scratch.tree(&commit)?)? => commit,
                     _ => {
-                        let archive = format!("git verdict revert {} --mode archive", experiment.name);
+                        let archive = phrase!("git verdict revert {name} --mode archive", name = &experiment.name);
                         return Err(match failed {
                             Err(conflict) => conflict.error(archive),
-                            Ok(_) => refused(format!("reverting {branch} would leave changes on {}", self.onto_name))
-                                .because("its history is woven into that of the base branch")
-                                .try_next(archive),
+                            Ok(_) => refused(phrase!(
+                                "reverting {branch} would leave changes on {onto_name}",
+                                branch,
+                                onto_name = &self.onto_name
+                            ))
+                            .because("its history is woven into that of the base branch")
+                            .try_next(archive),
                         });
                     }
                 };
-                notes.push(format!(
-                    "its merges cannot be reverted one by one: the revert commit restores the files of {}, where it last met {}",
-                    common.short(), self.onto_name
-                ));
+                notes.push(phrase!("its merges cannot be reverted one by one: the revert commit restores the files of {common}, where it last met {onto_name}", common = common.short(), onto_name = &self.onto_name));
                 let tree = self.scratch.tree(&common)?;
                 restore = Some(common);
                 tree
@@ -795,24 +820,27 @@ impl<'a> Planner<'a> {
         Ok(())
     }
 
-    fn revert_in_place(&mut self, scope: &Scope, notes: &mut Vec<String>) -> Result<(), DecisionError> {
+    fn revert_in_place(&mut self, scope: &Scope, notes: &mut Vec<Phrase>) -> Result<(), DecisionError> {
         let onto = self.onto.clone();
         self.switch(self.onto_name, &onto)?;
         notes.extend(scope.notes.iter().cloned());
         let start = self.tree.clone();
         let (tree, touched) = self.reverted(&start, scope)?.map_err(|conflict| {
-            let by_hand = format!(
-                "git revert --no-commit {}, solve the conflicts, git commit; the same command again then records the numbers",
-                conflict.commit.short()
-            );
+            let by_hand = phrase!("git revert --no-commit {commit}, solve the conflicts, git commit; the same command again then records the numbers", commit = conflict.commit.short());
             conflict.error(by_hand)
         })?;
         self.touched.join(touched);
         self.goes_to(tree.clone())?;
         let empty = tree == start;
         if empty {
-            let by = scope.reverted_by.as_ref().map(|by| format!(" (by {})", by.short())).unwrap_or_default();
-            notes.push(format!("nothing of it is left on {}{by}: the commit only carries the numbers", self.onto_name));
+            let onto = self.onto_name;
+            notes.push(match &scope.reverted_by {
+                Some(by) => {
+                    let by = by.short();
+                    phrase!("nothing of it is left on {onto} (by {by}): the commit only carries the numbers", onto, by)
+                }
+                None => phrase!("nothing of it is left on {onto}: the commit only carries the numbers", onto),
+            });
         }
         let groups = if empty { Vec::new() } else { scope.groups.clone() };
         self.steps.push(Step::Revert { branch: self.onto_name.to_string(), groups, restore: None, tree, empty });
@@ -824,9 +852,9 @@ impl<'a> Planner<'a> {
         if let Some(held) = self.repo.find_ref(&to)?
             && held != *tip
         {
-            return Err(refused(format!("{to} exists already"))
-                .because(format!("it holds {}, of an earlier experiment of that name", held.short()))
-                .try_next(format!("git update-ref {to}-{} {held} && git update-ref -d {to} {held}", held.short())));
+            return Err(refused(phrase!("{to} exists already", to = &to))
+                .because(phrase!("it holds {held}, of an earlier experiment of that name", held = held.short()))
+                .try_next(phrase!("git update-ref {to}-{held} {held} && git update-ref -d {to} {held}", to, held)));
         }
         let onto = self.onto.clone();
         self.switch(self.onto_name, &onto)?;
@@ -876,18 +904,18 @@ pub(super) fn settings(repo: &Repo, onto: &str) -> Vec<(String, String)> {
 }
 
 /// What the user should know of before it happens.
-fn surroundings(repo: &Repo, untracked: &[PathBuf], plan: &Plan, notes: &mut Vec<String>) -> Result<(), DecisionError> {
+fn surroundings(repo: &Repo, untracked: &[PathBuf], plan: &Plan, notes: &mut Vec<Phrase>) -> Result<(), DecisionError> {
     let commits = plan.steps.iter().any(|step| !matches!(step, Step::Switch { .. } | Step::Record));
     let hooks = repo.hooks_present(&HOOKS)?;
     if commits && !hooks.is_empty() {
-        notes.push(format!("these hooks of the repository will run: {}", hooks.join(", ")));
+        notes.push(phrase!("these hooks of the repository will run: {hooks}", hooks = hooks.join(", ")));
     }
     if commits && repo.config_flag("commit.gpgsign") {
         let format = repo.config_value("gpg.format").unwrap_or_else(|| "openpgp".into());
-        notes.push(format!("the commits will be signed ({format})"));
+        notes.push(phrase!("the commits will be signed ({format})", format));
     }
     if !untracked.is_empty() {
-        notes.push(format!("not tracked, and left alone: {}", listed(untracked)));
+        notes.push(phrase!("not tracked, and left alone: {untracked}", untracked = listed(untracked)));
     }
     Ok(())
 }

@@ -18,6 +18,8 @@ use crate::git::refs::is_ref_name;
 use crate::git::{Head, Oid, Repo};
 use crate::ledger::Ledger;
 use crate::ledger::event::{Decided, Event, Fact, Reopened, Verdict};
+use crate::phrase;
+use crate::phrase::Phrase;
 use crate::render::text::{clean as shown, clean_lines, disarm};
 use crate::render::trailer;
 use std::collections::{BTreeMap, HashSet};
@@ -33,7 +35,7 @@ pub struct Undo {
     /// What will be done, one line each.
     pub steps: Vec<String>,
     /// What the user should know first.
-    pub notes: Vec<String>,
+    pub notes: Vec<Phrase>,
 }
 
 /// How a decision is undone.
@@ -53,7 +55,7 @@ pub struct Undone {
     /// The record as it stands in the ledger.
     pub event: Event,
     /// What the user should know of how it landed: a hook that changed a message or a tree.
-    pub notes: Vec<String>,
+    pub notes: Vec<Phrase>,
     /// Whether history was put back rather than added to.
     pub reset: bool,
 }
@@ -69,12 +71,12 @@ pub(super) fn prepare(
     Lock::probe(repo)?;
     let experiment = chosen(book, name)?;
     let Some((record, _, decided)) = &experiment.decided else {
-        return Err(refused(format!(
-            "experiment '{}' is {}: there is no decision to undo",
-            experiment.name,
-            experiment.state.as_str()
+        return Err(refused(phrase!(
+            "experiment '{name}' is {state}: there is no decision to undo",
+            name = &experiment.name,
+            state = experiment.state.as_str()
         ))
-        .try_next(format!("git verdict decide {}", experiment.name)));
+        .try_next(phrase!("git verdict decide {name}", name = &experiment.name)));
     };
     let origin = quiet(repo)?;
     repo.person()?;
@@ -86,7 +88,7 @@ pub(super) fn prepare(
         }
         Err(why) => why,
     };
-    let notes = vec![format!("{why}: history is added to, not put back")];
+    let notes = vec![phrase!("{why}: history is added to, not put back", why)];
     let event = draft(ledger, experiment, *record, because)?;
     let mut undo = Undo { event, way: Way::Record(None), steps: Vec::new(), notes };
     match target(repo, experiment, *record, decided, &mut undo.notes)? {
@@ -119,17 +121,17 @@ fn draft(ledger: &Ledger<'_>, experiment: &Experiment, undoes: Ulid, because: &s
 }
 
 /// The journal of a landing whose refs can be put back, or why they cannot.
-fn resettable(repo: &Repo, record: Ulid) -> Result<Result<Journal, String>, DecisionError> {
+fn resettable(repo: &Repo, record: Ulid) -> Result<Result<Journal, Phrase>, DecisionError> {
     let Some(journal) = Journal::last(repo)?.filter(|journal| journal.draft.event.id == record) else {
-        return Ok(Err("it is not the last decision that landed in this clone".to_string()));
+        return Ok(Err("it is not the last decision that landed in this clone".into()));
     };
     if !journal.is_here(repo) {
-        return Ok(Err(format!("it landed in another work tree ({})", journal.place(repo))));
+        return Ok(Err(phrase!("it landed in another work tree ({repo})", repo = journal.place(repo))));
     }
     let plan = journal.plan()?;
     for name in plan.refs.keys() {
         if repo.find_ref(name)? != journal.held(name)? {
-            return Ok(Err(format!("{name} has moved since")));
+            return Ok(Err(phrase!("{name} has moved since", name)));
         }
     }
     let remotes = repo.refs_under("refs/remotes/")?;
@@ -138,7 +140,7 @@ fn resettable(repo: &Repo, record: Ulid) -> Result<Result<Journal, String>, Deci
             // What was there before the landing is on the remote all the same.
             let before = plan.refs.values().flatten().any(|held| held == made);
             if !before && repo.is_ancestor(made, tip)? {
-                return Ok(Err(format!("{} was pushed (it is in {name})", made.short())));
+                return Ok(Err(phrase!("{made} was pushed (it is in {name})", made = made.short(), name)));
             }
         }
     }
@@ -190,8 +192,8 @@ fn reset(
         if let Some(short) = name.strip_prefix("refs/heads/")
             && let Some(path) = repo.checked_out_elsewhere(short)?
         {
-            return Err(refused(format!("branch '{short}' is checked out in {}", path.display()))
-                .try_next(format!("git -C {} switch --detach", path.display())));
+            return Err(refused(phrase!("branch '{short}' is checked out in {path}", short, path = path.display()))
+                .try_next(phrase!("git -C {path} switch --detach", path = path.display())));
         }
         let now = now.as_ref().map_or("nothing".to_string(), Oid::to_string);
         steps.push(match before {
@@ -233,7 +235,7 @@ fn target(
     experiment: &Experiment,
     record: Ulid,
     decided: &Decided,
-    notes: &mut Vec<String>,
+    notes: &mut Vec<Phrase>,
 ) -> Result<Option<Target>, DecisionError> {
     for name in [&decided.onto, &experiment.opened.branch] {
         if name.starts_with('-') || !is_ref_name(&format!("refs/heads/{name}")) {
@@ -256,28 +258,33 @@ fn target(
         (Verdict::Revert, _) => (&experiment.opened.branch, decided.revert_commit.as_ref()),
     };
     let Some(target) = target else {
-        notes.push("nothing of it is in history: only the record is written".to_string());
+        notes.push("nothing of it is in history: only the record is written".into());
         return Ok(None);
     };
     let commit = repo.commit(target).map_err(|_| {
-        refused(format!("commit {} is not in this repository", target.short())).try_next("git fetch --all")
+        refused(phrase!("commit {target} is not in this repository", target = target.short()))
+            .try_next("git fetch --all")
     })?;
     let tip = repo.branch(branch)?.ok_or_else(|| {
-        refused(format!("branch '{branch}' is gone")).try_next(format!("git branch {branch} {target}"))
+        refused(phrase!("branch '{branch}' is gone", branch)).try_next(phrase!(
+            "git branch {branch} {target}",
+            branch,
+            target
+        ))
     })?;
     if !repo.is_ancestor(target, &tip)? {
-        return Err(refused(format!("{} is not on {branch} any more", target.short()))
+        return Err(refused(phrase!("{target} is not on {branch} any more", target = target.short(), branch))
             .because("history was rewritten since the decision")
-            .try_next(format!("git log --all --grep {record}")));
+            .try_next(phrase!("git log --all --grep {record}", record)));
     }
     // A revert on the experiment's branch may have been reverted there or on the base.
     let elsewhere = repo.branch(&decided.onto)?.filter(|_| decided.verdict == Verdict::Revert);
     for tip in [Some(tip), elsewhere].into_iter().flatten() {
         if let Some(by) = reverted_by(repo, target, &tip)? {
-            notes.push(format!(
-                "{} was reverted already by {}: only the record is written",
-                target.short(),
-                by.short()
+            notes.push(phrase!(
+                "{target} was reverted already by {by}: only the record is written",
+                target = target.short(),
+                by = by.short()
             ));
             return Ok(Some(Target::Reverted(by)));
         }
@@ -306,7 +313,7 @@ fn by_commit(
     let Place { branch, commit, restores, origin } = place;
     let target = &commit.id;
     let full = format!("refs/heads/{branch}");
-    let tip = repo.find_ref(&full)?.ok_or_else(|| refused(format!("branch '{branch}' is gone")))?;
+    let tip = repo.find_ref(&full)?.ok_or_else(|| refused(phrase!("branch '{branch}' is gone", branch = &branch)))?;
     let mainline = commit.is_merge().then_some(1);
     let scratch = repo.scratch()?;
     let before = scratch.tree(&tip)?;
@@ -314,20 +321,25 @@ fn by_commit(
         Merged::Tree(tree) => tree,
         Merged::Conflict(files) => {
             return Err(DecisionError::Conflict {
-                what: format!("reverting {} on {branch}", target.short()),
+                what: phrase!("reverting {target} on {branch}", target = target.short(), branch = &branch),
                 files,
-                next: format!(
-                    "git switch {branch} && git revert {}{}, solve the conflicts, then the same command again",
-                    mainline.map(|n| format!("-m {n} ")).unwrap_or_default(),
-                    target.short()
+                next: phrase!(
+                    "git switch {branch} && git revert {mainline}{target}, solve the conflicts, then the same command again",
+                    branch = &branch,
+                    mainline = mainline.map(|n| format!("-m {n} ")).unwrap_or_default(),
+                    target = target.short()
                 ),
                 commits: vec![target.clone()],
             });
         }
     };
     if let Some(path) = repo.checked_out_elsewhere(&branch)? {
-        return Err(refused(format!("branch '{branch}' is checked out in {}", path.display()))
-            .try_next(format!("git -C {} switch --detach", path.display())));
+        return Err(refused(phrase!(
+            "branch '{branch}' is checked out in {path}",
+            branch = &branch,
+            path = path.display()
+        ))
+        .try_next(phrase!("git -C {path} switch --detach", path = path.display())));
     }
     let mut touched = Touched::default();
     touched.add(scratch.paths_between(&scratch.tree(&origin.commit)?, &before)?);
@@ -365,10 +377,7 @@ fn by_commit(
         disarm(&clean_lines(because)),
     );
     if decided.verdict == Verdict::Keep {
-        undo.notes.push(format!(
-            "the commits of {} stay in the history of {branch}: to keep it after all, git revert the new commit first",
-            experiment.name
-        ));
+        undo.notes.push(phrase!("the commits of {name} stay in the history of {branch}: to keep it after all, git revert the new commit first", name = &experiment.name, branch = &branch));
     }
     let texts = Texts { revert: Some(message), merge: None, adr: None };
     undo.steps = plan.lines(&undo.event.id.to_string(), &Messages::of(repo), Some(&texts));
@@ -503,7 +512,7 @@ pub(super) fn carry_out(repo: &Repo, ledger: &Ledger<'_>, undo: Undo) -> Result<
         return Ok(Undone { event, notes: Vec::new(), reset: false });
     }
     let mut journal = resettable(repo, reopened.undoes)?.map_err(|why| {
-        refused(format!("this cannot be put back any more: {why}")).try_next("the same command again")
+        refused(phrase!("this cannot be put back any more: {why}", why)).try_next("the same command again")
     })?;
     let home = home(repo, &journal, &origin)?;
     if home == origin {

@@ -1,13 +1,15 @@
 //! What stands on what: an experiment whose ground is undecided, gone or taken back, and how far the base has moved since the
 //! numbers were taken.
 
-use super::preflight::{count, refused};
+use super::preflight::{commits, refused};
 use super::{DecisionError, Request};
 use crate::config::RevertMode;
 use crate::experiment::{Experiment, State};
 use crate::git::memory::Scratch;
 use crate::git::{Oid, Repo};
 use crate::ledger::event::{Decided, Verdict};
+use crate::phrase;
+use crate::phrase::{Phrase, plural};
 use std::collections::HashSet;
 use std::path::PathBuf;
 
@@ -29,17 +31,14 @@ pub(super) fn check(
     request: &Request<'_>,
     mode: Option<RevertMode>,
     line: Line<'_>,
-    notes: &mut Vec<String>,
+    notes: &mut Vec<Phrase>,
 ) -> Result<bool, DecisionError> {
     let (experiment, opened) = (request.experiment, &request.experiment.opened);
     if request.verdict == Verdict::Revert {
         let above = request.book.experiments.iter().filter(|other| other.is_open());
         notes.extend(above.filter(|other| other.opened.stands_on == Some(experiment.id)).map(|other| {
-            format!(
-                "'{0}' stands on this experiment and is open: it holds commits that go now; git verdict keep {0} then says how it goes \
-                 on alone, or with both",
-                other.name
-            )
+            phrase!("'{name}' stands on this experiment and is open: it holds commits that go now; git verdict keep {name} then says how it goes \
+                 on alone, or with both", name = &other.name)
         }));
     }
     if mode == Some(RevertMode::Archive) {
@@ -49,39 +48,44 @@ pub(super) fn check(
     if request.verdict == Verdict::Keep
         && let Some((below, decided, by)) = taken_back(repo, request, line)?
     {
-        let what =
-            format!("it holds the commits of '{}', which {} reverted on {}", below.name, by.short(), opened.onto);
+        let what = phrase!(
+            "it holds the commits of '{name}', which {by} reverted on {onto}",
+            name = &below.name,
+            by = by.short(),
+            onto = &opened.onto
+        );
         if !request.force {
-            return Err(gone_ground(experiment, &what, decided, &by, line));
+            return Err(gone_ground(experiment, what, decided, &by, line));
         }
-        notes.push(format!("forced: {what}"));
+        notes.push(phrase!("forced: {what}", what));
         forced = true;
     }
     if repo.is_ancestor(line.base, line.onto)? {
         return Ok(forced);
     }
     let extra = repo.range(line.onto, line.base)?.len();
-    let why = format!(
-        "merging it would also bring {} that {} not its own",
-        count(extra, "commit"),
-        if extra == 1 { "is" } else { "are" }
+    let why = phrase!(
+        "merging it would also bring {extra} that {are} not its own",
+        extra = commits(extra),
+        are = if extra == 1 { "is" } else { "are" }
     );
-    let rebase = format!("git rebase --onto {} {} {}", opened.onto, line.base.short(), opened.branch);
-    let measure = format!("git verdict measure {}", experiment.name);
+    let rebase = phrase!(
+        "git rebase --onto {onto} {base} {branch}",
+        onto = &opened.onto,
+        base = line.base.short(),
+        branch = &opened.branch
+    );
+    let measure = phrase!("git verdict measure {name}", name = &experiment.name);
     let below = opened.stands_on.and_then(|id| request.book.by_id(id));
     Err(match below {
-        Some(other) if other.is_open() => refused(format!("it stands on '{}', which is not decided yet", other.name))
+        Some(other) if other.is_open() => refused(phrase!("it stands on '{name}', which is not decided yet", name = &other.name))
             .because(why)
-            .try_next(format!("git verdict decide {}", other.name)),
-        Some(other) => refused(format!("it stands on '{}', which is not on {}", other.name, opened.onto))
+            .try_next(phrase!("git verdict decide {name}", name = &other.name)),
+        Some(other) => refused(phrase!("it stands on '{name}', which is not on {onto}", name = &other.name, onto = &opened.onto))
             .because(why)
-            .try_next(format!(
-                "{rebase} && {measure} (this one alone)\n\
-                 or: git verdict start NAME --hypothesis TEXT --adopt {}..{} && git verdict measure NAME (both as one experiment)",
-                other.opened.base.commit.short(),
-                opened.branch
-            )),
-        None => refused(format!("its base {} is not on {}", line.base.short(), opened.onto))
+            .try_next(phrase!("{rebase} && {measure} (this one alone)\n\
+                 or: git verdict start NAME --hypothesis TEXT --adopt {commit}..{branch} && git verdict measure NAME (both as one experiment)", rebase, measure, commit = other.opened.base.commit.short(), branch = &opened.branch)),
+        None => refused(phrase!("its base {base} is not on {onto}", base = line.base.short(), onto = &opened.onto))
             .because(why)
             .try_next(format!("{rebase} && {measure}")),
     })
@@ -120,23 +124,17 @@ fn taken_back<'r>(
 }
 
 /// Offers to go on alone, or to bring back what was taken away.
-fn gone_ground(experiment: &Experiment, what: &str, decided: &Decided, by: &Oid, line: Line<'_>) -> DecisionError {
+fn gone_ground(experiment: &Experiment, what: Phrase, decided: &Decided, by: &Oid, line: Line<'_>) -> DecisionError {
     let opened = &experiment.opened;
     let from = match opened.stands_on {
         Some(_) => line.base,
         None => &decided.candidate.commit,
     };
-    let measure = format!("git verdict measure {}", experiment.name);
+    let measure = phrase!("git verdict measure {name}", name = &experiment.name);
     refused(what)
-        .because(format!("its numbers were taken with them, and merging would not bring them back to {}", opened.onto))
-        .try_next(format!(
-            "git rebase --onto {0} {1} {2} && {measure} (this one alone)\n\
-             or: git switch {2} && git merge --no-edit {0} && git revert --no-edit {3} && {measure} (both, as one)",
-            opened.onto,
-            from.short(),
-            opened.branch,
-            by.short()
-        ))
+        .because(phrase!("its numbers were taken with them, and merging would not bring them back to {onto}", onto = &opened.onto))
+        .try_next(phrase!("git rebase --onto {onto} {from} {branch} && {measure} (this one alone)\n\
+             or: git switch {branch} && git merge --no-edit {onto} && git revert --no-edit {by} && {measure} (both, as one)", onto = &opened.onto, from = from.short(), branch = &opened.branch, measure, by = by.short()))
 }
 
 /// By how much the numbers are behind the base branch, when it has moved on since the two met.
@@ -146,7 +144,7 @@ pub(super) fn moved_on(
     experiment: &Experiment,
     meets: &Oid,
     line: Line<'_>,
-) -> Result<Option<String>, DecisionError> {
+) -> Result<Option<Phrase>, DecisionError> {
     let ahead = repo.range(meets, line.onto)?.len();
     if meets == line.tip || ahead == 0 {
         return Ok(None);
@@ -158,14 +156,14 @@ pub(super) fn moved_on(
     let (theirs, ours) = (files(line.onto)?, files(line.tip)?);
     let both = theirs.intersection(&ours).count();
     let opened = &experiment.opened;
-    Ok(Some(format!(
-        "{0} has moved on by {1} since the experiment's base, in {2}, {3} of which it changes, too: the numbers do not cover \
-         them (git switch {4} && git merge {0} && git verdict measure {5} does)",
-        opened.onto,
-        count(ahead, "commit"),
-        count(theirs.len(), "file"),
-        if both == 0 { "none".to_string() } else { both.to_string() },
-        opened.branch,
-        experiment.name
+    Ok(Some(phrase!(
+        "{onto} has moved on by {ahead} since the experiment's base, in {theirs}, {both} of which it changes, too: the numbers do not cover \
+         them (git switch {branch} && git merge {onto} && git verdict measure {name} does)",
+        onto = &opened.onto,
+        ahead = commits(ahead),
+        theirs = phrase!("{n} file{s}", n = theirs.len(), s = plural(theirs.len())),
+        both = if both == 0 { Phrase::from("none") } else { both.to_string().into() },
+        branch = &opened.branch,
+        name = &experiment.name
     )))
 }

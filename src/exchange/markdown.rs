@@ -2,6 +2,7 @@
 
 use super::Sheet;
 use crate::ledger::query::Entry;
+use crate::render::Lang;
 use crate::render::text::{markdown, markdown_code};
 use crate::render::view::summary;
 
@@ -23,7 +24,7 @@ impl Sheet for Markdown {
                 one.at.format("%Y-%m-%d"),
                 one.state.as_str(),
                 markdown_code(&one.name, true),
-                markdown(&summary(&one.comparison)),
+                markdown(&summary(&one.comparison, Lang::En)),
                 markdown(first)
             ));
         }

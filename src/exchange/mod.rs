@@ -24,6 +24,8 @@ pub mod pytest;
 use crate::config::Better;
 use crate::error::{Exit, Explain};
 use crate::ledger::query::Entry;
+use crate::phrase;
+use crate::phrase::Phrase;
 use crate::units::{Unit, base_unit};
 use std::path::{Path, PathBuf};
 
@@ -150,7 +152,6 @@ pub(crate) fn unit_of(symbol: &str) -> (Unit, f64, Better) {
 #[derive(Debug, thiserror::Error)]
 pub enum ExchangeError {
     /// A file could not be read.
-    #[error("{} cannot be read", path.display())]
     Io {
         /// Which.
         path: PathBuf,
@@ -159,7 +160,6 @@ pub enum ExchangeError {
         source: std::io::Error,
     },
     /// A file is not what it should be.
-    #[error("{}: {problem}", path.display())]
     Format {
         /// Which.
         path: PathBuf,
@@ -167,7 +167,6 @@ pub enum ExchangeError {
         problem: String,
     },
     /// The two sides have no metric in common.
-    #[error("the two sides have no metric in common")]
     NothingInCommon {
         /// Those of the base.
         base: Vec<String>,
@@ -183,19 +182,32 @@ impl ExchangeError {
     }
 }
 
+crate::error::display_what!(ExchangeError);
+
 impl Explain for ExchangeError {
     fn exit(&self) -> Exit {
         Exit::Usage
     }
-    fn why(&self) -> Option<String> {
+    fn what(&self) -> Phrase {
         match self {
-            ExchangeError::NothingInCommon { base, candidate } => {
-                Some(format!("base: {}; candidate: {}", base.join(", "), candidate.join(", ")))
+            ExchangeError::Io { path, .. } => phrase!("{path} cannot be read", path = path.display()),
+            ExchangeError::Format { path, problem } => {
+                phrase!("{path}: {problem}", path = path.display(), problem = Phrase::from(problem))
             }
+            ExchangeError::NothingInCommon { .. } => "the two sides have no metric in common".into(),
+        }
+    }
+    fn why(&self) -> Option<Phrase> {
+        match self {
+            ExchangeError::NothingInCommon { base, candidate } => Some(phrase!(
+                "base: {base}; candidate: {candidate}",
+                base = base.join(", "),
+                candidate = candidate.join(", ")
+            )),
             _ => None,
         }
     }
-    fn next(&self) -> Option<String> {
+    fn next(&self) -> Option<Phrase> {
         match self {
             ExchangeError::Format { .. } => Some("git verdict import --help lists the formats".into()),
             _ => None,

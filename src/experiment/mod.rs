@@ -6,6 +6,8 @@ use crate::config::RevertMode;
 use crate::error::{Exit, Explain};
 use crate::git::Oid;
 use crate::ledger::event::{Decided, Event, Fact, Measured, Opened, Verdict};
+use crate::phrase;
+use crate::phrase::Phrase;
 use chrono::{DateTime, FixedOffset};
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
@@ -237,7 +239,6 @@ pub fn check_name(name: &str) -> Result<(), ExperimentError> {
 #[derive(Debug, thiserror::Error)]
 pub enum ExperimentError {
     /// A name that is no slug.
-    #[error("'{name}' cannot name an experiment: {problem}")]
     BadName {
         /// The name.
         name: String,
@@ -245,10 +246,8 @@ pub enum ExperimentError {
         problem: String,
     },
     /// An open experiment has that name already.
-    #[error("there is an experiment '{0}' already")]
     Taken(String),
     /// None of that name.
-    #[error("there is no experiment '{name}'")]
     Unknown {
         /// The name.
         name: String,
@@ -256,7 +255,6 @@ pub enum ExperimentError {
         nearest: Option<String>,
     },
     /// The beginning of an id that fits several.
-    #[error("{count} experiments have an id that begins with '{prefix}'")]
     Ambiguous {
         /// The beginning.
         prefix: String,
@@ -264,7 +262,6 @@ pub enum ExperimentError {
         count: usize,
     },
     /// It is in a state that forbids this.
-    #[error("experiment '{name}' is {state} already")]
     Finished {
         /// Its name.
         name: String,
@@ -272,6 +269,8 @@ pub enum ExperimentError {
         state: &'static str,
     },
 }
+
+crate::error::display_what!(ExperimentError);
 
 impl Explain for ExperimentError {
     fn exit(&self) -> Exit {
@@ -282,12 +281,27 @@ impl Explain for ExperimentError {
             _ => Exit::State,
         }
     }
-    fn next(&self) -> Option<String> {
+    fn what(&self) -> Phrase {
+        match self {
+            ExperimentError::BadName { name, problem } => {
+                phrase!("'{name}' cannot name an experiment: {problem}", name, problem = Phrase::from(problem))
+            }
+            ExperimentError::Taken(name) => phrase!("there is an experiment '{name}' already", name),
+            ExperimentError::Unknown { name, .. } => phrase!("there is no experiment '{name}'", name),
+            ExperimentError::Ambiguous { prefix, count } => {
+                phrase!("{count} experiments have an id that begins with '{prefix}'", count, prefix)
+            }
+            ExperimentError::Finished { name, state } => {
+                phrase!("experiment '{name}' is {state} already", name, state = Phrase::from(*state))
+            }
+        }
+    }
+    fn next(&self) -> Option<Phrase> {
         Some(match self {
-            ExperimentError::Unknown { nearest: Some(name), .. } => format!("did you mean '{name}'?"),
+            ExperimentError::Unknown { nearest: Some(name), .. } => phrase!("did you mean '{name}'?", name),
             ExperimentError::Unknown { .. } | ExperimentError::Ambiguous { .. } => "git verdict log".into(),
-            ExperimentError::Taken(name) => format!("git verdict show {name}"),
-            ExperimentError::Finished { name, .. } => format!("git verdict show {name}"),
+            ExperimentError::Taken(name) => phrase!("git verdict show {name}", name),
+            ExperimentError::Finished { name, .. } => phrase!("git verdict show {name}", name),
             ExperimentError::BadName { .. } => "a name such as 'pip-cache'".into(),
         })
     }
@@ -354,7 +368,7 @@ mod tests {
             checks: vec![],
             comparison: vec![],
             complexity: Default::default(),
-            recommendation: crate::policy::Recommendation { advice: crate::policy::Advice::Keep, reasons: vec![] },
+            recommendation: crate::policy::Recommendation::new(crate::policy::Advice::Keep, vec![]),
             failures: Vec::new(),
             reused: None,
             origins: Vec::new(),

@@ -32,6 +32,8 @@ pub(crate) mod test;
 pub use refs::Head;
 
 use crate::error::{Exit, Explain};
+use crate::phrase;
+use crate::phrase::Phrase;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -81,6 +83,18 @@ impl From<Oid> for String {
     }
 }
 
+impl From<Oid> for crate::phrase::Part {
+    fn from(id: Oid) -> Self {
+        crate::phrase::Part::Text(id.to_string())
+    }
+}
+
+impl From<&Oid> for crate::phrase::Part {
+    fn from(id: &Oid) -> Self {
+        crate::phrase::Part::Text(id.to_string())
+    }
+}
+
 impl fmt::Display for Oid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -100,31 +114,22 @@ pub struct Person {
 #[derive(Debug, thiserror::Error)]
 pub enum GitError {
     /// No repository here or above.
-    #[error("{} is not in a git repository", .0.display())]
     NotARepository(PathBuf),
     /// A bare repository where a work tree is needed.
-    #[error("{} is a bare repository: there is no work tree here", .0.display())]
     Bare(PathBuf),
     /// The current branch has no commit yet.
-    #[error("branch '{0}' has no commit yet")]
     Unborn(String),
     /// HEAD is not on a branch.
-    #[error("HEAD is detached at {0}")]
     Detached(String),
     /// A name that resolves to no commit.
-    #[error("'{0}' names no commit")]
     UnknownRef(String),
     /// The repository uses something that libgit2 cannot read.
-    #[error("this repository cannot be read: {0}")]
     Unsupported(String),
     /// No name and address are configured.
-    #[error("git does not know who you are")]
     NoIdentity,
     /// Another writer was first, again and again.
-    #[error("{0} was changed by another process at the same time")]
     Contended(String),
     /// The real git failed.
-    #[error("git {command} failed ({status})")]
     Command {
         /// Its arguments.
         command: String,
@@ -134,10 +139,8 @@ pub enum GitError {
         output: String,
     },
     /// The real git could not be started.
-    #[error("git could not be started")]
     NoGit(#[source] std::io::Error),
     /// A file under the git directory could not be read or written.
-    #[error("{}", path.display())]
     Io {
         /// Which.
         path: PathBuf,
@@ -146,7 +149,6 @@ pub enum GitError {
         source: std::io::Error,
     },
     /// Anything else that libgit2 says.
-    #[error("{0}")]
     Other(String),
 }
 
@@ -156,6 +158,8 @@ impl From<git2::Error> for GitError {
     }
 }
 
+crate::error::display_what!(GitError);
+
 impl Explain for GitError {
     fn exit(&self) -> Exit {
         match self {
@@ -163,14 +167,32 @@ impl Explain for GitError {
             _ => Exit::State,
         }
     }
-    fn why(&self) -> Option<String> {
+    fn what(&self) -> Phrase {
         match self {
-            GitError::Command { output, .. } if !output.is_empty() => Some(output.clone()),
+            GitError::NotARepository(path) => phrase!("{path} is not in a git repository", path = path.display()),
+            GitError::Bare(path) => {
+                phrase!("{path} is a bare repository: there is no work tree here", path = path.display())
+            }
+            GitError::Unborn(name) => phrase!("branch '{name}' has no commit yet", name),
+            GitError::Detached(commit) => phrase!("HEAD is detached at {commit}", commit),
+            GitError::UnknownRef(name) => phrase!("'{name}' names no commit", name),
+            GitError::Unsupported(problem) => phrase!("this repository cannot be read: {problem}", problem),
+            GitError::NoIdentity => "git does not know who you are".into(),
+            GitError::Contended(name) => phrase!("{name} was changed by another process at the same time", name),
+            GitError::Command { command, status, .. } => phrase!("git {command} failed ({status})", command, status),
+            GitError::NoGit(_) => "git could not be started".into(),
+            GitError::Io { path, .. } => Phrase::verbatim(path.display().to_string()),
+            GitError::Other(said) => said.into(),
+        }
+    }
+    fn why(&self) -> Option<Phrase> {
+        match self {
+            GitError::Command { output, .. } if !output.is_empty() => Some(output.into()),
             GitError::NoIdentity => Some("user.name and user.email are not set".into()),
             _ => None,
         }
     }
-    fn next(&self) -> Option<String> {
+    fn next(&self) -> Option<Phrase> {
         Some(match self {
             GitError::NotARepository(_) => "git init, or give the repository with -C DIR".into(),
             GitError::Bare(_) => "git clone it, and run git verdict in the clone".into(),

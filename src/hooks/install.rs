@@ -7,6 +7,8 @@
 use super::script::{self, BESIDE, Previous, SUFFIX};
 use super::{Hook, HookError};
 use crate::git::Repo;
+use crate::phrase;
+use crate::phrase::Phrase;
 use serde::Serialize;
 use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -158,15 +160,15 @@ impl Place {
         if force && forceable {
             return Ok(());
         }
-        let lines: Vec<String> = hooks
-            .iter()
-            .map(|hook| format!("add to {}:\n  {}", self.file(*hook).display(), Place::line(*hook)))
-            .collect();
-        let force = if forceable { "\nor: git verdict hook install --force" } else { "" };
+        let line = |hook: &Hook| {
+            phrase!("add to {file}:\n  {line}", file = self.file(*hook).display(), line = Place::line(*hook))
+        };
+        let mut lines: Vec<Phrase> = hooks.iter().map(line).collect();
+        lines.extend(forceable.then(|| "or: git verdict hook install --force".into()));
         Err(HookError::Refused {
-            what: format!("the hooks of this repository are in {}", self.folder.display()),
-            why: why.to_string(),
-            next: format!("{}{force}", lines.join("\n")),
+            what: phrase!("the hooks of this repository are in {folder}", folder = self.folder.display()),
+            why: why.into(),
+            next: Phrase::joined(lines, "\n"),
         })
     }
 }
@@ -180,7 +182,7 @@ pub fn install(repo: &Repo, hooks: &[Hook], program: &Path, force: bool) -> Resu
         Ok(meta) if meta.is_dir() => {}
         Ok(_) => {
             return Err(HookError::Refused {
-                what: format!("{} is no folder", place.folder.display()),
+                what: phrase!("{folder} is no folder", folder = place.folder.display()),
                 why: "core.hooksPath switches hooks off in this repository".into(),
                 next: "git config --show-origin --get core.hooksPath".into(),
             });
@@ -268,7 +270,7 @@ impl Slot {
         if let Ok(meta) = path.symlink_metadata() {
             if meta.is_dir() {
                 return Err(HookError::Refused {
-                    what: format!("{} is a folder", path.display()),
+                    what: phrase!("{path} is a folder", path = path.display()),
                     why: "git runs a file of that name".into(),
                     next: "move it away".into(),
                 });
@@ -325,9 +327,9 @@ impl Slot {
         }
         if self.bytes.is_some() && !self.ours() && self.has_kept {
             return Err(HookError::Refused {
-                what: format!("{} was put in place of the hook of git-verdict", self.path.display()),
-                why: format!("{} still holds what was there before", self.kept.display()),
-                next: format!("look at both, then: rm {}", self.kept.display()),
+                what: phrase!("{path} was put in place of the hook of git-verdict", path = self.path.display()),
+                why: phrase!("{kept} still holds what was there before", kept = self.kept.display()),
+                next: phrase!("look at both, then: rm {kept}", kept = self.kept.display()),
             });
         }
         Ok(())
@@ -339,9 +341,9 @@ impl Slot {
 
     fn edited_by_hand(&self, command: &str) -> HookError {
         HookError::Refused {
-            what: format!("{} was edited by hand", self.path.display()),
+            what: phrase!("{path} was edited by hand", path = self.path.display()),
             why: "what was added to it would be lost".into(),
-            next: format!("move it to a hook of your own, or: git verdict hook {command} --force"),
+            next: phrase!("move it to a hook of your own, or: git verdict hook {command} --force", command),
         }
     }
 

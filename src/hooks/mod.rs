@@ -12,6 +12,7 @@ pub mod share;
 use crate::error::{Exit, Explain};
 use crate::git::GitError;
 use crate::ledger::LedgerError;
+use crate::phrase::Phrase;
 use std::path::PathBuf;
 
 /// A hook that this program has something to say in.
@@ -51,17 +52,15 @@ impl Hook {
 #[derive(Debug, thiserror::Error)]
 pub enum HookError {
     /// Something is there that is not ours to change.
-    #[error("{what}")]
     Refused {
         /// What is there.
-        what: String,
+        what: Phrase,
         /// Why it is left alone.
-        why: String,
+        why: Phrase,
         /// What to do instead.
-        next: String,
+        next: Phrase,
     },
     /// A file could not be read or written.
-    #[error("{}", path.display())]
     Io {
         /// Which.
         path: PathBuf,
@@ -70,12 +69,12 @@ pub enum HookError {
         source: std::io::Error,
     },
     /// git failed.
-    #[error(transparent)]
     Git(#[from] GitError),
     /// The ledger failed.
-    #[error(transparent)]
     Ledger(#[from] LedgerError),
 }
+
+crate::error::display_what!(HookError);
 
 impl Explain for HookError {
     fn exit(&self) -> Exit {
@@ -85,7 +84,15 @@ impl Explain for HookError {
             _ => Exit::State,
         }
     }
-    fn why(&self) -> Option<String> {
+    fn what(&self) -> Phrase {
+        match self {
+            HookError::Refused { what, .. } => what.clone(),
+            HookError::Io { path, .. } => Phrase::verbatim(path.display().to_string()),
+            HookError::Git(inner) => inner.what(),
+            HookError::Ledger(inner) => inner.what(),
+        }
+    }
+    fn why(&self) -> Option<Phrase> {
         match self {
             HookError::Refused { why, .. } => Some(why.clone()),
             HookError::Git(inner) => inner.why(),
@@ -93,7 +100,7 @@ impl Explain for HookError {
             HookError::Io { .. } => None,
         }
     }
-    fn next(&self) -> Option<String> {
+    fn next(&self) -> Option<Phrase> {
         match self {
             HookError::Refused { next, .. } => Some(next.clone()),
             HookError::Git(inner) => inner.next(),

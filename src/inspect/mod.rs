@@ -30,6 +30,8 @@ pub mod paths;
 pub mod tarscan;
 
 use crate::error::{Exit, Explain};
+use crate::phrase;
+use crate::phrase::Phrase;
 use std::path::PathBuf;
 
 /// How much of an artefact is looked at. The defaults are generous, and bound both memory and time.
@@ -93,7 +95,6 @@ impl std::fmt::Display for Problem {
 #[derive(Debug, thiserror::Error)]
 pub enum InspectError {
     /// A file or folder could not be opened or read.
-    #[error("cannot read {path}")]
     Io {
         /// Which.
         path: PathBuf,
@@ -102,7 +103,6 @@ pub enum InspectError {
         source: std::io::Error,
     },
     /// It is not what it should be.
-    #[error("{place}: {what}")]
     Format {
         /// The file, or the part of it.
         place: String,
@@ -110,7 +110,6 @@ pub enum InspectError {
         what: String,
     },
     /// There are several, or none, of what was asked for.
-    #[error("{place}: {what}")]
     Choice {
         /// The archive or folder.
         place: String,
@@ -118,7 +117,6 @@ pub enum InspectError {
         what: String,
     },
     /// No engine knows a reference.
-    #[error("there is no image '{}'", reference.escape_debug())]
     Unknown {
         /// The reference.
         reference: String,
@@ -126,7 +124,6 @@ pub enum InspectError {
         said: Vec<String>,
     },
     /// A container engine failed or is not there.
-    #[error("{command} failed: {outcome}")]
     Engine {
         /// The command line.
         command: String,
@@ -146,6 +143,8 @@ impl InspectError {
     }
 }
 
+crate::error::display_what!(InspectError);
+
 impl Explain for InspectError {
     fn exit(&self) -> Exit {
         match self {
@@ -153,16 +152,27 @@ impl Explain for InspectError {
             _ => Exit::Usage,
         }
     }
-    fn why(&self) -> Option<String> {
+    fn what(&self) -> Phrase {
+        match self {
+            InspectError::Io { path, .. } => phrase!("cannot read {path}", path = path.display()),
+            InspectError::Format { place, what } => phrase!("{place}: {what}", place, what = Phrase::from(what)),
+            InspectError::Choice { place, what } => phrase!("{place}: {what}", place, what = Phrase::from(what)),
+            InspectError::Unknown { reference, .. } => {
+                phrase!("there is no image '{reference}'", reference = reference.escape_debug().to_string())
+            }
+            InspectError::Engine { command, outcome, .. } => phrase!("{command} failed: {outcome}", command, outcome),
+        }
+    }
+    fn why(&self) -> Option<Phrase> {
         match self {
             InspectError::Engine { tail, .. } if !tail.trim().is_empty() => {
-                Some(format!("the end of its output:\n{}", tail.trim_end()))
+                Some(phrase!("the end of its output:\n{tail}", tail = tail.trim_end()))
             }
-            InspectError::Unknown { said, .. } if !said.is_empty() => Some(said.join("; ")),
+            InspectError::Unknown { said, .. } if !said.is_empty() => Some(said.join("; ").into()),
             _ => None,
         }
     }
-    fn next(&self) -> Option<String> {
+    fn next(&self) -> Option<Phrase> {
         match self {
             InspectError::Choice { .. } => Some("name one of those that are there".into()),
             InspectError::Unknown { .. } => Some("docker images, or podman images, lists those that are there".into()),

@@ -13,6 +13,8 @@ use crate::error::{Exit, Explain};
 use crate::experiment::check_name;
 use crate::git::objects::TreeEntry;
 use crate::git::{GitError, Oid, Repo};
+use crate::phrase;
+use crate::phrase::Phrase;
 use chrono::{Local, SubsecRound};
 use rand::Rng;
 use rustix::fs::{FlockOperation, flock};
@@ -575,10 +577,8 @@ fn next_id(now: u64, newest: Option<Ulid>, last: Option<Ulid>) -> Ulid {
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
     /// git failed.
-    #[error(transparent)]
     Git(#[from] GitError),
     /// An event of a major version that this program does not know.
-    #[error("record {id} has format version {found}; this program reads version {known}")]
     Version {
         /// The record.
         id: String,
@@ -588,7 +588,6 @@ pub enum LedgerError {
         known: u32,
     },
     /// An event that cannot be read.
-    #[error("record {id} cannot be read: {problem}")]
     Unreadable {
         /// The record.
         id: String,
@@ -596,7 +595,6 @@ pub enum LedgerError {
         problem: String,
     },
     /// The ref points at something else.
-    #[error("{LEDGER_REF} is at {tip}, which is no ledger: {problem}")]
     NoLedger {
         /// The commit (or other object).
         tip: String,
@@ -604,19 +602,16 @@ pub enum LedgerError {
         problem: String,
     },
     /// Two different events under one id.
-    #[error("record {id} is there already, with other contents")]
     Conflict {
         /// The record.
         id: String,
     },
     /// A writer that died left the ref's lock behind.
-    #[error("{LEDGER_REF} is locked")]
     Locked {
         /// The lock file.
         path: PathBuf,
     },
     /// The record could not be written: no space, no permission, a read-only file system.
-    #[error("the ledger could not be written")]
     Write(#[source] GitError),
 }
 
@@ -626,28 +621,49 @@ impl LedgerError {
     }
 }
 
+crate::error::display_what!(LedgerError);
+
 impl Explain for LedgerError {
     fn exit(&self) -> Exit {
         Exit::State
     }
-    fn why(&self) -> Option<String> {
+    fn what(&self) -> Phrase {
+        match self {
+            LedgerError::Git(inner) => inner.what(),
+            LedgerError::Version { id, found, known } => phrase!(
+                "record {id} has format version {found}; this program reads version {known}",
+                id,
+                found = *found,
+                known = *known
+            ),
+            LedgerError::Unreadable { id, problem } => phrase!("record {id} cannot be read: {problem}", id, problem),
+            LedgerError::NoLedger { tip, problem } => {
+                phrase!("{name} is at {tip}, which is no ledger: {problem}", name = LEDGER_REF, tip, problem)
+            }
+            LedgerError::Conflict { id } => phrase!("record {id} is there already, with other contents", id),
+            LedgerError::Locked { .. } => phrase!("{name} is locked", name = LEDGER_REF),
+            LedgerError::Write(inner) => phrase!("the ledger could not be written: {problem}", problem = inner.what()),
+        }
+    }
+    fn why(&self) -> Option<Phrase> {
         match self {
             LedgerError::Git(inner) | LedgerError::Write(inner) => inner.why(),
-            LedgerError::Locked { path } => {
-                Some(format!("another git is writing, or one that was killed left {} behind", path.display()))
-            }
+            LedgerError::Locked { path } => Some(phrase!(
+                "another git is writing, or one that was killed left {path} behind",
+                path = path.display()
+            )),
             LedgerError::Conflict { .. } => Some("records are never changed once they are written".into()),
             _ => None,
         }
     }
-    fn next(&self) -> Option<String> {
+    fn next(&self) -> Option<Phrase> {
         match self {
             LedgerError::Git(inner) => inner.next(),
             LedgerError::Version { .. } => Some("install a newer git-verdict".into()),
             LedgerError::Unreadable { .. } | LedgerError::NoLedger { .. } | LedgerError::Conflict { .. } => {
                 Some("git verdict doctor --ledger".into())
             }
-            LedgerError::Locked { path } => Some(format!("rm '{}', if no git is running", path.display())),
+            LedgerError::Locked { path } => Some(phrase!("rm '{path}', if no git is running", path = path.display())),
             LedgerError::Write(_) => Some("make room, or get write access to the git directory, and try again".into()),
         }
     }

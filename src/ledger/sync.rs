@@ -11,6 +11,8 @@ use crate::error::{Exit, Explain};
 use crate::git::command::Git;
 use crate::git::refs::is_ref_name;
 use crate::git::{GitError, Head, Oid, Repo};
+use crate::phrase;
+use crate::phrase::Phrase;
 use rand::Rng;
 use regex::Regex;
 use std::path::Path;
@@ -321,7 +323,6 @@ fn absent_below(repo: &Repo, there: &Oid, here: Option<&Oid>, path: &mut String)
 #[derive(Debug, thiserror::Error)]
 pub enum SyncError {
     /// No remote of that name, and no URL or path either.
-    #[error("there is no remote '{}'", crate::render::text::clean(name))]
     Unknown {
         /// The name.
         name: String,
@@ -329,16 +330,13 @@ pub enum SyncError {
         nearest: Option<String>,
     },
     /// None was named, and none is the obvious one.
-    #[error("there is no remote to sync with")]
     NoRemote {
         /// Those that are configured.
         known: Vec<String>,
     },
     /// Only a configured remote can be set up.
-    #[error("{0} is not configured as a remote")]
     NotConfigured(String),
     /// The remote could not be fetched from.
-    #[error("{remote} could not be reached; {}", left(*unsent))]
     Unreachable {
         /// The remote.
         remote: String,
@@ -348,7 +346,6 @@ pub enum SyncError {
         said: String,
     },
     /// The remote takes no push.
-    #[error("{remote} takes no records from here; {received} received, {}", left(*unsent))]
     Refused {
         /// The remote.
         remote: String,
@@ -360,7 +357,6 @@ pub enum SyncError {
         said: String,
     },
     /// Others were faster every time.
-    #[error("{remote} was changed by others {ATTEMPTS} times in a row; {}", left(*unsent))]
     Contended {
         /// The remote.
         remote: String,
@@ -370,20 +366,20 @@ pub enum SyncError {
         said: String,
     },
     /// The ledger failed.
-    #[error(transparent)]
     Ledger(#[from] LedgerError),
     /// git failed.
-    #[error(transparent)]
     Git(#[from] GitError),
 }
 
-fn left(unsent: usize) -> String {
+fn left(unsent: usize) -> Phrase {
     match unsent {
         0 => "nothing is left unsent".into(),
         1 => "1 record is unsent".into(),
-        more => format!("{more} records are unsent"),
+        more => phrase!("{more} records are unsent", more),
     }
 }
+
+crate::error::display_what!(SyncError);
 
 impl Explain for SyncError {
     fn exit(&self) -> Exit {
@@ -394,23 +390,49 @@ impl Explain for SyncError {
             _ => Exit::State,
         }
     }
-    fn why(&self) -> Option<String> {
+    fn what(&self) -> Phrase {
+        match self {
+            SyncError::Unknown { name, .. } => {
+                phrase!("there is no remote '{name}'", name = crate::render::text::clean(name))
+            }
+            SyncError::NoRemote { .. } => "there is no remote to sync with".into(),
+            SyncError::NotConfigured(name) => phrase!("{name} is not configured as a remote", name),
+            SyncError::Unreachable { remote, unsent, .. } => {
+                phrase!("{remote} could not be reached; {left}", remote, left = left(*unsent))
+            }
+            SyncError::Refused { remote, received, unsent, .. } => phrase!(
+                "{remote} takes no records from here; {received} received, {left}",
+                remote,
+                received,
+                left = left(*unsent)
+            ),
+            SyncError::Contended { remote, unsent, .. } => phrase!(
+                "{remote} was changed by others {times} times in a row; {left}",
+                remote,
+                times = ATTEMPTS,
+                left = left(*unsent)
+            ),
+            SyncError::Ledger(inner) => inner.what(),
+            SyncError::Git(inner) => inner.what(),
+        }
+    }
+    fn why(&self) -> Option<Phrase> {
         match self {
             SyncError::Unreachable { said, .. }
             | SyncError::Refused { said, .. }
-            | SyncError::Contended { said, .. } => Some(said.clone()),
-            SyncError::Unknown { nearest: Some(nearest), .. } => Some(format!("the nearest is '{nearest}'")),
+            | SyncError::Contended { said, .. } => Some(said.into()),
+            SyncError::Unknown { nearest: Some(nearest), .. } => Some(phrase!("the nearest is '{nearest}'", nearest)),
             SyncError::NoRemote { known } if known.is_empty() => Some("none is configured".into()),
-            SyncError::NoRemote { known } => Some(format!("configured: {}", known.join(", "))),
+            SyncError::NoRemote { known } => Some(phrase!("configured: {names}", names = known.join(", "))),
             SyncError::NotConfigured(_) => Some("git keeps what to fetch under the name of a remote".into()),
             SyncError::Ledger(inner) => inner.why(),
             SyncError::Git(inner) => inner.why(),
             SyncError::Unknown { .. } => None,
         }
     }
-    fn next(&self) -> Option<String> {
+    fn next(&self) -> Option<Phrase> {
         match self {
-            SyncError::Unknown { nearest: Some(nearest), .. } => Some(format!("git verdict sync {nearest}")),
+            SyncError::Unknown { nearest: Some(nearest), .. } => Some(phrase!("git verdict sync {nearest}", nearest)),
             SyncError::Unknown { .. } => Some("git remote -v".into()),
             SyncError::NoRemote { known } if known.is_empty() => Some("git remote add origin URL".into()),
             SyncError::NoRemote { .. } => Some("git verdict sync REMOTE".into()),

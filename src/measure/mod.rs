@@ -32,6 +32,8 @@ pub mod worktree;
 
 use crate::config::{Config, Metric};
 use crate::git::Oid;
+use crate::phrase;
+use crate::phrase::{Phrase, plural};
 use environment::Environment;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -303,7 +305,6 @@ pub fn run(
 #[derive(Debug, thiserror::Error)]
 pub enum MeasureError {
     /// A step failed, timed out or could not be started.
-    #[error("{side}: {what} failed: {outcome}")]
     Step {
         /// The side's name.
         side: String,
@@ -317,7 +318,6 @@ pub enum MeasureError {
         log: Option<std::path::PathBuf>,
     },
     /// Runs of one side fail again and again.
-    #[error("{side}: {failed} of {all} runs failed, the last in {what}: {outcome}")]
     Flaky {
         /// The side's name.
         side: String,
@@ -333,7 +333,6 @@ pub enum MeasureError {
         tail: String,
     },
     /// A metric gave no usable number.
-    #[error("{side}: metric '{metric}': {problem}")]
     Metric {
         /// The side's name.
         side: String,
@@ -343,13 +342,11 @@ pub enum MeasureError {
         problem: String,
     },
     /// Ctrl-C, SIGTERM or SIGHUP. The session is saved.
-    #[error("interrupted after {rounds} complete round{}", if *rounds == 1 { "" } else { "s" })]
     Interrupted {
         /// Complete rounds that are saved.
         rounds: usize,
     },
     /// Another process measures the same at this moment.
-    #[error("'{key}' is being measured by another process{}", holder.map(|pid| format!(" ({pid})")).unwrap_or_default())]
     Busy {
         /// The plan's key.
         key: String,
@@ -357,7 +354,6 @@ pub enum MeasureError {
         holder: Option<u32>,
     },
     /// A metric counts instructions, and nothing here can.
-    #[error("metric '{metric}': {problem}")]
     NoCounter {
         /// The metric's name.
         metric: String,
@@ -365,10 +361,8 @@ pub enum MeasureError {
         problem: String,
     },
     /// git failed.
-    #[error(transparent)]
     Git(#[from] crate::git::GitError),
     /// A file could not be read or written.
-    #[error("{path}")]
     Io {
         /// Which.
         path: String,
@@ -377,6 +371,8 @@ pub enum MeasureError {
         source: std::io::Error,
     },
 }
+
+crate::error::display_what!(MeasureError);
 
 impl crate::error::Explain for MeasureError {
     fn exit(&self) -> crate::error::Exit {
@@ -388,20 +384,48 @@ impl crate::error::Explain for MeasureError {
             MeasureError::Busy { .. } | MeasureError::Io { .. } | MeasureError::NoCounter { .. } => Exit::State,
         }
     }
-    fn why(&self) -> Option<String> {
+    fn what(&self) -> Phrase {
+        match self {
+            MeasureError::Step { side, what, outcome, .. } => {
+                phrase!("{side}: {what} failed: {outcome}", side, what, outcome)
+            }
+            MeasureError::Flaky { side, failed, all, what, outcome, .. } => phrase!(
+                "{side}: {failed} of {all} runs failed, the last in {what}: {outcome}",
+                side,
+                failed,
+                all,
+                what,
+                outcome
+            ),
+            MeasureError::Metric { side, metric, problem } => {
+                phrase!("{side}: metric '{metric}': {problem}", side, metric, problem)
+            }
+            MeasureError::Interrupted { rounds } => {
+                phrase!("interrupted after {rounds} complete round{s}", rounds, s = plural(*rounds))
+            }
+            MeasureError::Busy { key, holder } => match holder {
+                Some(pid) => phrase!("'{key}' is being measured by another process ({pid})", key, pid = *pid),
+                None => phrase!("'{key}' is being measured by another process", key),
+            },
+            MeasureError::NoCounter { metric, problem } => phrase!("metric '{metric}': {problem}", metric, problem),
+            MeasureError::Git(inner) => inner.what(),
+            MeasureError::Io { path, .. } => path.into(),
+        }
+    }
+    fn why(&self) -> Option<Phrase> {
         match self {
             MeasureError::Step { tail, .. } | MeasureError::Flaky { tail, .. } if !tail.is_empty() => {
-                Some(format!("the end of its output:\n{tail}"))
+                Some(phrase!("the end of its output:\n{tail}", tail))
             }
             MeasureError::Git(inner) => inner.why(),
             _ => None,
         }
     }
-    fn next(&self) -> Option<String> {
+    fn next(&self) -> Option<Phrase> {
         match self {
             MeasureError::Interrupted { .. } => Some("git verdict measure (goes on where it stopped)".into()),
             MeasureError::Step { log: Some(log), .. } => {
-                Some(format!("less -R '{}' (all of its output)", log.display()))
+                Some(phrase!("less -R '{log}' (all of its output)", log = log.display()))
             }
             MeasureError::Flaky { .. } => {
                 Some("mend what fails, or measure again: what was taken is kept and measuring goes on".into())

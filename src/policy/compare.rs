@@ -7,6 +7,8 @@
 use super::MetricComparison;
 use crate::config::{Better, Config, Matters, Metric, Resource, Source};
 use crate::measure::{self, Measurement, Next, Plan, Sample};
+use crate::phrase;
+use crate::phrase::Phrase;
 use crate::stats::{self, Criticals, Look, Looks, Word};
 use crate::units::Unit;
 
@@ -152,33 +154,41 @@ fn sampled_row(metric: &Metric, look: &Look) -> MetricComparison {
 /// What would settle an inconclusive metric, in words; none for any other.
 ///
 /// `about 23 more pairs, or accept changes below 3%`.
-pub fn what_settles(row: &MetricComparison) -> Option<String> {
+pub fn what_settles(row: &MetricComparison) -> Option<Phrase> {
     if row.word != Word::Inconclusive {
         return None;
     }
-    let more = match row.rounds_needed {
+    let more: Phrase = match row.rounds_needed {
         Some(need) if need > row.rounds => match need - row.rounds {
-            1 => "1 more pair".to_string(),
-            n => format!("about {n} more pairs"),
+            1 => "1 more pair".into(),
+            n => phrase!("about {n} more pairs", n),
         },
-        Some(_) => "a few more pairs".to_string(),
+        Some(_) => "a few more pairs".into(),
         None if row.interval.is_none() => {
             let first = Looks::up_to(None).points()[0];
             match first.saturating_sub(row.rounds) {
-                0 => "more pairs".to_string(),
-                1 => "at least 1 more pair".to_string(),
-                n => format!("at least {n} more pairs"),
+                0 => "more pairs".into(),
+                1 => "at least 1 more pair".into(),
+                n => phrase!("at least {n} more pairs", n),
             }
         }
-        None => "a quieter machine, more pairs than can be foretold".to_string(),
+        None => "a quieter machine, more pairs than can be foretold".into(),
     };
     Some(match row.interval {
         // The direction is known: a smaller margin would call it.
         Some([low, high]) if low > 0.0 || high < 0.0 => {
-            format!("{more}, or act on changes from {} on", percent(low.abs().min(high.abs()), f64::floor))
+            phrase!(
+                "{more}, or act on changes from {size} on",
+                more,
+                size = percent(low.abs().min(high.abs()), f64::floor)
+            )
         }
         Some([low, high]) => {
-            format!("{more}, or accept changes below {}", percent(low.abs().max(high.abs()), f64::ceil))
+            phrase!(
+                "{more}, or accept changes below {size}",
+                more,
+                size = percent(low.abs().max(high.abs()), f64::ceil)
+            )
         }
         None => more,
     })
@@ -411,7 +421,7 @@ mod tests {
         assert_eq!(asked, [1]);
         let rows = rows(&plan.config, &measurement(&plan, taken), 0, 1);
         assert_eq!((rows[0].exact, rows[0].word, rows[0].rounds_needed), (false, Word::Inconclusive, Some(2)));
-        assert_eq!(what_settles(&rows[0]).as_deref(), Some("1 more pair"));
+        assert_eq!(what_settles(&rows[0]), Some("1 more pair".into()));
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub mod options;
 pub mod recommend;
 
 use crate::config::{Better, Matters};
+use crate::phrase::Phrase;
 use crate::stats::Word;
 use crate::units::Unit;
 use serde::{Deserialize, Serialize};
@@ -108,6 +109,34 @@ impl Advice {
 pub struct Recommendation {
     /// What to do.
     pub advice: Advice,
-    /// Why, one sentence each, without a full stop.
+    /// Why, one English sentence each, without a full stop.
     pub reasons: Vec<String>,
+    /// The same reasons with their values apart from their words, for other languages; none in old records.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub phrases: Vec<Phrase>,
+}
+
+impl Recommendation {
+    /// A recommendation with these reasons, most important first.
+    pub fn new(advice: Advice, reasons: Vec<Phrase>) -> Recommendation {
+        Recommendation { advice, reasons: reasons.iter().map(Phrase::to_string).collect(), phrases: reasons }
+    }
+
+    /// Puts more reasons before the one at this place; at the end when there are fewer.
+    pub fn insert(&mut self, place: usize, more: Vec<Phrase>) {
+        let mut reasons = self.told();
+        let place = place.min(reasons.len());
+        reasons.splice(place..place, more);
+        *self = Recommendation::new(self.advice, reasons);
+    }
+
+    /// The reasons as phrases. A phrase that does not say in English what the reason says is not believed.
+    pub fn told(&self) -> Vec<Phrase> {
+        let phrases = self.phrases.iter().map(Some).chain(std::iter::repeat(None));
+        let one = |(reason, phrase): (&String, Option<&Phrase>)| match phrase {
+            Some(phrase) if phrase == reason.as_str() => phrase.clone(),
+            _ => Phrase::from(reason),
+        };
+        self.reasons.iter().zip(phrases).map(one).collect()
+    }
 }

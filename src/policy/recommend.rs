@@ -21,10 +21,11 @@ use super::compare::what_settles;
 use super::{Advice, Complexity, MetricComparison, Recommendation};
 use crate::config::{Better, Matters, Policy, Worth};
 use crate::measure::{self, CheckResult, FailedRun, Runs, Sample};
+use crate::phrase;
+use crate::phrase::{Phrase, plural};
 use crate::stats::Word;
 use crate::units::Unit;
 use std::collections::{BTreeMap, VecDeque};
-use std::fmt;
 
 /// One metric's change, as reasons tell it.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,7 +55,7 @@ pub struct Amount {
     pub change: f64,
 }
 
-/// One reason for an advice. Its [`fmt::Display`] is the English sentence, without a full stop.
+/// One reason for an advice. [`Reason::phrase`] is its sentence, without a full stop.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reason {
     /// Nothing was measured.
@@ -152,7 +153,7 @@ pub enum Reason {
         /// The metric.
         change: Change,
         /// What would settle it.
-        settles: Option<String>,
+        settles: Option<Phrase>,
     },
     /// A metric is inconclusive, but nothing in its interval could change the answer.
     OpenButIdle(Change),
@@ -166,7 +167,7 @@ pub fn recommend(
     policy: &Policy,
 ) -> Recommendation {
     let (advice, reasons) = judge(rows, checks, complexity, policy);
-    Recommendation { advice, reasons: reasons.iter().map(Reason::to_string).collect() }
+    Recommendation::new(advice, reasons.iter().map(Reason::phrase).collect())
 }
 
 /// As [`recommend`], with the reasons as values, most important first.
@@ -234,9 +235,9 @@ pub fn weigh_failures(
     let (before, after) = (flaky("base", base), flaky("candidate", candidate));
     if recommendation.advice == Advice::Keep && before.is_none() && after.is_some() {
         recommendation.advice = Advice::TradeOff;
-        recommendation.reasons.splice(0..0, after.iter().map(Reason::to_string));
+        recommendation.insert(0, after.iter().map(Reason::phrase).collect());
     } else {
-        recommendation.reasons.extend(after.iter().chain(&before).map(Reason::to_string));
+        recommendation.insert(usize::MAX, after.iter().chain(&before).map(Reason::phrase).collect());
     }
     recommendation
 }
@@ -489,120 +490,182 @@ fn show_round(amount: &Amount) -> String {
     }
 }
 
-/// Words in a row: `a, b and c`.
-fn listed(words: &[String]) -> String {
-    match words {
-        [] => String::new(),
-        [one] => one.clone(),
-        [first @ .., last] => format!("{} and {last}", first.join(", ")),
-    }
+fn names(list: &[String]) -> Vec<Phrase> {
+    list.iter().map(Phrase::from).collect()
 }
 
-fn amounts(list: &[Amount]) -> String {
-    let words: Vec<String> = list.iter().map(|a| format!("{} {}", a.metric, a.unit.show_change(a.change))).collect();
-    listed(&words)
+fn amounts(list: &[Amount]) -> Vec<Phrase> {
+    list.iter().map(|a| format!("{} {}", a.metric, a.unit.show_change(a.change)).into()).collect()
 }
 
-fn counted(n: usize, one: &str) -> String {
-    if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") }
-}
-
-fn size_of(complexity: &Complexity) -> String {
+fn size_of(complexity: &Complexity) -> Phrase {
     let Complexity { files, added, removed, .. } = complexity;
-    format!("{} added and {removed} removed in {}", counted(*added, "line"), counted(*files, "file"))
+    phrase!(
+        "{added} line{s} added and {removed} removed in {files} file{s2}",
+        added,
+        s = plural(*added),
+        removed,
+        files,
+        s2 = plural(*files)
+    )
 }
 
-impl fmt::Display for Change {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "from {} to {}", self.unit.show(self.base), self.unit.show(self.candidate))?;
-        if let Some(relative) = self.relative {
-            write!(f, " ({:+.1} %", relative * 100.0)?;
-            if let Some([low, high]) = self.interval {
-                write!(f, ", between {:+.1} % and {:+.1} %", low * 100.0, high * 100.0)?;
-            }
-            f.write_str(")")?;
+impl Change {
+    /// `from 14.5 min to 20.5 min (+41.1 %, between +38.0 % and +44.1 %)`.
+    fn phrase(&self) -> Phrase {
+        let (base, candidate) = (self.unit.show(self.base), self.unit.show(self.candidate));
+        let percent = |part: f64| format!("{:+.1} %", part * 100.0);
+        match (self.relative.map(percent), self.interval) {
+            (None, _) => phrase!("from {base} to {candidate}", base, candidate),
+            (Some(change), None) => phrase!("from {base} to {candidate} ({change})", base, candidate, change),
+            (Some(change), Some([low, high])) => phrase!(
+                "from {base} to {candidate} ({change}, between {low} and {high})",
+                base,
+                candidate,
+                change,
+                low = percent(low),
+                high = percent(high)
+            ),
         }
-        Ok(())
     }
 }
 
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Reason {
+    /// The sentence, without a full stop.
+    pub fn phrase(&self) -> Phrase {
         match self {
-            Reason::NothingMeasured => f.write_str("nothing was measured, so there is nothing to decide by"),
-            Reason::CheckFailed { check, outcome } => write!(f, "the check {check} failed on the candidate: {outcome}"),
-            Reason::LimitBroken { change, limit, better, base_too } => {
-                let side = if *better == Better::Lower { "above" } else { "below" };
-                let (value, limit) = (change.unit.show(change.candidate), change.unit.show(*limit));
-                write!(f, "{} is {value} on the candidate, {side} its limit of {limit}", change.metric)?;
-                if *base_too {
-                    write!(f, "; the base breaks it too, with {}", change.unit.show(change.base))?;
-                }
-                Ok(())
+            Reason::NothingMeasured => "nothing was measured, so there is nothing to decide by".into(),
+            Reason::CheckFailed { check, outcome } => {
+                phrase!("the check {check} failed on the candidate: {outcome}", check, outcome)
             }
-            Reason::Flaky { side, runs, most } => {
-                write!(f, "the {side} is flaky: {} of {} runs failed, mostly {most}", runs.failed, runs.all)
+            Reason::LimitBroken { change, limit, better, base_too } => limit_phrase(change, *limit, *better, *base_too),
+            Reason::Flaky { side, runs, most } => phrase!(
+                "the {side} is flaky: {failed} of {all} runs failed, mostly {most}",
+                side = Phrase::from(*side),
+                failed = runs.failed,
+                all = runs.all,
+                most
+            ),
+            Reason::Improved(change) => {
+                phrase!("{metric} improved {change}", metric = &change.metric, change = change.phrase())
             }
-            Reason::Improved(change) => write!(f, "{} improved {change}", change.metric),
-            Reason::Regressed(change) => write!(f, "{} got worse {change}", change.metric),
-            Reason::NothingChanged => f.write_str("no metric changed by as much as matters"),
-            Reason::SameFiles => f.write_str("the candidate does not differ from the base in any file"),
+            Reason::Regressed(change) => {
+                phrase!("{metric} got worse {change}", metric = &change.metric, change = change.phrase())
+            }
+            Reason::NothingChanged => "no metric changed by as much as matters".into(),
+            Reason::SameFiles => "the candidate does not differ from the base in any file".into(),
             Reason::MoreComplex(complexity) => {
-                write!(f, "the change makes the code more complex: {}", size_of(complexity))?;
+                let size = size_of(complexity);
                 match &complexity.new_dependencies[..] {
-                    [] => Ok(()),
-                    [one] => write!(f, ", and the new dependency {one}"),
-                    many => write!(f, ", and the new dependencies {}", listed(many)),
+                    [] => phrase!("the change makes the code more complex: {size}", size),
+                    [one] => {
+                        phrase!(
+                            "the change makes the code more complex: {size}, and the new dependency {one}",
+                            size,
+                            one
+                        )
+                    }
+                    many => phrase!(
+                        "the change makes the code more complex: {size}, and the new dependencies {many}",
+                        size,
+                        many = names(many)
+                    ),
                 }
             }
-            Reason::LessComplex(complexity) => write!(f, "the change makes the code simpler: {}", size_of(complexity)),
+            Reason::LessComplex(complexity) => {
+                phrase!("the change makes the code simpler: {size}", size = size_of(complexity))
+            }
             Reason::AsComplex(complexity) => {
-                write!(f, "the change leaves the code as complex as it was: {}", size_of(complexity))
+                phrase!("the change leaves the code as complex as it was: {size}", size = size_of(complexity))
             }
             Reason::Net { gains, losses, gained, lost, currency, unit } => {
                 let (more, less) = (unit.show(*gained), unit.show(*lost));
                 let (up, down) = (amounts(gains), amounts(losses));
                 if gained > lost {
-                    write!(
-                        f,
-                        "{up} is worth {more} of {currency} by the exchange rates, more than the {less} that {down} costs"
+                    phrase!(
+                        "{up} is worth {more} of {currency} by the exchange rates, more than the {less} that {down} costs",
+                        up,
+                        more,
+                        currency,
+                        less,
+                        down
                     )
                 } else {
-                    write!(
-                        f,
-                        "{down} costs as much as {less} of {currency} by the exchange rates, and {up} gains only {more}"
+                    phrase!(
+                        "{down} costs as much as {less} of {currency} by the exchange rates, and {up} gains only {more}",
+                        down,
+                        less,
+                        currency,
+                        up,
+                        more
                     )
                 }
             }
-            Reason::NetUnsure { least, greatest, currency, unit } => {
-                let (low, high) = (unit.show_change(*least), unit.show_change(*greatest));
-                write!(f, "the intervals leave the balance open: between {low} and {high} of {currency}")
-            }
-            Reason::NoRate { gains, losses } => {
-                let (up, down) = (listed(gains), listed(losses));
-                write!(
-                    f,
-                    "{up} improved and {down} got worse, and no exchange rate in [policy] worth says which counts more"
-                )
-            }
-            Reason::BreakEven { loss, gain } => {
-                let (price, round) = (gain.unit.show(gain.change.abs()), show_round(loss));
-                write!(f, "it is worth it if {round} of {} costs less than {price} of {}", loss.metric, gain.metric)
-            }
-            Reason::BreakEvenTogether { gains, losses } => {
-                write!(f, "it is worth it if {} together cost less than {} is worth", amounts(losses), amounts(gains))
-            }
+            Reason::NetUnsure { least, greatest, currency, unit } => phrase!(
+                "the intervals leave the balance open: between {low} and {high} of {currency}",
+                low = unit.show_change(*least),
+                high = unit.show_change(*greatest),
+                currency
+            ),
+            Reason::NoRate { gains, losses } => phrase!(
+                "{up} improved and {down} got worse, and no exchange rate in [policy] worth says which counts more",
+                up = names(gains),
+                down = names(losses)
+            ),
+            Reason::BreakEven { loss, gain } => phrase!(
+                "it is worth it if {round} of {lost} costs less than {price} of {gained}",
+                round = show_round(loss),
+                lost = &loss.metric,
+                price = gain.unit.show(gain.change.abs()),
+                gained = &gain.metric
+            ),
+            Reason::BreakEvenTogether { gains, losses } => phrase!(
+                "it is worth it if {down} together cost less than {up} is worth",
+                down = amounts(losses),
+                up = amounts(gains)
+            ),
             Reason::Open { change, settles } => {
-                write!(f, "{} is inconclusive {change}", change.metric)?;
+                let (metric, change) = (&change.metric, change.phrase());
                 match settles {
-                    Some(text) => write!(f, "; it takes {text}"),
-                    None => Ok(()),
+                    Some(more) => {
+                        phrase!("{metric} is inconclusive {change}; it takes {more}", metric, change, more)
+                    }
+                    None => phrase!("{metric} is inconclusive {change}", metric, change),
                 }
             }
-            Reason::OpenButIdle(change) => {
-                write!(f, "{} is inconclusive {change}, but nothing in its interval changes the answer", change.metric)
-            }
+            Reason::OpenButIdle(change) => phrase!(
+                "{metric} is inconclusive {change}, but nothing in its interval changes the answer",
+                metric = &change.metric,
+                change = change.phrase()
+            ),
         }
+    }
+}
+
+fn limit_phrase(change: &Change, limit: f64, better: Better, base_too: bool) -> Phrase {
+    let metric = &change.metric;
+    let [value, limit, base] = [change.candidate, limit, change.base].map(|value| change.unit.show(value));
+    match (better, base_too) {
+        (Better::Lower, false) => {
+            phrase!("{metric} is {value} on the candidate, above its limit of {limit}", metric, value, limit)
+        }
+        (Better::Higher, false) => {
+            phrase!("{metric} is {value} on the candidate, below its limit of {limit}", metric, value, limit)
+        }
+        (Better::Lower, true) => phrase!(
+            "{metric} is {value} on the candidate, above its limit of {limit}; the base breaks it too, with {base}",
+            metric,
+            value,
+            limit,
+            base
+        ),
+        (Better::Higher, true) => phrase!(
+            "{metric} is {value} on the candidate, below its limit of {limit}; the base breaks it too, with {base}",
+            metric,
+            value,
+            limit,
+            base
+        ),
     }
 }
 
@@ -935,7 +998,7 @@ mod tests {
             outcome: "exit status 1".into(),
             tail: String::new(),
         };
-        let kept = Recommendation { advice: Advice::Keep, reasons: vec!["faster".into()] };
+        let kept = Recommendation::new(Advice::Keep, vec!["faster".into()]);
         let weighed = |failures: &[FailedRun]| weigh_failures(kept.clone(), &samples, failures, 0, 1);
         assert_eq!(weighed(&[]), kept);
         let flaky = weighed(&[failed(1), failed(1)]);

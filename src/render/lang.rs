@@ -1,22 +1,100 @@
-//! The catalogue: short texts that people see, in every language, found by key.
+//! The catalogues: what people read, in every language.
 //!
-//! The texts are in `templates/<language>/strings.toml`; a key is its table and its name with a dot between, such as
-//! `table.metric`. A text may use minijinja: `{{ n }} file{% if n != 1 %}s{% endif %}`. Longer texts are templates of
-//! their own ([`super::template`]).
+//! | file in `templates/<language>/` | what it holds | found by |
+//! |---|---|---|
+//! | `strings.toml` | words and short texts of tables, messages and files, in every language | a key: `table.metric` |
+//! | `messages.po` | what commands say, in every language but English | the English sentence, as in gettext |
+//!
+//! A key of `strings.toml` is its table and its name with a dot between. A text may use minijinja:
+//! `{{ n }} file{% if n != 1 %}s{% endif %}`. `messages.po` is a PO file without plural forms and contexts; it translates
+//! each [`Phrase`](crate::phrase::Phrase). Longer texts are templates of their own ([`super::template`]). A catalogue is
+//! read when the first text of it is wanted, so that a command which says nothing from it does not pay for it.
 
 use super::Lang;
+use crate::phrase::{English, Language};
+use crate::policy::Advice;
 use minijinja::{Environment, UndefinedBehavior, Value};
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
 
-const SOURCES: [(Lang, &str); 2] = [
-    (Lang::En, include_str!("../../templates/en/strings.toml")),
-    (Lang::ZhCn, include_str!("../../templates/zh-CN/strings.toml")),
-];
+const ENGLISH: &str = include_str!("../../templates/en/strings.toml");
+const CHINESE: &str = include_str!("../../templates/zh-CN/strings.toml");
+const CHINESE_MESSAGES: &str = include_str!("../../templates/zh-CN/messages.po");
 
 /// The catalogues never change once they are read, so that every caller may share them.
-static CATALOGUES: LazyLock<Vec<(Lang, BTreeMap<String, String>)>> =
-    LazyLock::new(|| SOURCES.iter().map(|(lang, source)| (*lang, flatten(source))).collect());
+static ENGLISH_STRINGS: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| flatten(ENGLISH));
+static CHINESE_STRINGS: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| flatten(CHINESE));
+static CHINESE_PHRASES: LazyLock<HashMap<Cow<'static, str>, Cow<'static, str>>> =
+    LazyLock::new(|| entries(CHINESE_MESSAGES).collect());
+
+impl Language for Lang {
+    fn translation(&self, key: &str) -> Option<Cow<'_, str>> {
+        match self {
+            Lang::En => None,
+            Lang::ZhCn => CHINESE_PHRASES.get(key).map(|text| Cow::Borrowed(&**text)),
+        }
+    }
+
+    fn list(&self, words: &[String]) -> String {
+        match (self, words) {
+            (Lang::En, _) => English.list(words),
+            (_, []) => String::new(),
+            (_, [one]) => one.clone(),
+            (lang, [first @ .., last]) => {
+                format!("{}{}{last}", first.join(&word(*lang, "list.between")), word(*lang, "list.and"))
+            }
+        }
+    }
+}
+
+/// The English sentences that a language has a translation of, each with it, in the order of its file.
+pub fn phrases(lang: Lang) -> Vec<(Cow<'static, str>, Cow<'static, str>)> {
+    match lang {
+        Lang::En => Vec::new(),
+        Lang::ZhCn => entries(CHINESE_MESSAGES).collect(),
+    }
+}
+
+/// The entries of a PO file: `msgid` and `msgstr` with their continuation lines. Its header, comments and all else are
+/// passed over, and so are entries without a translation.
+fn entries(source: &'static str) -> impl Iterator<Item = (Cow<'static, str>, Cow<'static, str>)> {
+    let mut lines = source.lines().peekable();
+    let mut text = move |keyword: &str| {
+        loop {
+            let Some(first) = lines.next()?.strip_prefix(keyword) else { continue };
+            let mut text = unquoted(first);
+            while let Some(more) = lines.next_if(|line| line.starts_with('"')) {
+                text.to_mut().push_str(&unquoted(more));
+            }
+            return Some(text);
+        }
+    };
+    std::iter::from_fn(move || Some((text("msgid ")?, text("msgstr ")?)))
+        .filter(|(key, translation)| !key.is_empty() && !translation.is_empty())
+}
+
+/// A quoted string of a PO file.
+fn unquoted(text: &'static str) -> Cow<'static, str> {
+    let text = text.trim();
+    let text = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
+    if !text.contains('\\') {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => match chars.next() {
+                Some('n') => out.push('\n'),
+                Some('t') => out.push('\t'),
+                other => out.extend(other),
+            },
+            c => out.push(c),
+        }
+    }
+    Cow::Owned(out)
+}
 
 /// Made once: it holds every filter and function, and a text takes less time than that.
 static ENGINE: LazyLock<Environment<'static>> = LazyLock::new(|| {
@@ -42,18 +120,26 @@ pub fn word(lang: Lang, key: &str) -> String {
     text(lang, key, Value::UNDEFINED)
 }
 
+/// What an advice says.
+pub fn advice(lang: Lang, advice: Advice) -> String {
+    word(lang, &format!("advice.{}", advice.as_str().replace('-', "_")))
+}
+
 /// All keys of a language, in order.
 pub fn keys(lang: Lang) -> impl Iterator<Item = &'static str> {
-    catalogue(lang).into_iter().flat_map(|c| c.keys().map(String::as_str))
+    catalogue(lang).keys().map(String::as_str)
 }
 
 /// The text of a key as it stands in the catalogue.
 pub fn lookup(lang: Lang, key: &str) -> Option<&'static str> {
-    catalogue(lang)?.get(key).map(String::as_str)
+    catalogue(lang).get(key).map(String::as_str)
 }
 
-fn catalogue(lang: Lang) -> Option<&'static BTreeMap<String, String>> {
-    CATALOGUES.iter().find(|(l, _)| *l == lang).map(|(_, c)| c)
+fn catalogue(lang: Lang) -> &'static BTreeMap<String, String> {
+    match lang {
+        Lang::En => &ENGLISH_STRINGS,
+        Lang::ZhCn => &CHINESE_STRINGS,
+    }
 }
 
 fn render(source: &str, args: Value) -> Result<String, minijinja::Error> {
@@ -78,6 +164,8 @@ mod tests {
     use super::*;
     use minijinja::context;
     use std::collections::BTreeSet;
+
+    const SOURCES: [(Lang, &str); 2] = [(Lang::En, ENGLISH), (Lang::ZhCn, CHINESE)];
 
     #[test]
     fn every_catalogue_is_toml_of_tables_of_texts() {
@@ -126,5 +214,23 @@ mod tests {
         assert_eq!(text(Lang::ZhCn, "complexity.files", context! { n => 3 }), "3 个文件");
         assert_eq!(word(Lang::En, "no.such_key"), "[no.such_key]");
         assert_eq!(word(Lang::En, "complexity.files"), "[complexity.files]");
+    }
+
+    #[test]
+    fn po_entries_are_read_with_continuations_and_escapes() {
+        const SOURCE: &str = concat!(
+            "# a comment\nmsgid \"\"\nmsgstr \"\"\n\"Language: zh_CN\\n\"\n\n#: src/a.rs\nmsgid \"one \\\"{x}\\\"\\n\"\n",
+            "\"more\"\nmsgstr \"一\\\\\"\n\"二\"\n\nmsgid \"untranslated\"\nmsgstr \"\"\n"
+        );
+        let found: Vec<_> = entries(SOURCE).collect();
+        assert_eq!(found, [(Cow::from("one \"{x}\"\nmore"), Cow::from("一\\二"))]);
+    }
+
+    #[test]
+    fn a_row_of_words_is_joined_as_the_language_does() {
+        let words = ["a".to_string(), "b".to_string(), "c".to_string()];
+        assert_eq!(Lang::En.list(&words), "a, b and c");
+        assert_eq!(Lang::ZhCn.list(&words), "a、b 和 c");
+        assert_eq!(Lang::ZhCn.list(&words[..1]), "a");
     }
 }

@@ -26,46 +26,13 @@ pub mod text;
 pub mod trailer;
 pub mod view;
 
+pub use crate::phrase::Lang;
 pub use template::Renderer;
 
 use crate::error::{Exit, Explain};
-use serde::{Deserialize, Serialize};
+use crate::phrase;
+use crate::phrase::Phrase;
 use std::fmt;
-
-/// The languages that texts exist in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub enum Lang {
-    /// English.
-    #[default]
-    #[serde(rename = "en")]
-    En,
-    /// Simplified Chinese.
-    #[serde(rename = "zh-CN")]
-    ZhCn,
-}
-
-impl Lang {
-    /// All of them.
-    pub const ALL: [Lang; 2] = [Lang::En, Lang::ZhCn];
-
-    /// Reads `en`, `zh-CN`, or a locale such as `zh_CN.UTF-8`; none for a language there is no text in.
-    pub fn parse(text: &str) -> Option<Lang> {
-        let text = text.replace('_', "-").to_lowercase();
-        match text.split(['.', '@', '-']).next() {
-            Some("en" | "c" | "posix") => Some(Lang::En),
-            Some("zh") => Some(Lang::ZhCn),
-            _ => None,
-        }
-    }
-
-    /// `en` or `zh-CN`: as in `--lang` and as the folder of templates is named.
-    pub fn code(self) -> &'static str {
-        match self {
-            Lang::En => "en",
-            Lang::ZhCn => "zh-CN",
-        }
-    }
-}
 
 /// Why a text could not be rendered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,10 +61,10 @@ impl Explain for RenderError {
     fn exit(&self) -> Exit {
         Exit::Usage
     }
-    fn why(&self) -> Option<String> {
+    fn why(&self) -> Option<Phrase> {
         Some("a text is never replaced silently; nothing was changed and nothing is lost".into())
     }
-    fn next(&self) -> Option<String> {
-        Some(format!("correct {} and run the same command again", text::clean(&self.template)))
+    fn next(&self) -> Option<Phrase> {
+        Some(phrase!("correct {file} and run the same command again", file = text::clean(&self.template)))
     }
 }

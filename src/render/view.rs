@@ -93,12 +93,16 @@ impl RowView {
 }
 
 /// `build_time +41.1 %, image_size -8.3 %`.
-pub fn summary(rows: &[MetricComparison]) -> String {
+pub fn summary(rows: &[MetricComparison], language: Lang) -> String {
     let one = |row: &MetricComparison| match row.relative {
         Some(relative) => format!("{} {:+.1} %", clean(&row.metric), relative * 100.0),
         None => format!("{} {}", clean(&row.metric), row.unit.show_change(row.absolute())),
     };
-    if rows.is_empty() { "not measured".into() } else { rows.iter().map(one).collect::<Vec<_>>().join(", ") }
+    if rows.is_empty() {
+        lang::word(language, "table.not_measured")
+    } else {
+        rows.iter().map(one).collect::<Vec<_>>().join(&lang::word(language, "list.comma"))
+    }
 }
 
 /// The answer in the reader's language.
@@ -179,11 +183,11 @@ impl AdviceView {
         let word = recommendation.advice.as_str();
         AdviceView {
             word,
-            text: lang::word(language, &format!("advice.{}", word.replace('-', "_"))),
+            text: lang::advice(language, recommendation.advice),
             reasons: recommendation
-                .reasons
+                .told()
                 .iter()
-                .map(|r| clean(r).trim_end_matches(['.', '。']).to_string())
+                .map(|r| clean(&r.in_language(&language)).trim_end_matches(['.', '。']).to_string())
                 .filter(|r| !r.is_empty())
                 .collect(),
         }

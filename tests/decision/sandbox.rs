@@ -215,7 +215,7 @@ impl Sandbox {
                 rounds_needed: None,
             }],
             complexity: Complexity::default(),
-            recommendation: Recommendation { advice, reasons: Vec::new() },
+            recommendation: Recommendation::new(advice, Vec::new()),
             failures: Vec::new(),
             reused: None,
             origins: Vec::new(),

@@ -256,14 +256,9 @@ pub fn story(experiments: usize) -> Vec<Event> {
             Sample { round, place: side, side, at: 1.7e9 + place as f64 * 900.0, values }
         });
         let side = |name: &str, number| Side { name: name.into(), commit: oid(number), tree: oid(number + 500_000) };
-        let recommendation = Recommendation {
-            advice: if kept { Advice::Keep } else { Advice::Revert },
-            reasons: vec![format!(
-                "build_time went from {} to {}",
-                Unit::Seconds.show(seconds),
-                Unit::Seconds.show(after_seconds)
-            )],
-        };
+        let reason =
+            format!("build_time went from {} to {}", Unit::Seconds.show(seconds), Unit::Seconds.show(after_seconds));
+        let recommendation = Recommendation::new(if kept { Advice::Keep } else { Advice::Revert }, vec![reason.into()]);
         let measured = Measured {
             session: id(events.len()),
             base: identity(number),

@@ -4,6 +4,7 @@
 
 use super::write_file;
 use crate::error::Failure;
+use crate::phrase;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -52,16 +53,20 @@ impl Kit {
         let without = "git verdict demo (without --engine)";
         match answer {
             Err(error) => {
-                return Err(Failure::state(format!("{program} cannot be started"))
+                return Err(Failure::state(phrase!("{program} cannot be started", program))
                     .because(error.to_string())
-                    .try_next(format!("install {program}, or {without}")));
+                    .try_next(phrase!("install {program}, or {without}", program, without)));
             }
             Ok(output) if !output.status.success() => {
                 let text = String::from_utf8_lossy(&output.stderr).trim().to_string();
-                let why = if text.is_empty() { format!("{program} info: {}", output.status) } else { text };
-                return Err(Failure::state(format!("{program} does not answer"))
+                let why = if text.is_empty() {
+                    phrase!("{program} info: {status}", program, status = output.status)
+                } else {
+                    text.into()
+                };
+                return Err(Failure::state(phrase!("{program} does not answer", program))
                     .because(why)
-                    .try_next(format!("start it ({program} info must succeed), or {without}")));
+                    .try_next(phrase!("start it ({program} info must succeed), or {without}", program, without)));
             }
             Ok(_) => {}
         }
@@ -71,15 +76,18 @@ impl Kit {
         let Some(busybox) = found else {
             return Err(Failure::state("there is no busybox to make a base image of")
                 .because("the images are built from scratch, so that no registry is needed")
-                .try_next(format!("install busybox-static, or {without}")));
+                .try_next(phrase!("install busybox-static, or {without}", without)));
         };
         let bytes = std::fs::read(&busybox).map_err(|error| {
-            Failure::state(format!("{} cannot be read", busybox.display())).because(error.to_string())
+            Failure::state(phrase!("{busybox} cannot be read", busybox = busybox.display())).because(error.to_string())
         })?;
         if !is_static_elf(&bytes) {
-            return Err(Failure::state(format!("{} is not a static Linux program", busybox.display()))
-                .because("it would not start in an image that holds nothing else")
-                .try_next(format!("install busybox-static, or {without}")));
+            return Err(Failure::state(phrase!(
+                "{busybox} is not a static Linux program",
+                busybox = busybox.display()
+            ))
+            .because("it would not start in an image that holds nothing else")
+            .try_next(phrase!("install busybox-static, or {without}", without)));
         }
         Ok(Kit { engine, busybox })
     }
