@@ -238,7 +238,7 @@ pub fn story(experiments: usize) -> Vec<Event> {
         let name = if number < IDEAS.len() { idea.to_string() } else { format!("{idea}-{}", number / IDEAS.len() + 1) };
         let calm = |factor: f64, turn: usize| 1.0 + (factor - 1.0) / (1.0 + turn.min(6) as f64 / 2.0);
         let turn = number / IDEAS.len();
-        let (after_seconds, after_bytes) = (seconds * calm(slower, turn), (bytes * calm(larger, turn) as f64).round());
+        let (after_seconds, after_bytes) = (seconds * calm(slower, turn), (bytes * calm(larger, turn)).round());
         let mut start = opened(number, &format!("{idea} of the web service, attempt {}", turn + 1), hypothesis);
         if number % IDEAS.len() == 1 {
             start.stands_on = Some(Ulid::from_parts(1, number as u128));

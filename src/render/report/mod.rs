@@ -4,7 +4,7 @@
 //! part of the page, and its Content Security Policy names their hashes and allows nothing else. Templates escape
 //! everything that is put into them. The same records give the same bytes.
 //!
-//! The newest experiments are shown whole, until they take [`WHOLE_BYTES`]; all others in a few lines each, whose texts are
+//! The newest experiments are shown whole, until they take 1.2 MB; all others in a few lines each, whose texts are
 //! cut so that the page stays below five megabytes however many there are.
 //!
 //! | file | what it does |

@@ -204,7 +204,7 @@ fn gain(metric: &str, sum: &Sum<'_>, language: Lang) -> Gain {
     let word = match (sum.total, sum.better) {
         (total, Better::Lower) if total < 0.0 => Word::Improved,
         (total, Better::Higher) if total > 0.0 => Word::Improved,
-        (total, _) if total == 0.0 => Word::Unchanged,
+        (0.0, _) => Word::Unchanged,
         _ => Word::Regressed,
     };
     Gain {
