@@ -90,6 +90,7 @@ impl Filters {
             skip: self.skip,
             most: self.number,
             whole,
+            openings: false,
         }
     }
 }

@@ -6,7 +6,7 @@ use super::{Ctx, Done};
 use crate::error::{Exit, Failure};
 use crate::git::Repo;
 use crate::ledger::event::Measured;
-use crate::ledger::query::Entry;
+use crate::ledger::query::{Entry, Query};
 use crate::ledger::{Event, Fact, Ledger};
 use crate::phrase;
 use crate::phrase::plural;
@@ -14,6 +14,7 @@ use crate::render::report::{self, Input, Place, forge::Forge};
 use crate::render::text::clean;
 use serde_json::json;
 use std::collections::{HashMap, HashSet};
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use ulid::Ulid;
 
@@ -37,8 +38,9 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
             .try_next("git verdict report -o FILE --json, or without --json"));
     }
     let repo = ctx.repo()?;
-    let entries = log::answer(ctx, &repo, &args.filters.query(true, true))?.entries;
-    let (measured, names) = gather(&Ledger::open(&repo), &entries)?;
+    let query = Query { openings: true, ..args.filters.query(true, false) };
+    let mut entries = log::answer(ctx, &repo, &query)?.entries;
+    let (measured, names) = gather(&Ledger::open(&repo), &mut entries)?;
     let forge = forge(&repo)?;
     let places = Place::all(&entries);
     let input = Input::new(&entries, &places, &measured, &names, forge.as_ref());
@@ -54,33 +56,49 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
     Ok(Exit::Done)
 }
 
-/// The measurements, with their samples, of the newest experiments, and the names of all that others stand on.
-fn gather(ledger: &Ledger<'_>, entries: &[Entry]) -> Result<(HashMap<Ulid, Measured>, HashMap<Ulid, String>), Failure> {
+/// Completes the newest experiments with their decisions; their measurements, with samples, by experiment; and the names of
+/// those that others stand on and that are not listed.
+fn gather(
+    ledger: &Ledger<'_>,
+    entries: &mut [Entry],
+) -> Result<(HashMap<Ulid, Measured>, HashMap<Ulid, String>), Failure> {
+    let listed: HashSet<Ulid> = entries.iter().filter_map(|entry| entry.experiment).collect();
+    let stood_on = entries.iter().filter_map(|entry| entry.opened.as_ref()?.1.stands_on);
+    let mut nameless: HashSet<Ulid> = stood_on.filter(|id| !listed.contains(id)).collect();
+    let mut unmeasured: HashSet<Ulid> = HashSet::new();
     let mut measured = HashMap::new();
-    let mut wanted: HashSet<Ulid> = HashSet::new();
-    for entry in entries.iter().take(report::WHOLE) {
+    for entry in entries.iter_mut().take(report::WHOLE) {
         let Some(experiment) = entry.experiment else { continue };
+        if let Some(Event { fact: Fact::Decided(decided), .. }) = ledger.find(entry.record)? {
+            entry.decided = Some(*decided);
+        }
         match entry.decided.as_ref().and_then(|decided| decided.measured) {
             Some(record) => take(ledger, experiment, record, &mut measured)?,
             None => {
-                wanted.insert(experiment);
+                unmeasured.insert(experiment);
             }
         }
     }
-    let below: HashSet<Ulid> =
-        entries.iter().filter_map(|entry| entry.opened.as_ref().and_then(|(_, opened)| opened.stands_on)).collect();
+    // From the newest record back, until nothing is missing.
     let mut names = HashMap::new();
-    if wanted.is_empty() && below.is_empty() {
-        return Ok((measured, names));
+    let mut latest = Vec::new();
+    if !nameless.is_empty() || !unmeasured.is_empty() {
+        ledger.each_row(&mut |row| {
+            if row.kind == "measured" && unmeasured.remove(&row.experiment) {
+                latest.push((row.experiment, row.id));
+            }
+            if row.kind == "opened" {
+                unmeasured.remove(&row.experiment);
+            }
+            if nameless.remove(&row.experiment) {
+                names.insert(row.experiment, row.name);
+            }
+            let done = nameless.is_empty() && unmeasured.is_empty();
+            if done { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })?;
     }
-    let rows = ledger.recent(usize::MAX, &|row| {
-        (row.kind == "measured" && wanted.contains(&row.experiment)) || below.contains(&row.experiment)
-    })?;
-    for row in rows {
-        if row.kind == "measured" && wanted.remove(&row.experiment) {
-            take(ledger, row.experiment, row.id, &mut measured)?;
-        }
-        names.entry(row.experiment).or_insert(row.name);
+    for (experiment, record) in latest {
+        take(ledger, experiment, record, &mut measured)?;
     }
     Ok((measured, names))
 }

@@ -42,6 +42,8 @@ pub struct Query {
     pub most: Option<usize>,
     /// Whether [`Entry::opened`] and [`Entry::decided`] are wanted.
     pub whole: bool,
+    /// Whether [`Entry::opened`] is wanted without the other.
+    pub openings: bool,
 }
 
 /// One experiment of a list.
@@ -142,7 +144,7 @@ impl Ledger<'_> {
             Some(most) if query.grep.is_none() => query.skip.saturating_add(most),
             _ => usize::MAX,
         };
-        let openings = query.whole || query.grep.is_some();
+        let openings = query.whole || query.openings || query.grep.is_some();
         let mut failure = None;
         let problems = self.each_record(&mut |record| {
             let one = known.entry(record.row.experiment).or_default();

@@ -1,17 +1,19 @@
-//! One experiment on the page: whole, or in a few lines.
+//! One experiment on the page, whole.
 
 use super::chart::{self, day, shape, state_word};
 use super::forge::Forge;
 use super::plot::{LANES, Plot};
 use super::text::{self, NAME, PROSE};
 use super::{Input, Place};
+use crate::experiment::State;
 use crate::git::Oid;
 use crate::inspect::diff::{Attribution, Row as Part};
-use crate::ledger::event::{Measured, Verdict};
+use crate::ledger::event::Measured;
 use crate::ledger::query::Entry;
 use crate::measure;
 use crate::policy::{Advice, MetricComparison};
-use crate::render::view::{AdviceView, CheckView, ComplexityView, RowView};
+use crate::render::text::NO_BREAK;
+use crate::render::view::{self, AdviceView, CheckView, ComplexityView, RowView};
 use crate::render::{Lang, lang, number};
 use crate::units::Unit;
 use minijinja::context;
@@ -68,18 +70,6 @@ pub struct Change {
     pub word: &'static str,
     /// The same for people.
     pub answer: String,
-}
-
-/// An experiment in a few lines.
-#[derive(Debug, Serialize)]
-pub struct Short {
-    /// The first line.
-    #[serde(flatten)]
-    pub head: Head,
-    /// Why it was decided.
-    pub because: String,
-    /// What was expected.
-    pub hypothesis: String,
 }
 
 /// An experiment with all that is known of it.
@@ -208,14 +198,11 @@ pub struct PartView {
 
 /// The first line of an experiment; texts take at most `most` bytes each.
 pub fn head(entry: &Entry, place: &Place, input: &Input<'_>, language: Lang, most: usize) -> Head {
-    let change = |row: &MetricComparison| {
-        let shown = RowView::new(row, language);
-        Change {
-            metric: text::line(&shown.name, NAME.min(most)),
-            change: text::line(&shown.percent.unwrap_or(shown.change), NAME.min(most)),
-            word: shown.word,
-            answer: shown.answer,
-        }
+    let change = |row: &MetricComparison| Change {
+        metric: text::line(&row.metric, NAME.min(most)),
+        change: text::line(&in_two_words(row), NAME.min(most)),
+        word: row.word.as_str(),
+        answer: view::answer(row.word, language),
     };
     let numbers = entry.comparison.iter().filter_map(|row| input.metric_number(&row.metric));
     Head {
@@ -235,12 +222,15 @@ pub fn head(entry: &Entry, place: &Place, input: &Input<'_>, language: Lang, mos
 
 /// The first few changes in a line: `build_time +41.1 %, image_size -8.3 %`.
 pub fn changes_line(entry: &Entry, language: Lang, most: usize) -> String {
-    let change = |row: &MetricComparison| {
-        let shown = RowView::new(row, language);
-        format!("{} {}", shown.name, shown.percent.unwrap_or(shown.change))
-    };
+    let change = |row: &MetricComparison| format!("{} {}", row.metric, in_two_words(row));
     let all: Vec<String> = entry.comparison.iter().take(IN_SHORT).map(change).collect();
     text::line(&all.join(&lang::word(language, "list.comma")), most)
+}
+
+/// `+41.1 %`, or the change in its unit where the base is zero.
+fn in_two_words(row: &MetricComparison) -> String {
+    let change = row.relative.map_or_else(|| number::pair(&row.unit, row.base, row.candidate).change, number::percent);
+    change.replace(' ', &NO_BREAK.to_string())
 }
 
 /// The title, unless it only repeats the name.
@@ -250,16 +240,6 @@ fn title(entry: &Entry, most: usize) -> String {
     let letters =
         |text: &str| text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect::<String>();
     if letters(&title) == letters(&entry.name) { String::new() } else { title }
-}
-
-/// An experiment in a few lines of at most `most` bytes of text.
-pub fn short(entry: &Entry, place: &Place, input: &Input<'_>, language: Lang, most: usize) -> Short {
-    let hypothesis = entry.opened.as_ref().map_or("", |(_, opened)| opened.hypothesis.as_str());
-    let reason = if entry.decided_on() { entry.text.as_str() } else { "" };
-    let head = head(entry, place, input, language, most / 5);
-    let because = text::line(reason, most / 2);
-    let left = most.saturating_sub(text::cost(&because) + text::cost(&head.title));
-    Short { hypothesis: text::line(hypothesis, left), because, head }
 }
 
 /// An experiment with all that is known of it.
@@ -275,7 +255,7 @@ pub fn whole(entry: &Entry, place: &Place, input: &Input<'_>, language: Lang) ->
         head: head(entry, place, input, language, NAME * 2),
         command: format!("git verdict show {}", shown_by(entry)),
         hypothesis: opened.and_then(|opened| prose(&opened.hypothesis)),
-        because: entry.decided_on().then(|| prose(&entry.text)).flatten(),
+        because: decided_on(entry).then(|| prose(&entry.text)).flatten(),
         by: text::line(&entry.by.name, NAME),
         mode: decided.and_then(|decided| decided.mode).map(|mode| mode.as_str()),
         obedience: decided.and_then(|decided| match (&decided.recommendation, decided.overrode) {
@@ -448,14 +428,12 @@ fn breakdown(metric: &str, attribution: &Attribution) -> Breakdown {
     }
 }
 
-impl Entry {
-    /// Whether its text says why it was decided; else it is the hypothesis, or the title of a commit message.
-    fn decided_on(&self) -> bool {
-        self.decided.is_some() || self.told_by.is_some()
-    }
+/// Whether the text of an entry says why it was decided; that of an undecided one is its hypothesis.
+pub fn decided_on(entry: &Entry) -> bool {
+    matches!(entry.state, State::Kept | State::Reverted | State::Archived)
 }
 
 /// Whether the experiment was decided against.
 pub fn rejected(entry: &Entry) -> bool {
-    entry.decided.as_ref().is_some_and(|decided| decided.verdict == Verdict::Revert)
+    matches!(entry.state, State::Reverted | State::Archived)
 }

@@ -11,7 +11,8 @@
 //! |---|---|
 //! | [`overview`] | counts, gains, what was rejected, the stack |
 //! | [`chart`] | the timeline |
-//! | [`article`] | one experiment |
+//! | [`article`] | one experiment, whole |
+//! | [`short`] | one experiment in a few lines |
 //! | [`plot`] | the samples of a metric |
 //! | [`forge`] | links to commits |
 //! | [`text`] | text made safe and cut |
@@ -21,6 +22,7 @@ pub mod chart;
 pub mod forge;
 pub mod overview;
 pub mod plot;
+pub mod short;
 pub mod text;
 
 use super::{Lang, RenderError, lang};
@@ -52,11 +54,10 @@ const METRICS: usize = 200;
 
 const STYLE: &str = include_str!("../../../templates/report/report.css");
 const SCRIPT: &str = include_str!("../../../templates/report/report.js");
-const TEMPLATES: [(&str, &str); 4] = [
+const TEMPLATES: [(&str, &str); 3] = [
     ("page.html.j2", include_str!("../../../templates/report/page.html.j2")),
     ("overview.html.j2", include_str!("../../../templates/report/overview.html.j2")),
     ("article.html.j2", include_str!("../../../templates/report/article.html.j2")),
-    ("short.html.j2", include_str!("../../../templates/report/short.html.j2")),
 ];
 
 /// All that the page is made from.
@@ -91,8 +92,9 @@ impl Place {
 }
 
 impl<'a> Input<'a> {
-    /// `entries` newest first, with their openings and decisions; `measured` the latest measurement, with samples, of those
-    /// among the newest [`WHOLE`] that have one, by experiment; `names` of experiments that others stand on.
+    /// `entries` newest first, with their openings, and the newest [`WHOLE`] with their decisions; `measured` the latest
+    /// measurement, with samples, of those that have one, by experiment; `names` of experiments that others stand on and
+    /// that are not listed.
     pub fn new(
         entries: &'a [Entry],
         places: &'a [Place],
@@ -136,9 +138,7 @@ pub fn page(input: &Input<'_>, title: Option<&str>, language: Lang) -> Result<St
     let room = (SHORT_BYTES / rest.len().max(1)).saturating_sub(SHORT_FRAME).clamp(least, most);
     let mut shorts = String::new();
     for chunk in rest.chunks(CHUNK) {
-        let chunk: Vec<article::Short> =
-            chunk.iter().map(|(entry, place)| article::short(entry, place, input, language, room)).collect();
-        shorts.push_str(&render(&env, "short.html.j2", context! { rows => Value::from(Serde(&chunk)) })?);
+        short::list(&mut shorts, chunk.iter().map(|(entry, place)| short::new(entry, place, input, language, room)));
     }
     let points: Vec<Point<'_>> = input
         .entries
