@@ -1,6 +1,6 @@
 //! `git verdict inspect` through the built binary.
 
-use super::common::{Dockerd, Repo, Storage, finish, isolated, skip, works};
+use super::common::{Dockerd, Repo, Storage, finish, isolated, schemas, skip, works};
 use super::*;
 use serde_json::Value;
 
@@ -10,6 +10,14 @@ fn fits(text: &str) {
     for line in text.lines() {
         assert!(line.chars().count() <= 80, "{} columns: {line}\n{text}", line.chars().count());
     }
+}
+
+/// The object that the command prints, which must be as its schema says.
+#[track_caller]
+fn inspected(repo: &Repo, words: &[&str]) -> Value {
+    let ran = repo.ok(&[words, &["--json"]].concat());
+    assert_eq!(schemas::hold(&ran.line, &ran.stdout), ["inspect"]);
+    serde_json::from_str(&ran.stdout).unwrap()
 }
 
 fn put(repo: &Repo, name: &str, files: &[(String, Vec<u8>)]) {
@@ -42,7 +50,7 @@ fn an_image_is_laid_open_with_its_layers_their_waste_and_their_sizes() {
     ] {
         assert!(text.contains(part), "no '{part}' in\n{text}");
     }
-    let json = repo.json(&["inspect", "app.tar"]);
+    let json = inspected(&repo, &["inspect", "app.tar"]);
     assert_eq!((&json["schema"], &json["version"]), (&"git-verdict/inspect".into(), &1.into()));
     let sizes = &json["image"]["sizes"];
     assert_eq!((&sizes["files"], &sizes["visible"], &sizes["wasted"]), (&12550.into(), &2550.into(), &10000.into()));
@@ -69,7 +77,8 @@ fn a_change_between_two_artefacts_of_each_kind_adds_up_to_the_byte() {
     repo.write("old.log", "#1 [1/2] RUN make\n#1 DONE 10.0s\n#2 exporting to image\n#2 DONE 1.0s\n");
     repo.write("new.log", "#1 [1/2] RUN make\n#1 DONE 3.5s\n#2 exporting to image\n#2 DONE 1.0s\n");
     let file_size = |name: &str| std::fs::metadata(repo.path().join(name)).unwrap().len() as i64;
-    let engine = |name: &str| repo.json(&["inspect", "--platform", "amd64", name])["image"]["sizes"]["stored"].clone();
+    let engine =
+        |name: &str| inspected(&repo, &["inspect", "--platform", "amd64", name])["image"]["sizes"]["stored"].clone();
     for (old, new, kind, whole) in [
         ("old.tar", "new.tar", "image", None),
         ("old.oci", "new.oci", "image", None),
@@ -78,7 +87,7 @@ fn a_change_between_two_artefacts_of_each_kind_adds_up_to_the_byte() {
         ("/bin/true", "/bin/sh", "binary", Some((file_size("/bin/true"), file_size("/bin/sh")))),
         ("old.log", "new.log", "log", Some((11_000_000, 4_500_000))),
     ] {
-        let json = repo.json(&["inspect", "--platform", "amd64", new, "--against", old]);
+        let json = inspected(&repo, &["inspect", "--platform", "amd64", new, "--against", old]);
         assert_eq!(json["kind"], kind);
         let change = &json["against"];
         adds_up(change);
@@ -91,10 +100,10 @@ fn a_change_between_two_artefacts_of_each_kind_adds_up_to_the_byte() {
     }
     for size in ["stored", "uncompressed", "files"] {
         let words = ["inspect", "--platform", "amd64", "new.oci", "--against", "old.oci", "--size", size];
-        adds_up(&repo.json(&words)["against"]);
+        adds_up(&inspected(&repo, &words)["against"]);
     }
     assert!(engine("new.tar").as_i64() > engine("old.tar").as_i64());
-    let mixed = repo.json(&["inspect", "--platform", "amd64", "new.oci", "--against", "old.tar"]);
+    let mixed = inspected(&repo, &["inspect", "--platform", "amd64", "new.oci", "--against", "old.tar"]);
     adds_up(&mixed["against"]);
     assert_eq!(mixed["against"]["rows"].as_array().unwrap().len(), 1, "of differing compression, tar streams count");
     let log = repo.ok(&["inspect", "--log", "new.log", "--against", "old.log"]);
@@ -110,7 +119,7 @@ fn a_git_directory_and_its_growth_are_taken_apart() {
     repo.git(&["clone", "--quiet", "--bare", "--no-local", ".", &bare]);
     repo.write("b", "x".repeat(5000));
     repo.commit("feat: more");
-    let json = repo.json(&["inspect", ".git", "--against", "before.git"]);
+    let json = inspected(&repo, &["inspect", ".git", "--against", "before.git"]);
     assert_eq!(json["kind"], "git");
     adds_up(&json["against"]);
     let parts = json["git"]["parts"].as_array().unwrap();
@@ -128,7 +137,7 @@ fn the_figures_of_the_original_case_come_out_of_each_form_of_its_log() {
     for name in ["seed-plain.log", "seed-rawjson.log", "seed-terminal.log"] {
         let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/inspect").join(name);
         repo.write("build.log", std::fs::read(data).unwrap());
-        let json = repo.json(&["inspect", "build.log"]);
+        let json = inspected(&repo, &["inspect", "build.log"]);
         let steps = json["log"]["steps"].as_array().unwrap();
         let step = |text: &str| steps.iter().find(|s| s["name"].as_str().unwrap().contains(text)).unwrap();
         let close = |text: &str, time: f64| {
@@ -171,7 +180,7 @@ fn every_known_cache_comes_with_its_fix_and_a_line_that_starts_an_experiment() {
     items.push(Item::File(b"opt/conda/conda-meta/history", b"", 0o644));
     items.push(Item::File(b"srv/target/.rustc_info.json", b"", 0o644));
     put(&repo, "app.tar", &docker_files(&[tarball(&items)]));
-    let json = repo.json(&["inspect", "app.tar", "--top", "0"]);
+    let json = inspected(&repo, &["inspect", "app.tar", "--top", "0"]);
     let found = json["caches"].as_array().unwrap();
     assert_eq!(found.len(), caches.len(), "{found:#?}");
     for (_, tool, fix) in caches {
@@ -214,7 +223,7 @@ fn names_in_an_artefact_never_reach_the_terminal_or_the_line_to_paste_as_they_ar
     let ran = repo.ok(&["inspect", "app.tar"]);
     assert!(!ran.stdout.contains('\x1b'), "{}", ran.stdout);
     fits(&ran.stdout);
-    let line = repo.json(&["inspect", "app.tar"])["caches"][0]["start"].as_str().unwrap().to_string();
+    let line = inspected(&repo, &["inspect", "app.tar"])["caches"][0]["start"].as_str().unwrap().to_string();
     assert_eq!(
         line,
         "git verdict start no-pip-cache --hypothesis \"pip install --no-cache-dir: 4.0 kB less in layer 1\""
@@ -299,12 +308,12 @@ fn bad_input_is_a_clear_error_or_a_marked_part_and_nothing_is_written() {
         // Long lines are wrapped.
         let text = ran.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(text.contains(said), "no '{said}' in\n{}", ran.report());
-        assert_eq!(repo.json(&["inspect", name])["partial"], partial, "{name}");
+        assert_eq!(inspected(&repo, &["inspect", name])["partial"], partial, "{name}");
     }
     for name in ["cut.tar", "cut.tar.gz"] {
         let ran = repo.run(&["inspect", name]);
         match ran.code {
-            Some(0) => assert_eq!(repo.json(&["inspect", name])["partial"], true, "{}", ran.report()),
+            Some(0) => assert_eq!(inspected(&repo, &["inspect", name])["partial"], true, "{}", ran.report()),
             code => assert!(code == Some(2) && ran.stderr.contains("error: "), "{}", ran.report()),
         }
     }
@@ -333,7 +342,7 @@ RUN /bin/busybox echo $NAME > /last
 
 #[track_caller]
 fn finds_arguments(repo: &Repo, target: &str) {
-    let json = repo.json(&["inspect", target, "--dockerfile", "context/Arguments"]);
+    let json = inspected(repo, &["inspect", target, "--dockerfile", "context/Arguments"]);
     let layers = json["image"]["layers"].as_array().unwrap();
     let line = |l: &Value, key: &str| l["source"][key].as_u64().unwrap_or(0);
     let lines: Vec<(u64, u64)> = layers.iter().map(|l| (line(l, "first"), line(l, "last"))).collect();
@@ -354,22 +363,20 @@ fn context(repo: &Repo) -> Option<&'static str> {
 
 #[track_caller]
 fn lies_open(repo: &Repo, target: &str, engine: Option<(&str, u64)>) -> Value {
-    let dockerfile = ["--dockerfile", "context/Dockerfile"];
-    let text = repo.ok(&[&["inspect", target][..], &dockerfile].concat()).stdout;
-    fits(&text);
-    let json = repo.json(&[&["inspect", target][..], &dockerfile].concat());
+    let words = ["inspect", target, "--dockerfile", "context/Dockerfile"];
+    let json = inspected(repo, &words);
     let layers = json["image"]["layers"].as_array().unwrap();
     let lines: Vec<u64> = layers.iter().map(|l| l["source"]["first"].as_u64().unwrap_or(0)).collect();
-    assert_eq!(lines, [2, 3, 4, 9], "{text}");
-    assert_eq!(json["image"]["wasted"][0]["path"], "/root/.cache/pip/wheel", "{text}");
-    assert_eq!(json["image"]["wasted"][0]["how"], "deleted", "{text}");
-    assert_eq!(json["caches"][0]["tool"], "pip", "{text}");
-    assert!(
-        text.contains("git verdict start no-pip-cache \\\n    --hypothesis \"pip install --no-cache-dir: 300.0 kB")
-    );
+    assert_eq!(lines, [2, 3, 4, 9], "{json:#}");
+    assert_eq!(json["image"]["wasted"][0]["path"], "/root/.cache/pip/wheel", "{json:#}");
+    assert_eq!(json["image"]["wasted"][0]["how"], "deleted", "{json:#}");
+    assert_eq!(json["caches"][0]["tool"], "pip", "{json:#}");
     if let Some((name, printed)) = engine {
         assert_eq!((&json["image"]["engine"], &json["image"]["sizes"]["engine"]), (&name.into(), &printed.into()));
-        assert!(text.contains(&format!("{name} says")), "{text}");
+        let text = repo.ok(&words).stdout;
+        fits(&text);
+        let start = "git verdict start no-pip-cache \\\n    --hypothesis \"pip install --no-cache-dir: 300.0 kB";
+        assert!(text.contains(start) && text.contains(&format!("{name} says")), "{text}");
     }
     json
 }
@@ -423,7 +430,7 @@ fn images_of_podman_and_buildah_are_laid_open_by_reference_and_as_saved() {
     } else {
         skip("no engine: buildah is not there");
     }
-    let change = repo.json(&["inspect", "podman:localhost/app:2", "--against", "podman:localhost/app:1"]);
+    let change = inspected(&repo, &["inspect", "podman:localhost/app:2", "--against", "podman:localhost/app:1"]);
     adds_up(&change["against"]);
     let totals = (&change["against"]["before"], &change["against"]["after"]);
     assert_eq!(totals, (&size("localhost/app:1").into(), &size("localhost/app:2").into()));
@@ -492,7 +499,7 @@ fn images_and_logs_of_docker_are_laid_open_by_reference_and_as_saved() {
     let again = build("app:buildkit", "Dockerfile", true);
     for (name, ran, cached) in [("first.log", &first, false), ("again.log", &again, true)] {
         repo.write(name, format!("{}{}", ran.stdout, ran.stderr));
-        let json = repo.json(&["inspect", "--log", name, "--dockerfile", "context/Dockerfile"]);
+        let json = inspected(&repo, &["inspect", "--log", name, "--dockerfile", "context/Dockerfile"]);
         assert_eq!((&json["log"]["format"], &json["partial"]), (&"buildkit-plain".into(), &false.into()), "{json:#}");
         let steps = json["log"]["steps"].as_array().unwrap();
         let step = |text: &str| steps.iter().find(|s| s["name"].as_str().unwrap().contains(text)).unwrap();
@@ -501,6 +508,6 @@ fn images_and_logs_of_docker_are_laid_open_by_reference_and_as_saved() {
         assert!(cached || run["seconds"].is_number(), "{run}");
         assert_eq!(step("exporting to image")["kind"], "export");
     }
-    let change = repo.json(&["inspect", "--log", "again.log", "--against", "first.log"]);
+    let change = inspected(&repo, &["inspect", "--log", "again.log", "--against", "first.log"]);
     adds_up(&change["against"]);
 }
