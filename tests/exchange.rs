@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Repo, works};
+use common::{Repo, skip, works};
 use serde_json::Value;
 
 /// A repository with an experiment `slim` of one commit, on its branch.
@@ -34,8 +34,7 @@ fn rows(measured: &Value) -> Vec<(&str, f64, f64, &str)> {
 #[test]
 fn what_hyperfine_writes_becomes_a_measurement_that_can_be_decided_on() {
     if !works("hyperfine", &["--version"]) {
-        eprintln!("skipped: hyperfine is not installed");
-        return;
+        return skip("hyperfine is not installed");
     }
     let repo = project();
     let bench = ["-N", "--style", "none", "--runs", "5", "--export-json", "both.json", "sleep 0.03", "sleep 0.001"];
@@ -184,6 +183,47 @@ fn the_text_of_go_and_the_notes_of_git_perf_are_read() {
 }
 
 #[test]
+fn the_text_that_go_1_19_wrote_is_read_whole() {
+    let repo = project();
+    let [old, new] =
+        ["base", "new"].map(|side| format!("{}/testdata/exchange/go-{side}.txt", env!("CARGO_MANIFEST_DIR")));
+    let measured = imported(&repo, &["go", &old, &new, "--better", "Sum items/op=higher"]);
+    let found = rows(&measured);
+    let row =
+        |name: &str| found.iter().find(|row| row.0 == name).copied().unwrap_or_else(|| panic!("{name}: {found:?}"));
+    assert_eq!(row("Sum B/op"), ("Sum B/op", 25208.0, 0.0, "improved"));
+    assert_eq!(row("Sum allocs/op"), ("Sum allocs/op", 12.0, 0.0, "improved"));
+    assert_eq!(row("Sum items/op"), ("Sum items/op", 1000.0, 1000.0, "unchanged"));
+    assert!(found.iter().any(|row| row.0.starts_with("Copy/whole") && row.3 == "inconclusive"), "{found:?}");
+    let items = measured["comparison"].as_array().unwrap().iter().find(|row| row["metric"] == "Sum items/op").unwrap();
+    assert_eq!(items["better"], "higher");
+}
+
+#[test]
+fn units_and_directions_that_a_file_does_not_say_can_be_told() {
+    let repo = project();
+    for (commit, values) in [("main", ["872.1", "872.1"]), ("HEAD", ["700.5", "700.5"])] {
+        let line =
+            |value: &str| format!("0\u{1c}build\u{1c}1700000000.5\u{1c}{value}\n0\u{1c}rps\u{1c}1.5\u{1c}{value}\n");
+        let lines = values.map(line).concat();
+        repo.git_with_input(&["notes", "--ref", "refs/notes/perf-v3-write-0001", "add", "-F", "-", commit], &lines);
+    }
+    let measured =
+        imported(&repo, &["git-perf", "--unit", "build=ms", "--better", "rps=higher", "--unit", "rps=req/s"]);
+    let row = |at: usize, field: &str| measured["comparison"][at][field].clone();
+    assert_eq!((row(0, "metric"), row(0, "unit"), row(0, "base")), ("build".into(), "s".into(), 0.8721.into()));
+    assert_eq!(
+        (row(1, "unit"), row(1, "better"), row(1, "word")),
+        ("req/s".into(), "higher".into(), "regressed".into())
+    );
+    repo.refuses(2, &["import", "git-perf", "--unit", "buld=ms"]).says(&["no metric 'buld'", "'build'"]);
+    repo.refuses(2, &["import", "git-perf", "--better", "rps=more"]).says(&["neither lower nor higher"]);
+    repo.refuses(2, &["import", "git-perf", "--unit", "rps"]).says(&["METRIC=VALUE"]);
+    repo.write("a.json", r#"{"results":[{"command":"a","times":[1]},{"command":"b","times":[2]}]}"#);
+    repo.refuses(2, &["import", "hyperfine", "a.json", "--unit", "time=ms"]).says(&["in s already"]);
+}
+
+#[test]
 fn files_that_cannot_be_taken_in_are_refused_with_the_reason() {
     let repo = project();
     let good = r#"{"results":[{"command":"a","times":[1]}]}"#;
@@ -266,8 +306,7 @@ fn exported() -> Repo {
 #[test]
 fn sqlite_answers_questions_about_the_csv() {
     if !works("sqlite3", &["--version"]) {
-        eprintln!("skipped: sqlite3 is not installed");
-        return;
+        return skip("sqlite3 is not installed");
     }
     let repo = exported();
     let query = "SELECT experiment, metric, word, base, why FROM verdicts";
@@ -279,8 +318,7 @@ fn sqlite_answers_questions_about_the_csv() {
 #[test]
 fn duckdb_reads_the_records_and_writes_parquet() {
     if !works("python3", &["-c", "import duckdb"]) {
-        eprintln!("skipped: duckdb is not installed for python3");
-        return;
+        return skip("duckdb is not installed for python3");
     }
     let repo = exported();
     let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/exchange.md")).unwrap();

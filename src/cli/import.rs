@@ -2,9 +2,10 @@
 
 use super::measure::{base_of, show, tip};
 use super::{Ctx, Done};
-use crate::config::nearest;
+use crate::config::{Better, nearest};
 use crate::digest::sha256;
 use crate::error::{Exit, Failure};
+use crate::exchange::import::Told;
 use crate::exchange::{Both, Format, Part, Side, formats, git_perf, import};
 use crate::git::{Oid, Repo};
 use crate::ledger::event::{Identity, Measured};
@@ -33,6 +34,30 @@ pub struct Args {
     /// The experiment (default: the one whose branch is checked out)
     #[arg(long, value_name = "NAME")]
     experiment: Option<String>,
+    /// The unit that a metric's values are in, where the file does not say: build=ms; may be given again
+    #[arg(long = "unit", value_name = "METRIC=UNIT", value_parser = pair)]
+    units: Vec<(String, String)>,
+    /// Which way a metric is better: served=higher; may be given again
+    #[arg(long = "better", value_name = "METRIC=lower|higher", value_parser = direction)]
+    better: Vec<(String, Better)>,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.rsplit_once('=') {
+        Some((metric, value)) if !metric.is_empty() && !value.trim().is_empty() => {
+            Ok((metric.to_string(), value.trim().to_string()))
+        }
+        _ => Err("it is to be METRIC=VALUE".to_string()),
+    }
+}
+
+fn direction(text: &str) -> Result<(String, Better), String> {
+    let (metric, word) = pair(text)?;
+    match word.as_str() {
+        "lower" => Ok((metric, Better::Lower)),
+        "higher" => Ok((metric, Better::Higher)),
+        _ => Err(format!("'{word}' is neither lower nor higher")),
+    }
 }
 
 pub fn run(ctx: &Ctx, args: Args) -> Done {
@@ -47,7 +72,9 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
         return Err(Failure::state(phrase!("experiment '{name}' has no commit yet", name = &experiment.name))
             .try_next("git commit the change that was measured"));
     }
-    let sides = read(ctx, &repo, &args, [&base, &candidate])?;
+    let mut sides = read(ctx, &repo, &args, [&base, &candidate])?;
+    let told = Told { units: args.units.iter().cloned().collect(), better: args.better.iter().cloned().collect() };
+    told.convert(&mut sides)?;
     for (side, commit, name) in [(&sides[0], &base, "base"), (&sides[1], &candidate, "candidate")] {
         for note in &side.notes {
             ctx.note(format!("{name}: {}", clean(note)));
@@ -63,7 +90,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
         }
     }
     let config = ctx.config(&repo, Some(&candidate)).ok();
-    let imported = import::compare(&sides[0], &sides[1], config.as_ref())?;
+    let imported = import::compare(&sides[0], &sides[1], config.as_ref(), &told)?;
     for name in &imported.alone {
         ctx.note(phrase!("left out, because only one side has it: {name}", name = clean(name)));
     }

@@ -1,4 +1,4 @@
-//! git-perf's notes under `refs/notes/perf-v3`: a line a reading, its fields separated by the character FS (U+001C): epoch, name,
+//! git-perf's notes under `refs/notes/perf-v3`, and under `refs/notes/perf-v3-write-…` until they are pushed: a line a reading, its fields separated by the character FS (U+001C): epoch, name,
 //! seconds since 1970, value, then `key=value` pairs. git-perf keeps units in a file of its own, so values have none here.
 
 use super::{Series, Side};
@@ -9,13 +9,23 @@ use crate::units::Unit;
 /// Where git-perf keeps its numbers.
 pub const NOTES: &str = "refs/notes/perf-v3";
 
+/// What was added and not pushed yet.
+const UNSENT: &str = "refs/notes/perf-v3-write-";
+
 /// The readings that the notes of a commit hold; none when it has no note.
 pub fn read(repo: &Repo, commit: &Oid) -> Result<Option<Side>, GitError> {
-    let output = repo.run_git().args(["notes", "--ref", NOTES, "show", commit.as_str()]).output()?;
-    if !output.status.success() {
-        return Ok(None);
+    let unsent = repo.refs_under(UNSENT)?.into_iter().map(|(name, _)| name);
+    // A line that was pushed meanwhile may be in two of them.
+    let mut lines: Vec<String> = Vec::new();
+    for name in std::iter::once(NOTES.to_string()).chain(unsent) {
+        let output = repo.run_git().args(["notes", "--ref", &name, "show", commit.as_str()]).output()?;
+        if output.status.success() {
+            let text = String::from_utf8_lossy(&output.stdout);
+            let new: Vec<&str> = text.lines().filter(|line| !lines.iter().any(|known| known == line)).collect();
+            lines.extend(new.into_iter().map(String::from));
+        }
     }
-    let mut side = parse(&String::from_utf8_lossy(&output.stdout));
+    let mut side = parse(&lines.join("\n"));
     side.commit = Some(commit.to_string());
     Ok((!side.series.is_empty()).then_some(side))
 }

@@ -16,7 +16,7 @@ use crate::policy::MetricComparison;
 use crate::policy::compare::exact_word;
 use crate::stats::student::t_quantile;
 use crate::stats::{Word, median};
-use crate::units::{Ratio, Unit};
+use crate::units::{Ratio, Unit, base_unit};
 use std::collections::BTreeMap;
 
 /// The confidence of an interval.
@@ -34,9 +34,43 @@ pub struct Imported {
     pub alone: Vec<String>,
 }
 
-/// Compares two sides. A metric that `config` knows under the same name has its `matters`, `better` and `limit`; `matters` of
-/// the others is 1 % for sizes and 5 % for all else.
-pub fn compare(base: &Side, candidate: &Side, config: Option<&Config>) -> Result<Imported, ExchangeError> {
+/// What the user says of metrics whose files do not say it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Told {
+    /// The unit that the values of a metric are in.
+    pub units: BTreeMap<String, String>,
+    /// Which direction is better.
+    pub better: BTreeMap<String, Better>,
+}
+
+impl Told {
+    /// Puts the values of both sides into the base units that are told. A metric that no side has, or that has a unit of
+    /// its own, is an error.
+    pub fn convert(&self, sides: &mut [Side; 2]) -> Result<(), ExchangeError> {
+        let known: Vec<String> = sides.iter().flat_map(|side| &side.series).map(|one| one.metric.clone()).collect();
+        for metric in self.units.keys().chain(self.better.keys()) {
+            if !known.contains(metric) {
+                let nearest = crate::config::nearest(metric, known.iter().map(String::as_str)).map(String::from);
+                return Err(ExchangeError::NoMetric { metric: metric.clone(), nearest });
+            }
+        }
+        for series in sides.iter_mut().flat_map(|side| &mut side.series) {
+            let Some(symbol) = self.units.get(&series.metric) else { continue };
+            if series.unit != Unit::Count {
+                let unit = series.unit.symbol().to_string();
+                return Err(ExchangeError::HasUnit { metric: series.metric.clone(), unit });
+            }
+            let (unit, factor) = base_unit(symbol).unwrap_or((Unit::from(symbol.clone()), 1.0));
+            series.unit = unit;
+            series.values.iter_mut().for_each(|value| *value *= factor);
+        }
+        Ok(())
+    }
+}
+
+/// Compares two sides. A metric that `config` knows under the same name has its `matters`, `better` and `limit`, but `better`
+/// that was told counts more; `matters` of the others is 1 % for sizes and 5 % for all else.
+pub fn compare(base: &Side, candidate: &Side, config: Option<&Config>, told: &Told) -> Result<Imported, ExchangeError> {
     let names = |side: &Side| side.series.iter().map(|series| series.metric.clone()).collect::<Vec<_>>();
     let find = |side: &'_ Side, name: &str| side.series.iter().position(|series| series.metric == name);
     let mut rows = Vec::new();
@@ -48,7 +82,7 @@ pub fn compare(base: &Side, candidate: &Side, config: Option<&Config>) -> Result
             continue;
         };
         let other = &candidate.series[place];
-        if let Some(row) = row(one, other, config) {
+        if let Some(row) = row(one, other, config, told) {
             rows.push(row);
             kept[0].push(one);
             kept[1].push(other);
@@ -72,7 +106,7 @@ pub fn compare(base: &Side, candidate: &Side, config: Option<&Config>) -> Result
 }
 
 /// A row; none when a reading is no finite number or the units differ.
-fn row(base: &Series, candidate: &Series, config: Option<&Config>) -> Option<MetricComparison> {
+fn row(base: &Series, candidate: &Series, config: Option<&Config>, told: &Told) -> Option<MetricComparison> {
     let finite = |series: &Series| !series.values.is_empty() && series.values.iter().all(|value| value.is_finite());
     if base.unit != candidate.unit || !finite(base) || !finite(candidate) {
         return None;
@@ -80,7 +114,8 @@ fn row(base: &Series, candidate: &Series, config: Option<&Config>) -> Option<Met
     let known = config.and_then(|config| config.metric(&base.metric)).filter(|known| known.unit == base.unit);
     let usual = if base.unit == Unit::Bytes { 0.01 } else { 0.05 };
     let matters = known.map_or(Matters::Relative(Ratio(usual)), |known| known.matters);
-    let better: Better = known.map_or(base.better, |known| known.better);
+    let better = told.better.get(&base.metric).copied();
+    let better: Better = better.unwrap_or_else(|| known.map_or(base.better, |known| known.better));
     let same = |values: &[f64]| values.len() > 1 && values.iter().all(|value| *value == values[0]);
     let exact = base.unit != Unit::Seconds && same(&base.values) && same(&candidate.values);
     let (a, b) = (median(&base.values)?, median(&candidate.values)?);
@@ -136,7 +171,7 @@ mod tests {
     #[test]
     fn times_are_never_decided_however_far_apart_they_are() {
         let (a, b) = (side("t", Unit::Seconds, &[10.0, 10.1, 9.9]), side("t", Unit::Seconds, &[1.0, 1.1, 0.9]));
-        let imported = compare(&a, &b, None).unwrap();
+        let imported = compare(&a, &b, None, &Told::default()).unwrap();
         let row = &imported.rows[0];
         assert_eq!((row.word, row.base, row.candidate, row.rounds), (Word::Inconclusive, 10.0, 1.0, 3));
         let [low, high] = row.interval.unwrap();
@@ -160,7 +195,10 @@ mod tests {
     #[test]
     fn sizes_that_never_vary_are_exact_and_a_single_one_is_not() {
         let row = |a: &[f64], b: &[f64]| {
-            compare(&side("s", Unit::Bytes, a), &side("s", Unit::Bytes, b), None).unwrap().rows.remove(0)
+            compare(&side("s", Unit::Bytes, a), &side("s", Unit::Bytes, b), None, &Told::default())
+                .unwrap()
+                .rows
+                .remove(0)
         };
         assert_eq!(row(&[100.0, 100.0], &[90.0, 90.0]).word, Word::Improved);
         assert_eq!(row(&[100.0], &[90.0]).word, Word::Inconclusive);
@@ -171,10 +209,10 @@ mod tests {
     fn what_only_one_side_has_is_named_and_nothing_in_common_is_an_error() {
         let (mut a, b) = (side("t", Unit::Seconds, &[1.0]), side("t", Unit::Seconds, &[2.0]));
         a.series.push(Series { metric: "only".into(), ..a.series[0].clone() });
-        assert_eq!(compare(&a, &b, None).unwrap().alone, ["only"]);
-        let error = compare(&a, &side("x", Unit::Seconds, &[1.0]), None).unwrap_err();
+        assert_eq!(compare(&a, &b, None, &Told::default()).unwrap().alone, ["only"]);
+        let error = compare(&a, &side("x", Unit::Seconds, &[1.0]), None, &Told::default()).unwrap_err();
         assert!(matches!(error, ExchangeError::NothingInCommon { .. }));
         let nan = side("t", Unit::Seconds, &[f64::NAN]);
-        assert!(matches!(compare(&a, &nan, None), Err(ExchangeError::NothingInCommon { .. })));
+        assert!(matches!(compare(&a, &nan, None, &Told::default()), Err(ExchangeError::NothingInCommon { .. })));
     }
 }

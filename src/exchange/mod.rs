@@ -26,6 +26,7 @@ use crate::error::{Exit, Explain};
 use crate::ledger::query::Entry;
 use crate::phrase;
 use crate::phrase::Phrase;
+use crate::render::text::clean;
 use crate::units::{Unit, base_unit};
 use std::path::{Path, PathBuf};
 
@@ -173,6 +174,20 @@ pub enum ExchangeError {
         /// Those of the candidate.
         candidate: Vec<String>,
     },
+    /// Something was told of a metric that no side has.
+    NoMetric {
+        /// What was named.
+        metric: String,
+        /// The nearest one there is.
+        nearest: Option<String>,
+    },
+    /// A unit was told of a metric that has one.
+    HasUnit {
+        /// The metric.
+        metric: String,
+        /// Its unit.
+        unit: String,
+    },
 }
 
 impl ExchangeError {
@@ -195,6 +210,12 @@ impl Explain for ExchangeError {
                 phrase!("{path}: {problem}", path = path.display(), problem = Phrase::from(problem))
             }
             ExchangeError::NothingInCommon { .. } => "the two sides have no metric in common".into(),
+            ExchangeError::NoMetric { metric, .. } => {
+                phrase!("there is no metric '{metric}' in what is imported", metric = clean(metric))
+            }
+            ExchangeError::HasUnit { metric, unit } => {
+                phrase!("the values of '{metric}' are in {unit} already", metric = clean(metric), unit = clean(unit))
+            }
         }
     }
     fn why(&self) -> Option<Phrase> {
@@ -204,6 +225,9 @@ impl Explain for ExchangeError {
                 base = base.join(", "),
                 candidate = candidate.join(", ")
             )),
+            ExchangeError::NoMetric { nearest: Some(nearest), .. } => {
+                Some(phrase!("the nearest is '{nearest}'", nearest = clean(nearest)))
+            }
             _ => None,
         }
     }
