@@ -42,10 +42,6 @@ impl TreeEntry {
     pub fn is_tree(&self) -> bool {
         self.mode == TREE_MODE
     }
-    /// What git sorts by: the name of a folder as if it ended in a slash.
-    fn key(&self) -> impl Iterator<Item = u8> + '_ {
-        self.name.iter().copied().chain(self.is_tree().then_some(b'/'))
-    }
 }
 
 impl Repo {
@@ -127,22 +123,29 @@ impl Repo {
 
     /// Writes the tree `base` (an empty one when there is none) with these entries added or replaced.
     pub fn write_tree(&self, base: Option<&Oid>, entries: &[TreeEntry]) -> Result<Oid, GitError> {
-        let mut all = base.map(|id| self.read_tree(id)).transpose()?.unwrap_or_default();
-        all.retain(|old| entries.iter().all(|new| new.name != old.name));
+        let base = base.map(|id| self.inner.find_tree(id.raw()?).map_err(GitError::from)).transpose()?;
+        let mut all: Vec<(Vec<u8>, i32, git2::Oid)> = Vec::new();
+        for old in base.iter().flat_map(|tree| tree.iter()) {
+            if entries.iter().all(|new| new.name != old.name_bytes()) {
+                all.push((old.name_bytes().to_vec(), old.filemode_raw(), old.id()));
+            }
+        }
         for entry in entries {
             if !may_be_written(&entry.name) {
                 let shown = String::from_utf8_lossy(&entry.name).escape_default().to_string();
                 return Err(GitError::Other(format!("'{shown}' cannot be the name of a file in a tree")));
             }
-            all.push(entry.clone());
+            all.push((entry.name.clone(), entry.mode, entry.id.raw()?));
         }
-        all.sort_by(|a, b| a.key().cmp(b.key()));
+        // git sorts a folder as if its name ended in a slash.
+        let key = |name: &[u8], mode: i32| [name, if mode == TREE_MODE { b"/" } else { b"" }].concat();
+        all.sort_by_cached_key(|(name, mode, _)| key(name, *mode));
         let mut bytes = Vec::with_capacity(all.len() * 64);
-        for entry in &all {
-            bytes.extend_from_slice(format!("{:o} ", entry.mode).as_bytes());
-            bytes.extend_from_slice(&entry.name);
+        for (name, mode, id) in &all {
+            bytes.extend_from_slice(format!("{mode:o} ").as_bytes());
+            bytes.extend_from_slice(name);
             bytes.push(0);
-            bytes.extend_from_slice(entry.id.raw()?.as_bytes());
+            bytes.extend_from_slice(id.as_bytes());
         }
         self.write_object(git2::ObjectType::Tree, &bytes)
     }
