@@ -459,11 +459,15 @@ impl Queue {
     }
 
     fn wait(&self, deadline: Instant) -> Option<Turn<'_>> {
+        let mut looks = 0;
         while Instant::now() < deadline {
             match flock(&self.0, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => return Some(Turn(&self.0)),
                 Err(rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::INTR) => {
-                    std::thread::sleep(Duration::from_micros(rand::rng().random_range(200..=4000)));
+                    // Those that have waited long look less often: hundreds of them would otherwise leave no time for work.
+                    let most = 2000u64 << (looks / 4).min(5);
+                    looks += 1;
+                    std::thread::sleep(Duration::from_micros(rand::rng().random_range(200..=most)));
                 }
                 Err(_) => return None,
             }
