@@ -179,6 +179,34 @@ fn a_rebased_series_is_found_by_its_whole_change() {
 }
 
 #[test]
+fn a_history_that_was_filtered_as_a_whole_still_holds_the_decision() {
+    let mut repo = Repo::with(&[("verdict.toml", CONFIG), (".gitignore", "out\n"), ("secret.txt", "once\n")]);
+    repo.set("FILTER_BRANCH_SQUELCH_WARNING", "1");
+    build(&repo, 4000);
+    repo.commit("feat: a build");
+    attempt(&repo, &["slim"], 2000);
+    repo.ok(&["keep", "--because", "smaller is better"]);
+    let original = repo.git(&["rev-parse", "main"]);
+    let filtered = |filters: &[&str]| {
+        repo.git(&["update-ref", "refs/heads/main", &original]);
+        repo.git(&["reset", "--quiet", "--hard"]);
+        let _ = repo.try_git(&["update-ref", "-d", "refs/original/refs/heads/main"]);
+        repo.git(&[&["filter-branch", "-f"], filters, &["main"]].concat());
+        let found = in_history(&repo, "slim")["found"].clone();
+        let commit = found["commit"].as_str().unwrap();
+        let within = |tip: &str| repo.try_git(&["merge-base", "--is-ancestor", commit, tip]).code == Some(0);
+        assert!(within("main") && !within(&original), "{filters:?}: {found}");
+        found["by"].as_str().unwrap().to_string()
+    };
+    let dropped = "git rm -q --cached --ignore-unmatch secret.txt";
+    let authors = "GIT_AUTHOR_EMAIL=new@example.invalid";
+    let no_trailers = "sed /^Verdict/d";
+    assert_eq!(filtered(&["--index-filter", dropped]), "record", "the messages are as they were");
+    assert_eq!(filtered(&["--env-filter", authors, "--msg-filter", no_trailers]), "tree");
+    assert_eq!(filtered(&["--index-filter", dropped, "--msg-filter", no_trailers]), "patch");
+}
+
+#[test]
 fn a_clone_without_the_ledger_tells_what_the_commits_tell_and_says_what_is_missing() {
     let repo = story();
     repo.git(&["update-ref", "-d", LEDGER]);
