@@ -338,3 +338,70 @@ fn tail(before: &str) -> String {
     let start = (start..).find(|at| before.is_char_boundary(*at)).unwrap_or(0);
     before[start..].to_string()
 }
+
+/// Words of others and of history that stand in Chinese output as they are.
+const NAMES: &[&str] =
+    &["slim", "size", "main", "verdict", "git", "keep", "half", "is", "enough", "perf", "commit", "Verdict"];
+
+#[test]
+fn an_experiment_from_start_to_end_says_nothing_in_english() {
+    let mut repo = common::Repo::with(&[
+        ("verdict.toml", "version = 1\nlang = \"zh-CN\"\n[metrics.size]\npath = \"out\"\n"),
+        ("out", "0123456789"),
+    ]);
+    for (command, says) in
+        [(&["start", "slim", "--hypothesis", "half is enough"][..], "已开启 slim"), (&["status"], "下一步：提交改动")]
+    {
+        chinese(&repo.ok(command).stdout, says);
+    }
+    repo.write("out", "01234");
+    repo.commit("perf: half");
+    chinese(&repo.ok(&["measure"]).stdout, "建议：保留");
+    chinese(&repo.ok(&["status"]).stdout, "下一步：git verdict decide");
+    chinese(&repo.ok(&["compare"]).stdout, "劣于");
+    let refused = repo.expect(2, &["show", "slin"]);
+    assert!(refused.stderr.contains("错误： 没有实验“slin”"), "{}", refused.report());
+    // What programs read is the same in every language.
+    let object = repo.run(&["show", "slin", "--json"]);
+    assert!(object.stdout.contains("there is no experiment 'slin'"), "{}", object.report());
+    chinese(&repo.ok(&["keep", "slim", "--because", "half is enough"]).stdout, "已保留 slim");
+    chinese(&repo.ok(&["log"]).stdout, "已保留");
+    // The command line goes before the file, and the file before the locale.
+    assert!(repo.ok(&["log", "--lang", "en"]).stdout.contains("kept"));
+    repo.set("LC_ALL", "en_GB.UTF-8");
+    chinese(&repo.ok(&["log"]).stdout, "已保留");
+    let reasons = repo.json(&["show", "slim"])["events"].to_string();
+    assert!(reasons.contains("size improved from 10 B to 5 B"), "{reasons}");
+}
+
+#[test]
+fn the_locale_decides_where_neither_flag_nor_file_does() {
+    for (locale, says) in [
+        ("zh_CN.UTF-8", "没有实验"),
+        ("zh_Hans", "没有实验"),
+        ("C", "no experiment"),
+        ("POSIX", "no experiment"),
+        ("de_DE.UTF-8", "no experiment"),
+    ] {
+        let mut repo = common::Repo::with(&[("a", "")]);
+        repo.set("LC_ALL", locale);
+        repo.ok(&["status"]).prints(&[says]);
+    }
+}
+
+/// Fails unless the text says this and has no row of two English words beside names.
+#[track_caller]
+fn chinese(text: &str, says: &str) {
+    assert!(text.contains(says), "no '{says}' in\n{text}");
+    for line in text.lines() {
+        let foreign: Vec<&str> = line
+            .split(|c: char| !c.is_ascii_alphabetic())
+            .filter(|word| word.len() > 2 && word.chars().all(|c| c.is_ascii_lowercase()) && !NAMES.contains(word))
+            .collect();
+        let command = line.contains("git verdict ");
+        assert!(
+            command || foreign.iter().all(|word| word.chars().all(|c| c.is_ascii_hexdigit())),
+            "{foreign:?} in\n{line}"
+        );
+    }
+}
