@@ -1162,6 +1162,20 @@ fn a_draft_is_refused_when_the_repository_has_moved_since() {
 }
 
 #[test]
+fn work_begun_after_a_draft_was_shown_is_seen_before_it_lands() {
+    let repo = Sandbox::new();
+    repo.experiment("cache");
+    let draft = repo.prepare(&keep("cache")).unwrap();
+    // Right after the draft the files are taken for what they were; somebody who was asked has had time to change them.
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    repo.write("lib/keep.txt", "my work\n");
+    let before = repo.picture();
+    let error = repo.land(&draft, &texts(&draft)).unwrap_err();
+    assert!(error.to_string().contains("uncommitted work in lib/keep.txt"), "{error}");
+    assert_eq!(repo.picture(), before);
+}
+
+#[test]
 fn a_draft_without_its_message_is_refused() {
     let repo = Sandbox::new();
     repo.experiment("cache");

@@ -327,9 +327,14 @@ impl<'r> Hand<'r> {
         };
         let event = &journal.draft.event;
         if text.is_some_and(|text| mentions(text, event)) && !mentions(&commit.message, event) {
+            let trailer = match event.fact {
+                Fact::Reopened(_) => super::reversal::REOPENS,
+                _ => "Verdict-Record",
+            };
             notes.push(phrase!(
-                "a hook changed the message of {made}: it has lost the trailer that names its record",
-                made = made.short()
+                "a hook changed the message of {made}: it has lost its {trailer} trailer",
+                made = made.short(),
+                trailer
             ));
         }
         if let Some(tree) = expected

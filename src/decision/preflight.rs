@@ -10,6 +10,7 @@ use super::stacking::{self, Line};
 use super::{DecisionError, Draft, Request, Texts};
 use crate::config::RevertMode;
 use crate::experiment::{BRANCH_PREFIX, Experiment, State};
+use crate::git::change::Uncommitted;
 use crate::git::memory::{Merged, Scratch};
 use crate::git::places::outside;
 use crate::git::refs::is_ref_name;
@@ -21,6 +22,7 @@ use crate::phrase::{Phrase, plural};
 use crate::policy::Advice;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The hooks that a landing runs.
 const HOOKS: [&str; 7] = [
@@ -196,7 +198,9 @@ pub(super) fn recheck(repo: &Repo, draft: &Draft, plan: &Plan, texts: &Texts) ->
                 .try_next("the same command again"));
         }
     }
-    clean(repo)?;
+    if !is_fresh(draft) {
+        nothing_uncommitted(&repo.uncommitted_tracked()?)?;
+    }
     let needs = |message: &Option<String>, what: &str| match message {
         Some(text) if !text.trim().is_empty() => Ok(()),
         _ => Err(refused(phrase!("the message of the {what} commit is missing", what))),
@@ -214,6 +218,15 @@ pub(super) fn recheck(repo: &Repo, draft: &Draft, plan: &Plan, texts: &Texts) ->
         writes.push(path.clone());
     }
     out_of_the_way(repo, &origin.commit, &writes)
+}
+
+/// So long the work tree is taken for what it was when the draft was made. Looking at every file again costs as much as a
+/// whole git command in a large repository, and somebody who edits one at the same moment could do so after the look as well.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// Whether the draft was made just now; its record's id says when.
+fn is_fresh(draft: &Draft) -> bool {
+    draft.event.id.datetime().elapsed().is_ok_and(|age| age < FRESH)
 }
 
 /// A decision file is a new file inside the work tree.
@@ -313,10 +326,15 @@ fn undecided(experiment: &Experiment, verdict: Verdict) -> Result<(), DecisionEr
 /// Refuses uncommitted work; gives back what is untracked.
 pub(super) fn clean(repo: &Repo) -> Result<Vec<PathBuf>, DecisionError> {
     let found = repo.uncommitted()?;
+    nothing_uncommitted(&found)?;
+    Ok(found.untracked)
+}
+
+fn nothing_uncommitted(found: &Uncommitted) -> Result<(), DecisionError> {
     let mut files: Vec<&PathBuf> = found.tracked.iter().chain(&found.conflicted).collect();
     files.sort();
     if files.is_empty() {
-        return Ok(found.untracked);
+        return Ok(());
     }
     Err(refused(phrase!("there is uncommitted work in {files}", files = listed(&files)))
         .because("only what is committed is decided on, and landing switches branches")

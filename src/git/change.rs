@@ -89,11 +89,20 @@ impl Repo {
     /// What is uncommitted in the work tree. The real git is asked, because only it runs the filters (line ends, LFS) that
     /// decide whether a file differs; it is told to leave the index as it is. A wholly untracked folder is one entry.
     pub fn uncommitted(&self) -> Result<Uncommitted, GitError> {
+        self.status("--untracked-files=normal")
+    }
+
+    /// The same without what git does not track, for which no folder has to be read.
+    pub fn uncommitted_tracked(&self) -> Result<Uncommitted, GitError> {
+        self.status("--untracked-files=no")
+    }
+
+    fn status(&self, untracked: &str) -> Result<Uncommitted, GitError> {
         self.workdir()?;
         let text = self
             .run_git()
             .args(["--no-optional-locks", "status", "--porcelain=v1", "-z", "--no-renames"])
-            .args(["--untracked-files=normal", "--ignore-submodules=none"])
+            .args([untracked, "--ignore-submodules=none"])
             .bytes()?;
         let mut found = Uncommitted::default();
         for entry in text.split(|byte| *byte == 0).filter(|entry| entry.len() > 3) {
