@@ -69,6 +69,8 @@ const ALLOWED: &[(&str, &str)] = &[
     ("{guard} || git-verdict hook run {name} \"$@\" || :", "a command"),
     ("{guard} || git-verdict hook run {name} \"$@\" || test $? -ne 1", "a command"),
     ("A DATE is 2026-01-31, a time in RFC 3339, 'today', 'yesterday', or '3 weeks ago'.", "help"),
+    ("it is to be METRIC=VALUE", "clap puts it into an English sentence"),
+    ("'{word}' is neither lower nor higher", "clap puts it into an English sentence"),
     ("it took longer than {} s ({TIME_SETTING})", "a finding about a program"),
     ("sh build.sh", "a command"),
     ("{name:?} is no name of a branch", "a finding about a name, escaped"),
