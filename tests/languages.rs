@@ -56,6 +56,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ("it has version {}, this program writes {VERSION}", "a finding about a file"),
     ("it has {} bytes, at most {MAX_NAME} are allowed", "a finding about a name, escaped"),
     ("no texts in '{}'; there are en and zh-CN", "clap puts it into an English sentence"),
+    ("not measured", "the English of table.not_measured"),
     ("perf: build the image in two stages", "the subject of a commit in the demo"),
     ("perf: purge the package cache in the step that fills it", "the subject of a commit in the demo"),
     ("podman build --isolation=chroot --no-cache -t {name} .", "a command"),

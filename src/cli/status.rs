@@ -10,7 +10,6 @@ use crate::ledger::{Ledger, Wanted};
 use crate::phrase;
 use crate::phrase::{Phrase, plural};
 use crate::policy::Advice;
-use crate::render::lang;
 use crate::render::text::clean;
 use serde_json::{Value, json};
 
@@ -103,7 +102,7 @@ fn this(ctx: &Ctx, repo: &Repo, book: &Book, experiment: &Experiment, pending: b
     ctx.field("branch", phrase!("{branch}, {commits} commit{s} on {base}", branch, commits, s, base = short))?;
     if let Some((_, measured)) = experiment.latest() {
         ctx.field("measured", super::log::summary(&measured.comparison, ctx.lang))?;
-        ctx.field("advice", lang::advice(ctx.lang, measured.recommendation.advice))?;
+        ctx.field("advice", Phrase::from(measured.recommendation.advice.as_str()))?;
     }
     let next: Phrase = match (experiment.latest(), experiment.state) {
         _ if pending => "git verdict doctor".into(),

@@ -98,10 +98,12 @@ pub fn summary(rows: &[MetricComparison], language: Lang) -> String {
         Some(relative) => format!("{} {:+.1} %", clean(&row.metric), relative * 100.0),
         None => format!("{} {}", clean(&row.metric), row.unit.show_change(row.absolute())),
     };
-    if rows.is_empty() {
-        lang::word(language, "table.not_measured")
-    } else {
-        rows.iter().map(one).collect::<Vec<_>>().join(&lang::word(language, "list.comma"))
+    // What `status` and `log` show in English is written without reading a catalogue.
+    match (rows.is_empty(), language) {
+        (true, Lang::En) => "not measured".into(),
+        (true, _) => lang::word(language, "table.not_measured"),
+        (false, Lang::En) => rows.iter().map(one).collect::<Vec<_>>().join(", "),
+        (false, _) => rows.iter().map(one).collect::<Vec<_>>().join(&lang::word(language, "list.comma")),
     }
 }
 
