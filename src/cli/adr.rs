@@ -205,7 +205,8 @@ fn new(ctx: &Ctx, args: New) -> Done {
     let repo = ctx.repo()?;
     let root = repo.workdir()?;
     let ledger = Ledger::open(&repo);
-    let book = ledger.book_of(&ctx.wanted(&repo, args.name.as_deref())?)?;
+    // Whole, because a decision file names what else was considered.
+    let book = ctx.book(&ledger)?;
     let experiment = ctx.experiment(&repo, &book, args.name.as_deref())?;
     let convention = Convention::find(root, &wish(ctx, &repo, args.folder.clone(), args.format)?)?;
     let press = Press::new(ctx, &repo, &ledger, &book);

@@ -112,14 +112,14 @@ pub fn draft(
         policy,
     };
     let draft = decision::prepare(repo, ledger, &request)?;
-    let texts = texts(ctx, repo, book, experiment, policy, &draft)?;
+    let texts = texts(ctx, repo, ledger, experiment, policy, &draft)?;
     Ok((draft, texts))
 }
 
 fn texts(
     ctx: &Ctx,
     repo: &Repo,
-    book: &Book,
+    ledger: &Ledger<'_>,
     experiment: &Experiment,
     policy: &Policy,
     draft: &Draft,
@@ -134,7 +134,8 @@ fn texts(
     let renderer = renderer(ctx, repo)?;
     let measured = experiment.measured.iter().find(|(id, _)| Some(*id) == decided.measured).map(|(_, m)| m);
     let adr = if archive {
-        let (path, text) = decision_file(&renderer, repo, book, experiment, policy, draft)?;
+        // Whole, because a decision file names what else was considered.
+        let (path, text) = decision_file(&renderer, repo, &ctx.book(ledger)?, experiment, policy, draft)?;
         let message = renderer.adr_commit(draft, measured, &path)?;
         Some((path, text, message))
     } else {

@@ -69,6 +69,9 @@ pub fn read(path: &Path, limits: &Limits) -> Result<Binary, InspectError> {
     read_from(file, length, &path.display().to_string(), limits)
 }
 
+/// The header of a PE file stands before this, behind the program for DOS.
+const FARTHEST_PE: usize = 1 << 20;
+
 /// What kind of binary a file is that begins with these bytes: `ELF`, `Mach-O`, `PE`.
 pub fn format_of(head: &[u8]) -> Option<&'static str> {
     let word = |at: usize| head.get(at..at + 4).map(|b| [b[0], b[1], b[2], b[3]]);
@@ -79,7 +82,7 @@ pub fn format_of(head: &[u8]) -> Option<&'static str> {
         [0xca, 0xfe, 0xba, 0xbe] => word(4).map(u32::from_be_bytes).filter(|n| (1..45).contains(n)).map(|_| "Mach-O"),
         [b'M', b'Z', ..] => {
             let at = word(60).map(u32::from_le_bytes)? as usize;
-            (at >= 64 && word(at).is_none_or(|magic| magic == *b"PE\0\0")).then_some("PE")
+            ((64..FARTHEST_PE).contains(&at) && word(at).is_none_or(|magic| magic == *b"PE\0\0")).then_some("PE")
         }
         _ => None,
     }

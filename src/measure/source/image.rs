@@ -127,7 +127,7 @@ fn ask(place: &Place<'_>, engine: EngineKind, name: &str) -> Result<Result<u64, 
             return Ok(Err(image::in_short(&said).unwrap_or_else(|| outcome.to_string())));
         }
     }
-    Ok(engine.size_answer(&runner::plain(&runner::read_output(&ran.out)?)))
+    Ok(engine.size_answer(&runner::read_output(&ran.out)?))
 }
 
 /// An image kept in a file or folder of the work tree; `None` when there is no such path.
