@@ -9,6 +9,7 @@ use crate::git::{Oid, Repo};
 use crate::ledger::{Ledger, Wanted};
 use crate::phrase;
 use crate::phrase::Phrase;
+use crate::render::report::forge::Forge;
 use crate::render::table::Look;
 use crate::render::text::{Align, clean, neutral, pad};
 use crate::render::{Lang, lang};
@@ -16,6 +17,7 @@ use console::Term;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::io::{IsTerminal, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 /// What a command ends with when it does not fail.
@@ -38,6 +40,8 @@ pub struct Ctx {
     pub asked_lang: Option<Lang>,
     /// Whether standard output may carry colour.
     pub color: bool,
+    /// Whether standard output is a terminal that follows links (OSC 8).
+    pub links: bool,
     /// Whether the terminal shows more than ASCII.
     pub unicode: bool,
 }
@@ -47,8 +51,15 @@ impl Ctx {
         let color = match globals.color {
             Color::Always => true,
             Color::Never => false,
-            Color::Auto => std::io::stdout().is_terminal() && console::colors_enabled(),
+            Color::Auto if std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) => false,
+            // CLICOLOR, CLICOLOR_FORCE, TERM=dumb, and whether it is a terminal at all.
+            Color::Auto => console::colors_enabled(),
         };
+        if !color {
+            console::set_colors_enabled_stderr(false);
+        } else if globals.color == Color::Always {
+            console::set_colors_enabled_stderr(true);
+        }
         let dir = globals.directory.clone().unwrap_or_else(|| PathBuf::from("."));
         Ctx {
             lang: globals.lang.or_else(|| configured(&dir)).unwrap_or_else(locale),
@@ -58,6 +69,7 @@ impl Ctx {
             quiet: globals.quiet,
             asked_lang: globals.lang,
             color,
+            links: std::io::stdout().is_terminal() && supports_hyperlinks::on(supports_hyperlinks::Stream::Stdout),
             unicode: speaks_unicode(),
         }
     }
@@ -99,6 +111,23 @@ impl Ctx {
     /// A phrase in the reader's language.
     pub fn tell(&self, text: impl Into<Phrase>) -> String {
         text.into().in_language(&self.lang)
+    }
+
+    /// An id as it is shown, which leads to the commit on the forge of the remote where the terminal follows links.
+    pub fn commit(&self, repo: &Repo, id: &Oid, shown: &str) -> String {
+        let forge = if self.links { forge(repo).ok().flatten() } else { None };
+        match forge {
+            Some(forge) => linked(&forge.commit(id), shown),
+            None => shown.to_string(),
+        }
+    }
+
+    /// A path as it is shown, which leads to the file where the terminal follows links.
+    pub fn file(&self, path: &Path, shown: &str) -> String {
+        match self.dir.join(path).canonicalize() {
+            Ok(whole) if self.links => linked(&file_url(&whole), shown),
+            _ => shown.to_string(),
+        }
     }
 
     /// Prints a line of a list of facts: a label, and from the same column on what it labels.
@@ -303,6 +332,27 @@ fn configured(dir: &Path) -> Option<Lang> {
 
 fn locale() -> Lang {
     locale_variable(["LC_ALL", "LC_MESSAGES", "LANG"]).and_then(|value| Lang::parse(&value)).unwrap_or_default()
+}
+
+/// The forge of the remote `origin`, else of the only remote.
+pub(super) fn forge(repo: &Repo) -> Result<Option<Forge>, Failure> {
+    let remotes = repo.remotes()?;
+    let origin = remotes.iter().find(|(name, _)| name == "origin");
+    let only = remotes.first().filter(|_| remotes.len() == 1);
+    Ok(origin.or(only).and_then(|(_, url)| Forge::of(url)))
+}
+
+/// A text that leads to an URL: `OSC 8 ; ; URL ST text OSC 8 ; ; ST`.
+fn linked(url: &str, text: &str) -> String {
+    format!("\x1b]8;;{url}\x1b\\{text}\x1b]8;;\x1b\\")
+}
+
+/// The URL of a file (RFC 8089): every byte that an URL may not hold as it is, is written as `%XX`.
+fn file_url(path: &Path) -> String {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/-._~".contains(byte);
+    let bytes = path.as_os_str().as_bytes().iter();
+    let path: String = bytes.map(|b| if plain(b) { char::from(*b).to_string() } else { format!("%{b:02X}") }).collect();
+    format!("file://{path}")
 }
 
 /// As the locale says; a terminal that is `dumb` or a plain C locale gets ASCII.

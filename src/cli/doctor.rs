@@ -135,8 +135,8 @@ fn ask(ctx: &Ctx, repo: &crate::git::Repo, ledger: &Ledger<'_>, pending: &Pendin
 fn mend(ctx: &Ctx, repo: &crate::git::Repo, ledger: &Ledger<'_>, pending: &Pending, resume: bool) -> Done {
     if resume {
         let landed = decision::resume(repo, ledger)?;
-        land::said(ctx, &landed.event)?;
-        super::undo::said(ctx, &landed.event)?;
+        land::said(ctx, repo, &landed.event)?;
+        super::undo::said(ctx, repo, &landed.event)?;
     } else {
         decision::undo(repo, ledger)?;
         ctx.say(phrase!(

@@ -230,12 +230,12 @@ pub fn land(ctx: &Ctx, repo: &Repo, ledger: &Ledger<'_>, draft: Draft, texts: Te
     for note in &landed.notes {
         ctx.note(phrase!("note: {note}", note = clean(&ctx.tell(note))));
     }
-    said(ctx, &landed.event)?;
+    said(ctx, repo, &landed.event)?;
     Ok(Exit::Done)
 }
 
 /// Says what landed.
-pub fn said(ctx: &Ctx, event: &Event) -> Result<(), Failure> {
+pub fn said(ctx: &Ctx, repo: &Repo, event: &Event) -> Result<(), Failure> {
     let Fact::Decided(decided) = &event.fact else { return Ok(()) };
     let what = match (decided.verdict, decided.mode) {
         (Verdict::Keep, _) => phrase!("kept {name}", name = &event.name),
@@ -244,10 +244,11 @@ pub fn said(ctx: &Ctx, event: &Event) -> Result<(), Failure> {
     };
     ctx.say(what)?;
     if let Some(id) = &decided.revert_commit {
-        ctx.say(phrase!("  revert commit {id}", id = id.short()))?;
+        ctx.say(phrase!("  revert commit {id}", id = ctx.commit(repo, id, id.short())))?;
     }
     if let Some(id) = &decided.landed {
-        ctx.say(phrase!("  on {onto} as {id}", onto = clean(&decided.onto), id = id.short()))?;
+        let id = ctx.commit(repo, id, id.short());
+        ctx.say(phrase!("  on {onto} as {id}", onto = clean(&decided.onto), id))?;
     }
     ctx.say(phrase!("  record {id}", id = event.id))?;
     ctx.emit("decision", json!({"event": event}))

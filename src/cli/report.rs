@@ -1,16 +1,15 @@
 //! `git verdict report`: one HTML page of the decisions.
 
-use super::context::{write_file, write_line};
+use super::context::{self, write_file, write_line};
 use super::log::{self, DATES, Filters};
 use super::{Ctx, Done};
 use crate::error::{Exit, Failure};
-use crate::git::Repo;
 use crate::ledger::event::Measured;
 use crate::ledger::query::{Entry, Query};
 use crate::ledger::{Event, Fact, Ledger};
 use crate::phrase;
 use crate::phrase::plural;
-use crate::render::report::{self, Input, Place, forge::Forge};
+use crate::render::report::{self, Input, Place};
 use crate::render::text::clean;
 use serde_json::json;
 use std::collections::{HashMap, HashSet};
@@ -41,7 +40,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
     let query = Query { openings: true, ..args.filters.query(true, false) };
     let mut entries = log::answer(ctx, &repo, &query)?.entries;
     let (measured, names) = gather(&Ledger::open(&repo), &mut entries)?;
-    let forge = forge(&repo)?;
+    let forge = context::forge(&repo)?;
     let places = Place::all(&entries);
     let input = Input::new(&entries, &places, &measured, &names, forge.as_ref());
     let page = report::page(&input, args.title.as_deref(), ctx.lang)?;
@@ -51,7 +50,12 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
     }
     write_file(&ctx.dir, &args.output, page.as_bytes())?;
     let (file, count, bytes) = (args.output.display().to_string(), entries.len(), page.len());
-    ctx.say(phrase!("wrote {file}: {n} experiment{s}", file = clean(&file), n = count, s = plural(count)))?;
+    ctx.say(phrase!(
+        "wrote {file}: {n} experiment{s}",
+        file = ctx.file(&args.output, &clean(&file)),
+        n = count,
+        s = plural(count)
+    ))?;
     ctx.emit("report", json!({"file": file, "experiments": count, "bytes": bytes}))?;
     Ok(Exit::Done)
 }
@@ -113,12 +117,4 @@ fn take(
         measured.insert(experiment, *found);
     }
     Ok(())
-}
-
-/// The forge of `origin`, or of the only remote.
-fn forge(repo: &Repo) -> Result<Option<Forge>, Failure> {
-    let remotes = repo.remotes()?;
-    let origin = remotes.iter().find(|(name, _)| name == "origin");
-    let only = remotes.first().filter(|_| remotes.len() == 1);
-    Ok(origin.or(only).and_then(|(_, url)| Forge::of(url)))
 }

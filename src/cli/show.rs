@@ -43,7 +43,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
             _ => None,
         };
         let book = ledger.book_of(&Wanted { ids: vec![event.experiment], ..Wanted::default() })?;
-        record(ctx, &book, &event, search.as_ref())?;
+        record(ctx, &repo, &book, &event, search.as_ref())?;
         ctx.emit("record", json!({"event": ledger.raw(id)?, "in_history": search}))?;
         return Ok(Exit::Done);
     }
@@ -53,7 +53,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
         Some((id, _, decided)) => identity::locate(&repo, *id, decided)?,
         None => None,
     };
-    whole(ctx, &ledger, &book, experiment, search.as_ref())?;
+    whole(ctx, &repo, &ledger, &book, experiment, search.as_ref())?;
     if args.origins {
         origins(ctx, experiment)?;
     }
@@ -110,6 +110,7 @@ fn from_message(ctx: &Ctx, entry: &Entry, carried: &Carried) -> Done {
 
 fn whole(
     ctx: &Ctx,
+    repo: &Repo,
     ledger: &Ledger<'_>,
     book: &Book,
     experiment: &Experiment,
@@ -121,7 +122,11 @@ fn whole(
     ctx.field("opened", when(&experiment.opened_at))?;
     ctx.field(
         "base",
-        phrase!("{commit} on {branch}", commit = opened.base.commit.short(), branch = clean(&opened.onto)),
+        phrase!(
+            "{commit} on {branch}",
+            commit = ctx.commit(repo, &opened.base.commit, opened.base.commit.short()),
+            branch = clean(&opened.onto)
+        ),
     )?;
     if let Some(parent) = opened.stands_on.and_then(|id| book.by_id(id)) {
         ctx.field(
@@ -137,7 +142,7 @@ fn whole(
     }
     if let Some((id, at, decided)) = &experiment.decided {
         ctx.say(phrase!("\ndecision {id}, {at}", id, at = when(at)))?;
-        decision(ctx, decided, search)?;
+        decision(ctx, repo, decided, search)?;
     }
     Ok(())
 }
@@ -164,7 +169,7 @@ fn origins(ctx: &Ctx, experiment: &Experiment) -> Result<(), Failure> {
     Ok(())
 }
 
-fn record(ctx: &Ctx, book: &Book, event: &Event, search: Option<&Search>) -> Result<(), Failure> {
+fn record(ctx: &Ctx, repo: &Repo, book: &Book, event: &Event, search: Option<&Search>) -> Result<(), Failure> {
     let title = book.by_id(event.experiment).map_or("", |e| e.opened.title.as_str());
     let kind = match &event.fact {
         Fact::Opened(_) => "opened",
@@ -180,7 +185,7 @@ fn record(ctx: &Ctx, book: &Book, event: &Event, search: Option<&Search>) -> Res
     match &event.fact {
         Fact::Opened(opened) => ctx.field("hypothesis", indent(&opened.hypothesis)),
         Fact::Measured(measured) => measurement(ctx, &event.id, measured),
-        Fact::Decided(decided) => decision(ctx, decided, search),
+        Fact::Decided(decided) => decision(ctx, repo, decided, search),
         Fact::Abandoned { because } => ctx.field("because", indent(because)),
         Fact::Reopened(reopened) => {
             ctx.field("undoes", reopened.undoes.to_string())?;
@@ -252,7 +257,7 @@ fn measurement(ctx: &Ctx, id: &Ulid, measured: &Measured) -> Result<(), Failure>
     })
 }
 
-fn decision(ctx: &Ctx, decided: &Decided, search: Option<&Search>) -> Result<(), Failure> {
+fn decision(ctx: &Ctx, repo: &Repo, decided: &Decided, search: Option<&Search>) -> Result<(), Failure> {
     let verdict = Phrase::from(decided.verdict.as_str());
     match (decided.verdict, decided.mode) {
         (Verdict::Revert, Some(mode)) => {
@@ -270,12 +275,13 @@ fn decision(ctx: &Ctx, decided: &Decided, search: Option<&Search>) -> Result<(),
         ctx.say(table::comparison(&decided.comparison, ctx.look()))?;
     }
     for id in &decided.commits {
-        ctx.field("commit", id.to_string())?;
+        ctx.field("commit", ctx.commit(repo, id, id.as_str()))?;
     }
     if let Some(id) = &decided.revert_commit {
-        ctx.field("reverted by", id.to_string())?;
+        ctx.field("reverted by", ctx.commit(repo, id, id.as_str()))?;
     }
     if let Some(id) = &decided.landed {
+        let id = ctx.commit(repo, id, id.as_str());
         ctx.field("landed as", phrase!("{id} on {branch}", id, branch = clean(&decided.onto)))?;
     }
     let branch = clean(&decided.onto);

@@ -3,6 +3,7 @@
 use super::{Ctx, Done};
 use crate::decision;
 use crate::error::{Exit, Failure};
+use crate::git::Repo;
 use crate::ledger::{Event, Fact, Ledger, Wanted};
 use crate::phrase;
 use crate::render::text::clean;
@@ -46,13 +47,13 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
     for note in &undone.notes {
         ctx.note(phrase!("note: {note}", note = clean(&ctx.tell(note))));
     }
-    said(ctx, &undone.event)?;
+    said(ctx, &repo, &undone.event)?;
     ctx.emit("undo", json!({"event": undone.event, "reset": undone.reset}))?;
     Ok(Exit::Done)
 }
 
 /// Says what was undone.
-pub fn said(ctx: &Ctx, event: &Event) -> Result<(), Failure> {
+pub fn said(ctx: &Ctx, repo: &Repo, event: &Event) -> Result<(), Failure> {
     let Fact::Reopened(reopened) = &event.fact else { return Ok(()) };
     ctx.say(phrase!(
         "undid the decision on {name} (record {undoes})",
@@ -60,7 +61,7 @@ pub fn said(ctx: &Ctx, event: &Event) -> Result<(), Failure> {
         undoes = reopened.undoes
     ))?;
     match &reopened.commit {
-        Some(id) => ctx.say(phrase!("  by commit {id}", id = id.short()))?,
+        Some(id) => ctx.say(phrase!("  by commit {id}", id = ctx.commit(repo, id, id.short())))?,
         None => ctx.say("  no commit was made")?,
     }
     ctx.say(phrase!("  record {id}", id = event.id))

@@ -238,9 +238,18 @@ pub fn isolated(program: impl AsRef<OsStr>) -> Command {
             command.env_remove(name);
         }
     }
-    for name in
-        ["LANGUAGE", "LC_MESSAGES", "CLICOLOR_FORCE", "EDITOR", "VISUAL", "CI", "XDG_STATE_HOME", "GITHUB_BASE_REF"]
-    {
+    for name in [
+        "LANGUAGE",
+        "LC_MESSAGES",
+        "CLICOLOR",
+        "CLICOLOR_FORCE",
+        "FORCE_HYPERLINK",
+        "EDITOR",
+        "VISUAL",
+        "CI",
+        "XDG_STATE_HOME",
+        "GITHUB_BASE_REF",
+    ] {
         command.env_remove(name);
     }
     command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_TERMINAL_PROMPT", "0");

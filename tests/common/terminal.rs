@@ -17,9 +17,21 @@ pub struct Terminal {
 impl Terminal {
     /// Starts git-verdict with these words.
     pub fn open(repo: &Repo, words: &[&str]) -> Terminal {
+        Terminal::open_with(repo, words, &[])
+    }
+
+    /// Starts git-verdict with these words and variables; an empty variable is not set.
+    pub fn open_with(repo: &Repo, words: &[&str], variables: &[(&str, &str)]) -> Terminal {
         let line = format!("{} {}", env!("CARGO_BIN_EXE_git-verdict"), words.join(" "));
         let mut command = isolated("script");
         command.args(["-qec", &line, "/dev/null"]).current_dir(repo.path()).env("TERM", "xterm");
+        for (name, value) in variables {
+            if value.is_empty() {
+                command.env_remove(name)
+            } else {
+                command.env(name, value)
+            };
+        }
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("script, of util-linux");
         let keys = child.stdin.take().unwrap();
         let mut out = child.stdout.take().unwrap();
