@@ -12,8 +12,6 @@ const PLACES: &[&str] = &["cli", "decision", "error.rs", "experiment", "hooks", 
 
 /// Files in these places that are not searched, each with why.
 const PASSED_OVER: &[(&str, &str)] = &[
-    ("src/cli/inspect.rs", "not translated yet: see docs/languages.md"),
-    ("src/render/inspect.rs", "the same"),
     ("src/cli/demo/packages.rs", "the sources of the demo's packages"),
     ("src/hooks/script.rs", "shell scripts"),
     ("src/render/adr.rs", "findings about a template or a folder are English"),

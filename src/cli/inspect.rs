@@ -6,7 +6,9 @@ use crate::inspect::artefact::{self, Artefact};
 use crate::inspect::diff::Size;
 use crate::inspect::dockerfile::Dockerfile;
 use crate::inspect::image::{Options, Platform};
+use crate::phrase;
 use crate::render::inspect::{Against, Beside, View, text};
+use crate::render::text::clean;
 use clap::ValueEnum;
 use std::path::{Path, PathBuf};
 
@@ -99,9 +101,17 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
         let found = artefact::between(before, &target, None, size)
             .or_else(|| artefact::between(before, beside.as_ref()?, None, None));
         let attribution = found.ok_or_else(|| {
-            Failure::usage(format!("{} '{name}' and {} '{what}' cannot be compared", target.kind(), before.kind()))
-                .because("both must be artefacts of one kind")
-                .try_next(format!("git verdict inspect '{name}', with --against a second {}", target.kind()))
+            let (kind, other) = (target.kind(), before.kind());
+            let (name, what) = (clean(&name), clean(what));
+            Failure::usage(phrase!(
+                "{kind} '{name}' and {other} '{what}' cannot be compared",
+                kind,
+                name = &name,
+                other,
+                what
+            ))
+            .because("both must be artefacts of one kind")
+            .try_next(phrase!("git verdict inspect '{name}', with --against a second {kind}", name, kind))
         })?;
         view.against = Some(Against { target: what.clone(), reason: attribution.reason(), attribution });
     }
@@ -115,8 +125,9 @@ fn dockerfile(ctx: &Ctx, args: &Args, target: &Artefact) -> Result<Option<(Docke
     if let Some(path) = &args.dockerfile {
         let file = artefact::read_dockerfile(&ctx.dir.join(path))?;
         if file.instructions.is_empty() {
-            let why = file.complaints.first().map(|(line, what)| format!("line {line}: {what}"));
-            let failure = Failure::usage(format!("{} holds no instruction", path.display()));
+            let why = file.complaints.first().map(|(line, what)| phrase!("line {line}: {what}", line, what));
+            let failure =
+                Failure::usage(phrase!("{file} holds no instruction", file = clean(&path.display().to_string())));
             return Err(match why {
                 Some(why) => failure.because(why),
                 None => failure,
@@ -124,8 +135,13 @@ fn dockerfile(ctx: &Ctx, args: &Args, target: &Artefact) -> Result<Option<(Docke
         }
         if let Some(stage) = args.stage.as_deref().filter(|stage| file.stage(stage).is_none()) {
             let names: Vec<&str> = file.stages.iter().filter_map(|s| s.name.as_deref()).collect();
-            return Err(Failure::usage(format!("{} has no stage '{stage}'", path.display()))
-                .because(format!("its stages are {}", names.join(", "))));
+            let file = path.display().to_string();
+            return Err(Failure::usage(phrase!(
+                "{file} has no stage '{stage}'",
+                file = clean(&file),
+                stage = clean(stage)
+            ))
+            .because(phrase!("its stages are {names}", names = clean(&names.join(", ")))));
         }
         return Ok(Some((file, path.display().to_string())));
     }

@@ -160,7 +160,7 @@ fn origins(ctx: &Ctx, experiment: &Experiment) -> Result<(), Failure> {
         let attribution = &origin.attribution;
         ctx.say(phrase!("\n{metric}: what changed, where", metric = clean(&origin.metric)))?;
         for line in attribution.lines(MOST) {
-            ctx.say(format!("  {}", crate::render::text::neutral(&line)))?;
+            ctx.say(format!("  {}", crate::render::text::neutral(&ctx.tell(line))))?;
         }
         if attribution.partial {
             ctx.say("  one of the sides could not be read whole")?;

@@ -11,6 +11,8 @@ use super::folder::Folder;
 use super::gitdir::GitDir;
 use super::image::{Image, Layer, SourceLine};
 use super::paths::{Kind, Listing, PathId, Paths};
+use crate::phrase;
+use crate::phrase::Phrase;
 use crate::units::Unit;
 use std::collections::HashMap;
 
@@ -140,34 +142,37 @@ impl Attribution {
 
     /// The table as lines of text, at most `most` rows; what is left out and what is unexplained have lines of their
     /// own, so that the column adds up.
-    pub fn lines(&self, most: usize) -> Vec<String> {
-        let mut lines: Vec<(String, String)> = Vec::new();
+    pub fn lines(&self, most: usize) -> Vec<Phrase> {
+        let mut lines: Vec<(String, Phrase)> = Vec::new();
         for row in self.rows.iter().take(most) {
-            let mut what = row.what.clone();
+            let mut what = Phrase::from(&row.what);
             if let Some(source) = &row.source {
-                what.push_str(&format!(", line {}", source.first));
+                what = phrase!("{what}, line {line}", what, line = source.first);
             }
             match (row.before, row.after) {
-                (None, Some(_)) => what.push_str(", new"),
-                (Some(_), None) => what.push_str(", gone"),
+                (None, Some(_)) => what = phrase!("{what}, new", what),
+                (Some(_), None) => what = phrase!("{what}, gone", what),
                 _ => {}
             }
             lines.push((self.show(row.change), what));
             if let Some(largest) = row.detail.first().filter(|d| d.change != 0 && row.detail.len() > 1) {
-                let text = format!("  of which {} {}", self.show(largest.change), largest.what);
-                lines.push((String::new(), text));
+                let amount = self.show(largest.change);
+                lines.push((String::new(), phrase!("  of which {amount} {what}", amount, what = &largest.what)));
             }
         }
         let rest = add(self.rows.iter().skip(most).map(|r| r.change));
         if self.rows.len() > most {
-            lines.push((self.show(rest), format!("{} more", self.rows.len() - most)));
+            lines.push((self.show(rest), phrase!("{n} more", n = self.rows.len() - most)));
         }
         if self.unexplained != 0 {
-            lines.push((self.show(self.unexplained), self.unexplained_as.clone()));
+            lines.push((self.show(self.unexplained), Phrase::from(&self.unexplained_as)));
         }
         lines.push((self.show(self.total()), "in all".into()));
         let width = lines.iter().map(|l| l.0.chars().count()).max().unwrap_or(0);
-        lines.into_iter().map(|(amount, what)| format!("{amount:>width$}  {what}")).collect()
+        lines
+            .into_iter()
+            .map(|(amount, what)| phrase!("{amount}  {what}", amount = format!("{amount:>width$}"), what))
+            .collect()
     }
 
     /// The change and its cause in a few words: `-0.3 GB from layer 7 (COPY --from=build)`. When no single row makes up

@@ -1,7 +1,7 @@
 //! An artefact as people and programs read it: one [`View`], which is the JSON, and the text made of it.
 
 use super::table::{Cell, Column, Look, Tone, table};
-use super::text::{clean, cut, neutral, wrap};
+use super::text::{Align, clean, cut, neutral, pad, wrap};
 use crate::inspect::artefact::{Artefact, contents};
 use crate::inspect::buildlog::{BuildLog, LogFormat, Outcome, StepKind};
 use crate::inspect::caches::{self, Cache};
@@ -10,6 +10,8 @@ use crate::inspect::dockerfile::Dockerfile;
 use crate::inspect::image::{Compression, Format, How, Image, Platform, SourceLine};
 use crate::inspect::paths::Paths;
 use crate::inspect::{Problem, binary};
+use crate::phrase;
+use crate::phrase::{Phrase, plural};
 use crate::units::Unit;
 use serde::Serialize;
 
@@ -415,11 +417,6 @@ fn seconds(amount: f64) -> String {
     Unit::Seconds.show(amount)
 }
 
-/// `1 file`, `2 files`.
-fn count(n: u64, what: &str) -> String {
-    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
-}
-
 fn named<T: Serialize>(value: &T) -> String {
     serde_json::to_value(value).ok().and_then(|v| v.as_str().map(str::to_string)).unwrap_or_default()
 }
@@ -433,18 +430,25 @@ pub fn text(view: &View, most: Option<usize>, look: Look) -> String {
         image_text(&mut out, view, image, most);
     }
     if let Some(folder) = &view.folder {
-        let (files, folders) = (count(folder.files, "file"), count(folder.folders, "folder"));
-        out.head(&format!("{}: folder, {} in {files} and {folders}", view.target, bytes(folder.bytes)));
-        out.line(&format!("  {} on the file system, as du counts", bytes(folder.allocated)));
+        let (files, folders) = (files(folder.files), folders(folder.folders));
+        let size = bytes(folder.bytes);
+        out.head(phrase!(
+            "{target}: folder, {size} in {files} and {folders}",
+            target = &view.target,
+            size,
+            files,
+            folders
+        ));
+        out.line(phrase!("  {size} on the file system, as du counts", size = bytes(folder.allocated)));
         out.amounts("What takes the space", folder.contents.as_ref());
     }
     if let Some(archive) = &view.archive {
         let form = match archive.compression {
-            Compression::None => named(&archive.format),
-            how => format!("{} in {}", named(&archive.format), named(&how)),
+            Compression::None => named(&archive.format).into(),
+            how => phrase!("{format} in {compression}", format = named(&archive.format), compression = named(&how)),
         };
-        out.head(&format!("{}: {form}, {}", view.target, bytes(archive.stored)));
-        out.line(&format!("  {} in {}", bytes(archive.bytes), count(archive.files, "file")));
+        out.head(phrase!("{target}: {form}, {size}", target = &view.target, form, size = bytes(archive.stored)));
+        out.line(phrase!("  {size} in {files}", size = bytes(archive.bytes), files = files(archive.files)));
         let title = if named(&archive.format) == "zip" { "What takes the space in it" } else { "What is in it" };
         out.amounts(title, archive.contents.as_ref());
     }
@@ -452,7 +456,7 @@ pub fn text(view: &View, most: Option<usize>, look: Look) -> String {
         binary_text(&mut out, view, binary, most);
     }
     if let Some(git) = &view.git {
-        out.head(&format!("{}: git directory, {}", view.target, bytes(git.bytes)));
+        out.head(phrase!("{target}: git directory, {size}", target = &view.target, size = bytes(git.bytes)));
         let rows: Vec<_> = git.parts.iter().map(|p| vec![bytes(p.bytes).into(), p.name.as_str().into()]).collect();
         out.section("Parts", &[Column::number("bytes"), Column::text("part")], &rows);
     }
@@ -462,12 +466,12 @@ pub fn text(view: &View, most: Option<usize>, look: Look) -> String {
         log_text(&mut out, log, most);
     }
     if let Some(against) = &view.against {
-        out.title(&format!("Against {}: what changed, where", against.target));
+        out.title(phrase!("Against {target}: what changed, where", target = &against.target));
         for line in against.attribution.lines(most) {
-            out.line(&format!("  {line}"));
+            out.line(phrase!("  {line}", line));
         }
         if let Some(reason) = &against.reason {
-            out.wrapped(&format!("in short: {reason}"), 2);
+            out.wrapped(phrase!("in short: {reason}", reason), 2);
         }
         if against.attribution.partial {
             out.line("  one of the two could not be read whole");
@@ -483,36 +487,48 @@ struct Page {
 }
 
 impl Page {
-    fn line(&mut self, line: &str) {
-        self.text.push_str(cut(&neutral(line), self.look.width).trim_end());
+    fn tell(&self, text: impl Into<Phrase>) -> String {
+        text.into().in_language(&self.look.lang)
+    }
+
+    fn line(&mut self, line: impl Into<Phrase>) {
+        let line = self.tell(line);
+        self.text.push_str(cut(&neutral(&line), self.look.width).trim_end());
         self.text.push('\n');
     }
 
-    fn head(&mut self, line: &str) {
-        for line in wrap(&clean(line), self.look.width, 2).lines() {
+    fn head(&mut self, line: impl Into<Phrase>) {
+        let line = self.tell(line);
+        for line in wrap(&clean(&line), self.look.width, 2).lines() {
             self.text.push_str(&Tone::Strong.paint(&cut(line, self.look.width), self.look));
             self.text.push('\n');
         }
     }
 
-    fn title(&mut self, line: &str) {
+    fn title(&mut self, line: impl Into<Phrase>) {
         if !self.text.is_empty() {
             self.text.push('\n');
         }
         self.head(line);
     }
 
-    fn wrapped(&mut self, text: &str, indent: usize) {
+    fn wrapped(&mut self, text: impl Into<Phrase>, indent: usize) {
         let wide = self.look.width.saturating_sub(indent);
-        for line in wrap(&clean(text), wide, 2).lines() {
-            self.line(&format!("{}{line}", " ".repeat(indent)));
+        let text = self.tell(text);
+        for line in wrap(&clean(&text), wide, 2).lines() {
+            self.line(format!("{}{line}", " ".repeat(indent)));
         }
     }
 
-    fn section(&mut self, title: &str, columns: &[Column], rows: &[Vec<Cell>]) {
+    fn section(&mut self, title: impl Into<Phrase>, columns: &[Column], rows: &[Vec<Cell>]) {
         self.title(title);
+        self.table(columns, rows);
+    }
+
+    fn table(&mut self, columns: &[Column], rows: &[Vec<Cell>]) {
+        let columns: Vec<Column> = columns.iter().map(|column| column.headed(self.tell(column.heading()))).collect();
         let look = self.look.with_width(self.look.width.saturating_sub(2));
-        for line in table(columns, rows, look).lines() {
+        for line in table(&columns, rows, look).lines() {
             self.text.push_str(&format!("  {line}\n"));
         }
     }
@@ -525,9 +541,9 @@ impl Page {
             rows.push(vec![show(row.change), row.what.as_str().into()]);
         }
         if found.unexplained != 0 {
-            rows.push(vec![show(found.unexplained), found.unexplained_as.as_str().into()]);
+            rows.push(vec![show(found.unexplained), self.tell(&found.unexplained_as).into()]);
         }
-        rows.push(vec![show(found.after), "in all".into()]);
+        rows.push(vec![show(found.after), self.tell("in all").into()]);
         self.section(title, &[Column::number("bytes"), Column::text("where")], &rows);
     }
 
@@ -537,33 +553,44 @@ impl Page {
         }
         self.title("What is wrong with it");
         for problem in problems.iter().take(most) {
-            self.wrapped(&problem.to_string(), 2);
+            self.wrapped(problem.to_string(), 2);
         }
         if problems.len() > most {
-            self.line(&format!("  and {} more", problems.len() - most));
+            self.line(phrase!("  and {n} more", n = problems.len() - most));
         }
     }
 }
 
+/// `1 file`, `2 files`.
+fn files(n: u64) -> Phrase {
+    phrase!("{n} file{s}", n, s = plural(n as usize))
+}
+
+fn folders(n: u64) -> Phrase {
+    phrase!("{n} folder{s}", n, s = plural(n as usize))
+}
+
 fn image_text(out: &mut Page, view: &View, image: &ImageView, most: usize) {
-    let layers = count(image.layers.len() as u64, "layer");
-    out.head(&format!("{}: image, {}, {}, {layers}", view.target, named(&image.format), image.platform));
+    let n = image.layers.len();
+    let layers = phrase!("{n} layer{s}", n, s = plural(n));
+    let (target, format, platform) = (&view.target, named(&image.format), image.platform.to_string());
+    out.head(phrase!("{target}: image, {format}, {platform}, {layers}", target, format, platform, layers));
     let sizes = &image.sizes;
     let share = if sizes.files > 0 { 100.0 * sizes.wasted as f64 / sizes.files as f64 } else { 0.0 };
-    let hidden = format!("what later layers hide: {share:.1} % of the files");
-    let mut rows = vec![
-        ("stored", sizes.stored, "the layers as they are stored, each once"),
-        ("uncompressed", sizes.uncompressed, "their tar streams"),
-        ("files", sizes.files, "the content of all files in them"),
-        ("visible", sizes.visible, "what the finished image shows"),
-        ("wasted", sizes.wasted, hidden.as_str()),
+    let hidden = phrase!("what later layers hide: {share} % of the files", share = format!("{share:.1}"));
+    let mut rows: Vec<(Phrase, u64, Phrase)> = vec![
+        ("stored".into(), sizes.stored, "the layers as they are stored, each once".into()),
+        ("uncompressed".into(), sizes.uncompressed, "their tar streams".into()),
+        ("files".into(), sizes.files, "the content of all files in them".into()),
+        ("visible".into(), sizes.visible, "what the finished image shows".into()),
+        ("wasted".into(), sizes.wasted, hidden),
     ];
-    let engine = image.engine.map(|e| format!("{} says", e.program())).unwrap_or_default();
-    if let Some(printed) = sizes.engine {
-        rows.push((&engine, printed, "the size that it prints"));
+    if let (Some(printed), Some(engine)) = (sizes.engine, image.engine) {
+        rows.push((phrase!("{engine} says", engine = engine.program()), printed, "the size that it prints".into()));
     }
     for (name, amount, note) in rows {
-        out.line(&format!("  {name:<13} {:>9}  {note}", bytes(amount)));
+        let name = pad(&out.tell(name), 13, Align::Left);
+        out.line(format!("  {name} {:>9}  {}", bytes(amount), out.tell(note)));
     }
 
     let lines = image.layers.iter().any(|l| l.source.is_some());
@@ -577,9 +604,10 @@ fn image_text(out: &mut Page, view: &View, image: &ImageView, most: usize) {
     if lines {
         columns.insert(4, Column::number("line"));
     }
+    let partial = out.tell("partial: ");
     let row = |l: &LayerView| {
         let instruction = l.source.as_ref().map(|s| s.text.as_str()).or(l.instruction.as_deref()).unwrap_or("");
-        let partial = if l.partial { "partial: " } else { "" };
+        let partial = if l.partial { partial.as_str() } else { "" };
         let mut row: Vec<Cell> = vec![
             l.number.to_string().into(),
             bytes(l.stored).into(),
@@ -594,21 +622,26 @@ fn image_text(out: &mut Page, view: &View, image: &ImageView, most: usize) {
     };
     let rows: Vec<_> = image.layers.iter().map(row).collect();
     let title = match &view.dockerfile {
-        Some(name) if lines => format!("Layers, with lines of {name}"),
-        _ => "Layers".to_string(),
+        Some(name) if lines => phrase!("Layers, with lines of {name}", name),
+        _ => "Layers".into(),
     };
-    out.section(&title, &columns, &rows);
+    out.section(title, &columns, &rows);
 
     if sizes.wasted == 0 {
         return;
     }
     let mut rows: Vec<Vec<Cell>> = Vec::new();
     for w in image.wasted.iter().take(most) {
+        let how = match w.how {
+            How::Deleted => "deleted",
+            How::Overwritten => "overwritten",
+            How::Rewritten => "rewritten",
+        };
         rows.push(vec![
             bytes(w.bytes).into(),
             w.layer.to_string().into(),
             w.by.to_string().into(),
-            named(&w.how).into(),
+            out.tell(how).into(),
             w.path.as_str().into(),
         ]);
     }
@@ -616,8 +649,11 @@ fn image_text(out: &mut Page, view: &View, image: &ImageView, most: usize) {
     let left = sizes.wasted.saturating_sub(shown);
     if left > 0 {
         let files = image.wasted_files.saturating_sub(image.wasted.len().min(most));
-        let what = if files > 0 { count(files as u64, "more file") } else { "written twice in one layer".into() };
-        rows.push(vec![bytes(left).into(), "".into(), "".into(), "".into(), what.into()]);
+        let what = match files {
+            0 => "written twice in one layer".into(),
+            n => phrase!("{n} more file{s}", n, s = plural(n)),
+        };
+        rows.push(vec![bytes(left).into(), "".into(), "".into(), "".into(), out.tell(what).into()]);
     }
     let columns = [
         Column::number("bytes"),
@@ -626,21 +662,21 @@ fn image_text(out: &mut Page, view: &View, image: &ImageView, most: usize) {
         Column::word("how"),
         Column::text("file"),
     ];
-    out.section(&format!("Wasted: {}", bytes(sizes.wasted)), &columns, &rows);
+    out.section(phrase!("Wasted: {size}", size = bytes(sizes.wasted)), &columns, &rows);
 }
 
 fn binary_text(out: &mut Page, view: &View, binary: &BinaryView, most: usize) {
-    out.head(&format!("{}: ELF, {}, {}", view.target, binary.architecture, bytes(binary.bytes)));
+    out.head(format!("{}: ELF, {}, {}", view.target, binary.architecture, bytes(binary.bytes)));
     let mut rows: Vec<Vec<Cell>> = Vec::new();
     for section in binary.sections.iter().take(most) {
         rows.push(vec![bytes(section.file_bytes).into(), section.name.as_str().into()]);
     }
     if binary.sections.len() > most {
         let rest = binary.sections[most..].iter().map(|s| s.file_bytes).sum();
-        rows.push(vec![bytes(rest).into(), format!("{} more", binary.sections.len() - most).into()]);
+        rows.push(vec![bytes(rest).into(), out.tell(phrase!("{n} more", n = binary.sections.len() - most)).into()]);
     }
-    rows.push(vec![bytes(binary.other).into(), "headers and padding".into()]);
-    rows.push(vec![bytes(binary.bytes).into(), "in all".into()]);
+    rows.push(vec![bytes(binary.other).into(), out.tell("headers and padding").into()]);
+    rows.push(vec![bytes(binary.bytes).into(), out.tell("in all").into()]);
     out.section("Sections", &[Column::number("bytes"), Column::text("section")], &rows);
     if binary.symbols.is_empty() {
         out.line("  no symbols: it was stripped");
@@ -658,10 +694,19 @@ fn caches_text(out: &mut Page, caches: &[CacheView]) {
     }
     out.title("Known caches");
     for cache in caches {
-        let more = if cache.folders > 1 { format!(" and {} more", cache.folders - 1) } else { String::new() };
-        let layer = cache.layer.map(|n| format!("layer {n}: ")).unwrap_or_default();
-        out.wrapped(&format!("{layer}{} of {} in {}{more}", bytes(cache.bytes), cache.tool, cache.path), 2);
-        out.wrapped(&format!("fix: {}", cache.fix), 4);
+        let (size, tool, path) = (bytes(cache.bytes), cache.tool, &cache.path);
+        let place = match cache.folders {
+            0 | 1 => phrase!("{size} of {tool} in {path}", size, tool, path),
+            n => phrase!("{size} of {tool} in {path} and {n} more", size, tool, path, n = n - 1),
+        };
+        out.wrapped(
+            match cache.layer {
+                Some(layer) => phrase!("layer {layer}: {place}", layer, place),
+                None => place,
+            },
+            2,
+        );
+        out.wrapped(phrase!("fix: {fix}", fix = cache.fix), 4);
         match cache.start.split_once(" --hypothesis ") {
             Some((start, hypothesis)) if cache.start.len() + 4 > out.look.width => {
                 out.text.push_str(&format!("    {start} \\\n    --hypothesis {hypothesis}\n"));
@@ -673,20 +718,19 @@ fn caches_text(out: &mut Page, caches: &[CacheView]) {
 
 fn log_text(out: &mut Page, log: &LogView, most: usize) {
     let whole: Vec<usize> = (0..log.steps.len()).filter(|&i| log.steps[i].parent.is_none()).collect();
-    let total = match log.total {
-        Some(total) => format!(" in {}", seconds(total)),
-        None if log.sum > 0.0 => format!(" of {} together", seconds(log.sum)),
-        None => String::new(),
+    let (n, s) = (whole.len(), plural(whole.len()));
+    let steps = match log.total {
+        Some(total) => phrase!("{n} step{s} in {time}", n, s, time = seconds(total)),
+        None if log.sum > 0.0 => phrase!("{n} step{s} of {time} together", n, s, time = seconds(log.sum)),
+        None => phrase!("{n} step{s}", n, s),
     };
-    let cached = if log.cached > 0 { format!(", {} cached", log.cached) } else { String::new() };
-    out.title(&format!(
-        "{}: build log, {}, {}{total}{cached}",
-        log.name,
-        named(&log.format),
-        count(whole.len() as u64, "step")
-    ));
+    let (name, format) = (&log.name, named(&log.format));
+    out.title(match log.cached {
+        0 => phrase!("{name}: build log, {format}, {steps}", name, format, steps),
+        n => phrase!("{name}: build log, {format}, {steps}, {n} cached", name, format, steps, n),
+    });
     if let Some(why) = &log.partial {
-        out.wrapped(&format!("partial: {why}"), 2);
+        out.wrapped(phrase!("partial: {why}", why), 2);
     }
     if whole.is_empty() {
         return;
@@ -696,18 +740,20 @@ fn log_text(out: &mut Page, log: &LogView, most: usize) {
     timed.sort_by_key(|&i| (std::cmp::Reverse(log.steps[i].seconds.map(|s| (s * 1e6) as u64)), i));
     let lines = log.steps.iter().any(|s| s.source.is_some());
     let mut rows: Vec<Vec<Cell>> = Vec::new();
+    let lang = out.look.lang;
+    let tell = |text: &str| Phrase::from(text).in_language(&lang);
     let mut put = |step: &StepView, indent: &str| {
         let time = match (&step.outcome, step.seconds) {
-            (Outcome::Cached, _) => "cached".to_string(),
+            (Outcome::Cached, _) => tell("cached"),
             (_, Some(time)) => seconds(time),
-            (Outcome::Unfinished, None) => "no end".to_string(),
+            (Outcome::Unfinished, None) => tell("no end"),
             (_, None) => "-".to_string(),
         };
         let mark = match &step.outcome {
-            Outcome::Failed(_) => "failed: ",
-            Outcome::Canceled => "given up: ",
-            Outcome::Unfinished if step.seconds.is_some() => "no end: ",
-            _ => "",
+            Outcome::Failed(_) => tell("failed: "),
+            Outcome::Canceled => tell("given up: "),
+            Outcome::Unfinished if step.seconds.is_some() => tell("no end: "),
+            _ => String::new(),
         };
         let mut row: Vec<Cell> = vec![time.into(), format!("{indent}{mark}{}", step.name).into()];
         if lines {
@@ -730,7 +776,8 @@ fn log_text(out: &mut Page, log: &LogView, most: usize) {
     let left: Vec<usize> = timed.iter().skip(most).chain(cached.iter().skip(most)).copied().collect();
     if !left.is_empty() {
         let rest: f64 = left.iter().filter_map(|&i| log.steps[i].seconds).sum();
-        let mut row: Vec<Cell> = vec![seconds(rest).into(), count(left.len() as u64, "more step").into()];
+        let more = phrase!("{n} more step{s}", n = left.len(), s = plural(left.len()));
+        let mut row: Vec<Cell> = vec![seconds(rest).into(), out.tell(more).into()];
         if lines {
             row.insert(1, "".into());
         }
@@ -740,8 +787,5 @@ fn log_text(out: &mut Page, log: &LogView, most: usize) {
     if lines {
         columns.insert(1, Column::number("line"));
     }
-    let look = out.look.with_width(out.look.width.saturating_sub(2));
-    for line in table(&columns, &rows, look).lines() {
-        out.text.push_str(&format!("  {line}\n"));
-    }
+    out.table(&columns, &rows);
 }

@@ -104,6 +104,14 @@ pub struct Column {
 }
 
 impl Column {
+    /// Its heading.
+    pub fn heading(&self) -> &str {
+        &self.heading
+    }
+    /// The same column under another heading.
+    pub fn headed(&self, heading: impl Into<String>) -> Column {
+        Column { heading: heading.into(), ..self.clone() }
+    }
     /// A column of text; it is cut when the table is too wide.
     pub fn text(heading: impl Into<String>) -> Column {
         Column { heading: heading.into(), align: Align::Left, rigid: false }
