@@ -12,7 +12,7 @@
 //! |---|---|
 //! | [`units`] | how quantities are parsed, converted and printed |
 //! | [`digest`] | how content is named by its hash |
-//! | [`phrase`] | how a sentence is kept as data until its reader's language is known |
+//! | [`mod@phrase`] | how a sentence is kept as data until its reader's language is known |
 //! | [`error`] | how a failure is explained: what, why, what to try, exit code |
 //! | [`config`] | the format of `verdict.toml` |
 //! | [`git`] | how git is read (libgit2) and driven (the real `git`) |

@@ -2,10 +2,10 @@
 //!
 //! | file | what it is |
 //! |---|---|
-//! | [`row`] | how a record lies in it |
-//! | [`segment`] | one file of it, and how one of its records is found |
-//! | [`tail`] | what was appended since |
-//! | [`find`] | the experiments that a command asks for, without reading the others |
+//! | `row` | how a record lies in it |
+//! | `segment` | one file of it, and how one of its records is found |
+//! | `tail` | what was appended since |
+//! | `find` | the experiments that a command asks for, without reading the others |
 //!
 //! It lies in `verdict/index/` under the shared git directory: `head` holds the tip it was made from and the newest
 //! records, and names a `base-*` file with all the others once there are many; `tail` has what was appended since.
