@@ -296,35 +296,19 @@ fn hostile_texts_are_text_in_every_place_and_cost_no_more_than_any_other() {
     assert!(page.len() < 2_000_000, "{} bytes", page.len());
 }
 
-/// The folder of the tools that drive a browser, in the versions that the lock file pins; none, with a skip, when they or the
-/// browser cannot be had. `.ci/run` brings them; elsewhere they are put below `target/`.
+/// The folder of the modules that drive a browser, which `.ci/install-tools` fills, and the browser; none, with a skip, when one
+/// of them is not there. Tests fetch nothing by themselves.
 fn tools() -> Option<(PathBuf, &'static str)> {
-    let Some(chromium) =
-        ["chromium", "chromium-browser", "google-chrome"].into_iter().find(|name| works(name, &["--version"]))
-    else {
+    let names = ["chromium", "chromium-browser", "google-chrome"];
+    let Some(chromium) = names.into_iter().find(|name| works(name, &["--version"])) else {
         skip("no Chromium");
         return None;
     };
-    if let Ok(folder) = std::env::var("GIT_VERDICT_BROWSER_MODULES") {
-        return Some((folder.into(), chromium));
-    }
-    let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("browser-1.60.0-4.14.1");
-    if !home.join("node_modules").is_dir() {
-        // Another test may do the same at this moment: the first one to be done wins.
-        let fresh = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder below target");
-        for name in ["package.json", "package-lock.json"] {
-            std::fs::copy(browser(name), fresh.path().join(name)).expect("a copy");
-        }
-        let mut npm = isolated("npm");
-        npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier"])
-            .current_dir(fresh.path());
-        if !works("npm", &["--version"]) || finish(npm, None).code != Some(0) {
-            skip("npm cannot install what drives the browser");
-            return None;
-        }
-        let _ = std::fs::rename(fresh.path(), &home);
-    }
-    Some((home.join("node_modules"), chromium))
+    let Ok(modules) = std::env::var("GIT_VERDICT_BROWSER_MODULES") else {
+        skip("GIT_VERDICT_BROWSER_MODULES names no folder with playwright-core and axe-core");
+        return None;
+    };
+    Some((modules.into(), chromium))
 }
 
 fn browser(name: &str) -> PathBuf {
