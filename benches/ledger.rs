@@ -5,6 +5,9 @@
 //! `cargo bench --bench ledger -- 20 100000`. With `simulate` they are writers and records, and what happens past one machine is
 //! tried: `cargo bench --bench ledger -- simulate 1000 1000000`.
 
+#[path = "common/timing.rs"]
+mod timing;
+
 use git_verdict::config::{Better, Matters};
 use git_verdict::git::{GitError, Oid, Repo};
 use git_verdict::ledger::event::{Decided, Identity, Opened, Verdict};
@@ -20,6 +23,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
+use timing::{elapsed, median};
 use ulid::Ulid;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_git-verdict");
@@ -297,15 +301,6 @@ fn command(dir: &Path, program: &str, words: &[&str]) -> Command {
     command
 }
 
-fn elapsed(command: &mut Command) -> f64 {
-    command.stdout(Stdio::null()).stderr(Stdio::null());
-    let started = Instant::now();
-    let status = command.status().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let elapsed = started.elapsed().as_secs_f64();
-    assert!(status.success(), "{command:?}: {status}");
-    elapsed
-}
-
 fn must(mut command: Command) {
     must_ref(&mut command);
 }
@@ -318,12 +313,6 @@ fn must_ref(command: &mut Command) {
 fn text(command: &mut Command) -> String {
     let output = command.output().map(|output| output.stdout).unwrap_or_default();
     String::from_utf8_lossy(&output).trim_end().to_string()
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    if values.len() % 2 == 1 { values[middle] } else { (values[middle - 1] + values[middle]) / 2.0 }
 }
 
 fn empty(dir: &Path) {

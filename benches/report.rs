@@ -6,12 +6,15 @@
 #[path = "../tests/report/records.rs"]
 mod records;
 
+#[path = "common/timing.rs"]
+mod timing;
+
 use git_verdict::git::Repo;
 use git_verdict::ledger::Ledger;
 use rand::Rng;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use timing::{elapsed, median};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_git-verdict");
 /// Measurements of the peer, one a commit.
@@ -110,18 +113,4 @@ fn command(dir: &Path, program: &str, words: &[&str]) -> Command {
     command.args(words).current_dir(dir).stdin(Stdio::null());
     command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
     command
-}
-
-fn elapsed(command: &mut Command) -> f64 {
-    command.stdout(Stdio::null()).stderr(Stdio::null());
-    let started = Instant::now();
-    let status = command.status().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let elapsed = started.elapsed().as_secs_f64();
-    assert!(status.success(), "{command:?}: {status}");
-    elapsed
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }

@@ -4,6 +4,9 @@
 //! random order, again and again, so that what the machine does meanwhile falls on both. A number after the name of the
 //! bench sets the rounds: `cargo bench --bench spine -- 500`.
 
+#[path = "common/timing.rs"]
+mod timing;
+
 use git_verdict::config::Config;
 use git_verdict::git::Repo;
 use git_verdict::measure::{self, Next, Plan, Side};
@@ -13,6 +16,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
+use timing::{elapsed, median};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_git-verdict");
 const COMMITS: usize = 10_000;
@@ -155,21 +159,6 @@ fn peer(program: &str, words: &[&str], dir: Option<&Path>) -> Command {
         command.current_dir(dir);
     }
     command
-}
-
-fn elapsed(command: &mut Command) -> f64 {
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    let started = Instant::now();
-    let status = command.status().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let elapsed = started.elapsed().as_secs_f64();
-    assert!(status.success(), "{command:?}: {status}");
-    elapsed
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    if values.len() % 2 == 1 { values[middle] } else { (values[middle - 1] + values[middle]) / 2.0 }
 }
 
 fn works(program: &str) -> bool {

@@ -276,7 +276,8 @@ pub(super) fn tell(failure: &Failure) {
     let _ = write_line(&envelope("error", error).to_string());
 }
 
-fn envelope(schema: &str, value: Value) -> Value {
+/// An object as all that are printed begin: `schema`, `version`, then the fields of `value`.
+pub(super) fn envelope(schema: &str, value: Value) -> Value {
     let mut object = Map::new();
     object.insert("schema".into(), format!("git-verdict/{schema}").into());
     object.insert("version".into(), 1.into());

@@ -357,13 +357,7 @@ pub fn told(one: &Entry) -> Value {
 
 /// An entry as a line of its own.
 fn line(one: &Entry) -> Value {
-    let mut object = serde_json::Map::new();
-    object.insert("schema".into(), "git-verdict/log-entry".into());
-    object.insert("version".into(), 1.into());
-    if let Value::Object(fields) = told(one) {
-        object.extend(fields);
-    }
-    Value::Object(object)
+    super::context::envelope("log-entry", told(one))
 }
 
 /// An experiment as `show` and `status` print it in JSON.
