@@ -19,7 +19,9 @@ pub fn clean(text: &str) -> Cow<'_, str> {
         let edge = |c: Option<char>| c.is_some_and(char::is_whitespace);
         !edge(text.chars().next()) && !edge(text.chars().next_back()) && !text.contains("  ")
     };
-    if !text.chars().any(|c| shown_as(c).is_some()) && spaced_well(text) {
+    // Most texts are plain ASCII, which needs no look at each character.
+    let plain = |text: &str| text.bytes().all(|b| matches!(b, b' '..=b'~'));
+    if (plain(text) || !text.chars().any(|c| shown_as(c).is_some())) && spaced_well(text) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len());

@@ -49,8 +49,6 @@ pub struct Head {
     pub title: String,
     /// `2026-01-31`: when it was decided, or opened.
     pub day: String,
-    /// The same with the time, for machines.
-    pub at: String,
     /// The numbers of its metrics in the list of the filter, with spaces.
     pub metrics: String,
     /// The first few changes.
@@ -78,6 +76,8 @@ pub struct Article {
     /// The first line.
     #[serde(flatten)]
     pub head: Head,
+    /// When it was decided, or opened, for machines.
+    pub at: String,
     /// The command that shows it.
     pub command: String,
     /// What was expected.
@@ -213,7 +213,6 @@ pub fn head(entry: &Entry, place: &Place, input: &Input<'_>, language: Lang, mos
         shape: shape(entry.state),
         title: title(entry, most),
         day: day(entry.at),
-        at: entry.at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
         metrics: numbers.map(|number| number.to_string()).collect::<Vec<_>>().join(" "),
         changes: entry.comparison.iter().take(IN_SHORT).map(change).collect(),
         more: entry.comparison.len().saturating_sub(IN_SHORT),
@@ -237,9 +236,11 @@ fn in_two_words(row: &MetricComparison) -> String {
 fn title(entry: &Entry, most: usize) -> String {
     let title = entry.opened.as_ref().map_or("", |(_, opened)| opened.title.as_str());
     let title = text::line(title, most);
-    let letters =
-        |text: &str| text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect::<String>();
-    if letters(&title) == letters(&entry.name) { String::new() } else { title }
+    if letters(&title).eq(letters(&entry.name)) { String::new() } else { title }
+}
+
+fn letters(text: &str) -> impl Iterator<Item = char> {
+    text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase)
 }
 
 /// An experiment with all that is known of it.
@@ -253,6 +254,7 @@ pub fn whole(entry: &Entry, place: &Place, input: &Input<'_>, language: Lang) ->
     let (commits, commits_more) = commits(entry, measured, input.forge);
     Article {
         head: head(entry, place, input, language, NAME * 2),
+        at: entry.at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
         command: format!("git verdict show {}", shown_by(entry)),
         hypothesis: opened.and_then(|opened| prose(&opened.hypothesis)),
         because: decided_on(entry).then(|| prose(&entry.text)).flatten(),

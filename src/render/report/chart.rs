@@ -278,7 +278,7 @@ fn dates(points: &[&Point<'_>], axis: &Axis) -> Vec<Date> {
 
 /// `2026-01-31`.
 pub fn day(at: DateTime<FixedOffset>) -> String {
-    at.format("%Y-%m-%d").to_string()
+    at.date_naive().to_string()
 }
 
 /// A share of the width for drawings that do not stretch.

@@ -30,12 +30,13 @@ use crate::digest::source_hash;
 use crate::experiment::check_name;
 use crate::ledger::event::Measured;
 use crate::ledger::query::Entry;
-use chart::Point;
+use chart::{Point, Timeline};
 use forge::Forge;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Kwargs, Serde};
 use minijinja::{AutoEscape, Environment, Error, UndefinedBehavior, Value, context};
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::ops::Range;
 use ulid::Ulid;
 
 /// Experiments that are shown whole at most: the newest.
@@ -121,6 +122,48 @@ impl<'a> Input<'a> {
 /// When a template fails, which would be a fault of this program.
 pub fn page(input: &Input<'_>, title: Option<&str>, language: Lang) -> Result<String, RenderError> {
     let env = environment(language)?;
+    let sure = input.entries.len().min(WHOLE);
+    let short = |range: Range<usize>| shorts(input, range, language);
+    let (articles, whole, overview, timeline, rest) = std::thread::scope(|scope| {
+        // The many short ones need no template and nothing that the others make: two processors share the work.
+        let beside = std::thread::Builder::new().spawn_scoped(scope, || short(sure..input.entries.len()));
+        let (articles, whole) = articles(&env, input, language)?;
+        let overview = Value::from(Serde(&overview::overview(input, language)));
+        let timeline = Value::from(Serde(&timeline(input, language)));
+        let rest = match beside {
+            Ok(beside) => beside.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            Err(_) => short(sure..input.entries.len()),
+        };
+        Ok::<_, RenderError>((articles, whole, overview, timeline, rest))
+    })?;
+    let shorts = short(whole..sure) + &rest;
+    let names: Vec<String> = input.metrics.iter().map(|name| text::line(name, text::NAME)).collect();
+    let page = render(
+        &env,
+        "page.html.j2",
+        context! {
+            lang => language.code(),
+            policy => policy(),
+            style => Value::from_safe_string(STYLE.into()),
+            script => Value::from_safe_string(SCRIPT.into()),
+            title => title.map(|title| text::line(title, text::NAME * 2)),
+            project => input.forge.map(Forge::project),
+            project_link => input.forge.map(Forge::page),
+            overview => overview,
+            timeline => timeline,
+            metrics => names,
+            articles => Value::from_safe_string(articles),
+            shorts => Value::from_safe_string(shorts),
+            whole => whole,
+            in_short => input.entries.len() - whole,
+            version => env!("CARGO_PKG_VERSION"),
+        },
+    )?;
+    Ok(page + "\n")
+}
+
+/// The newest experiments with all that is known of them, and how many these are.
+fn articles(env: &Environment<'_>, input: &Input<'_>, language: Lang) -> Result<(String, usize), RenderError> {
     let mut articles = String::new();
     let mut whole = 0;
     // A handful is read from top to bottom; more are looked through first.
@@ -130,16 +173,26 @@ pub fn page(input: &Input<'_>, title: Option<&str>, language: Lang) -> Result<St
             break;
         }
         let article = Value::from(Serde(&article::whole(entry, place, input, language)));
-        articles.push_str(&render(&env, "article.html.j2", context! { e => article, open => open })?);
+        articles.push_str(&render(env, "article.html.j2", context! { e => article, open => open })?);
         whole += 1;
     }
-    let rest: Vec<(&Entry, &Place)> = input.entries.iter().zip(input.places).skip(whole).collect();
+    Ok((articles, whole))
+}
+
+/// These experiments in a few lines each, a list for each [`CHUNK`].
+fn shorts(input: &Input<'_>, range: Range<usize>, language: Lang) -> String {
+    let mut out = String::new();
     let (least, most) = SHORT_TEXT;
-    let room = (SHORT_BYTES / rest.len().max(1)).saturating_sub(SHORT_FRAME).clamp(least, most);
-    let mut shorts = String::new();
-    for chunk in rest.chunks(CHUNK) {
-        short::list(&mut shorts, chunk.iter().map(|(entry, place)| short::new(entry, place, input, language, room)));
+    let room = (SHORT_BYTES / input.entries.len().max(1)).saturating_sub(SHORT_FRAME).clamp(least, most);
+    let (entries, places) = (&input.entries[range.clone()], &input.places[range]);
+    for (entries, places) in entries.chunks(CHUNK).zip(places.chunks(CHUNK)) {
+        let experiments = entries.iter().zip(places);
+        short::list(&mut out, experiments.map(|(entry, place)| short::new(entry, place, input, language, room)));
     }
+    out
+}
+
+fn timeline(input: &Input<'_>, language: Lang) -> Option<Timeline> {
     let points: Vec<Point<'_>> = input
         .entries
         .iter()
@@ -153,29 +206,7 @@ pub fn page(input: &Input<'_>, title: Option<&str>, language: Lang) -> Result<St
             rows: &entry.comparison,
         })
         .collect();
-    let names: Vec<String> = input.metrics.iter().map(|name| text::line(name, text::NAME)).collect();
-    let page = render(
-        &env,
-        "page.html.j2",
-        context! {
-            lang => language.code(),
-            policy => policy(),
-            style => Value::from_safe_string(STYLE.into()),
-            script => Value::from_safe_string(SCRIPT.into()),
-            title => title.map(|title| text::line(title, text::NAME * 2)),
-            project => input.forge.map(Forge::project),
-            project_link => input.forge.map(Forge::page),
-            overview => Value::from(Serde(&overview::overview(input, language))),
-            timeline => Value::from(Serde(&chart::timeline(&points, language))),
-            metrics => names,
-            articles => Value::from_safe_string(articles),
-            shorts => Value::from_safe_string(shorts),
-            whole => whole,
-            in_short => rest.len(),
-            version => env!("CARGO_PKG_VERSION"),
-        },
-    )?;
-    Ok(page + "\n")
+    chart::timeline(&points, language)
 }
 
 /// Nothing may be loaded, run or sent but what these hashes name.

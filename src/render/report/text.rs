@@ -10,6 +10,9 @@ pub const NAME: usize = 120;
 /// Bytes that a reason or hypothesis may take where it is shown whole.
 pub const PROSE: usize = 4000;
 
+/// Bytes that one byte of text takes at most once it is escaped.
+const MOST_OF_A_BYTE: usize = 6;
+
 /// One line of at most so many bytes.
 pub fn line(text: &str, most: usize) -> String {
     cut(&clean(head(text, most)), most)
@@ -35,7 +38,7 @@ fn head(text: &str, most: usize) -> &str {
 }
 
 fn cut(text: &str, most: usize) -> String {
-    if cost(text) <= most {
+    if text.len().saturating_mul(MOST_OF_A_BYTE) <= most || cost(text) <= most {
         return text.to_string();
     }
     let mut used = '…'.len_utf8();
@@ -56,7 +59,7 @@ fn cost_of(c: char) -> usize {
     match c {
         '<' | '>' => 4,
         '&' => 5,
-        '"' | '\'' | '/' => 6,
+        '"' | '\'' | '/' => MOST_OF_A_BYTE,
         c => c.len_utf8(),
     }
 }
