@@ -9,7 +9,7 @@ use crate::ledger::query::{Entry, Query};
 use crate::ledger::{Event, Fact, Ledger};
 use crate::phrase;
 use crate::phrase::plural;
-use crate::render::report::{self, Input, Place};
+use crate::render::report::{self, Details, Input, Place};
 use crate::render::text::clean;
 use serde_json::json;
 use std::collections::{HashMap, HashSet};
@@ -38,12 +38,12 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
     }
     let repo = ctx.repo()?;
     let query = Query { openings: true, ..args.filters.query(true, false) };
-    let mut entries = log::answer(ctx, &repo, &query)?.entries;
-    let (measured, names) = gather(&Ledger::open(&repo), &mut entries)?;
+    let entries = log::answer(ctx, &repo, &query)?.entries;
     let forge = context::forge(&repo)?;
     let places = Place::all(&entries);
-    let input = Input::new(&entries, &places, &measured, &names, forge.as_ref());
-    let page = report::page(&input, args.title.as_deref(), ctx.lang)?;
+    let input = Input::new(&entries, &places, forge.as_ref());
+    let ledger = Ledger::open(&repo);
+    let page = report::page(&input, args.title.as_deref(), ctx.lang, || gather(&ledger, &entries))?;
     if on_stdout {
         write_line(&page)?;
         return Ok(Exit::Done);
@@ -60,31 +60,28 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
     Ok(Exit::Done)
 }
 
-/// Completes the newest experiments with their decisions; their measurements, with samples, by experiment; and the names of
-/// those that others stand on and that are not listed.
-fn gather(
-    ledger: &Ledger<'_>,
-    entries: &mut [Entry],
-) -> Result<(HashMap<Ulid, Measured>, HashMap<Ulid, String>), Failure> {
+/// What is known of the newest experiments, and the names of those that others stand on and that are not listed.
+fn gather(ledger: &Ledger<'_>, entries: &[Entry]) -> Result<Details, Failure> {
     let listed: HashSet<Ulid> = entries.iter().filter_map(|entry| entry.experiment).collect();
     let stood_on = entries.iter().filter_map(|entry| entry.opened.as_ref()?.1.stands_on);
     let mut nameless: HashSet<Ulid> = stood_on.filter(|id| !listed.contains(id)).collect();
     let mut unmeasured: HashSet<Ulid> = HashSet::new();
-    let mut measured = HashMap::new();
-    for entry in entries.iter_mut().take(report::WHOLE) {
+    let mut details = Details::default();
+    for entry in entries.iter().take(report::WHOLE) {
         let Some(experiment) = entry.experiment else { continue };
-        if let Some(Event { fact: Fact::Decided(decided), .. }) = ledger.find(entry.record)? {
-            entry.decided = Some(*decided);
-        }
-        match entry.decided.as_ref().and_then(|decided| decided.measured) {
-            Some(record) => take(ledger, experiment, record, &mut measured)?,
+        let decided = match ledger.find(entry.record)? {
+            Some(Event { fact: Fact::Decided(decided), .. }) => Some(*decided),
+            _ => entry.decided.clone(),
+        };
+        match decided.as_ref().and_then(|decided| decided.measured) {
+            Some(record) => take(ledger, experiment, record, &mut details.measured)?,
             None => {
                 unmeasured.insert(experiment);
             }
         }
+        details.decided.extend(decided.map(|decided| (entry.record, decided)));
     }
     // From the newest record back, until nothing is missing.
-    let mut names = HashMap::new();
     let mut latest = Vec::new();
     if !nameless.is_empty() || !unmeasured.is_empty() {
         ledger.each_row(&mut |row| {
@@ -95,16 +92,16 @@ fn gather(
                 unmeasured.remove(&row.experiment);
             }
             if nameless.remove(&row.experiment) {
-                names.insert(row.experiment, row.name);
+                details.names.insert(row.experiment, row.name);
             }
             let done = nameless.is_empty() && unmeasured.is_empty();
             if done { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
     }
     for (experiment, record) in latest {
-        take(ledger, experiment, record, &mut measured)?;
+        take(ledger, experiment, record, &mut details.measured)?;
     }
-    Ok((measured, names))
+    Ok(details)
 }
 
 fn take(

@@ -4,11 +4,11 @@ use super::chart::{self, day, shape, state_word};
 use super::forge::Forge;
 use super::plot::{LANES, Plot};
 use super::text::{self, NAME, PROSE};
-use super::{Input, Place};
+use super::{Details, Input, Place};
 use crate::experiment::State;
 use crate::git::Oid;
 use crate::inspect::diff::{Attribution, Row as Part};
-use crate::ledger::event::Measured;
+use crate::ledger::event::{Decided, Measured};
 use crate::ledger::query::Entry;
 use crate::measure;
 use crate::policy::{Advice, MetricComparison};
@@ -244,14 +244,14 @@ fn letters(text: &str) -> impl Iterator<Item = char> {
 }
 
 /// An experiment with all that is known of it.
-pub fn whole(entry: &Entry, place: &Place, input: &Input<'_>, language: Lang) -> Article {
-    let measured = entry.experiment.and_then(|id| input.measured.get(&id));
+pub fn whole(entry: &Entry, place: &Place, input: &Input<'_>, details: &Details, language: Lang) -> Article {
+    let measured = entry.experiment.and_then(|id| details.measured.get(&id));
     let opened = entry.opened.as_ref().map(|(_, opened)| opened);
-    let decided = entry.decided.as_ref();
+    let decided = details.decided.get(&entry.record).or(entry.decided.as_ref());
     let recommendation =
         decided.and_then(|decided| decided.recommendation.as_ref()).or_else(|| Some(&measured?.recommendation));
     let prose = |text: &str| Some(text::lines(text, PROSE)).filter(|text| !text.is_empty());
-    let (commits, commits_more) = commits(entry, measured, input.forge);
+    let (commits, commits_more) = commits(entry, decided, measured, input.forge);
     Article {
         head: head(entry, place, input, language, NAME * 2),
         at: entry.at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
@@ -277,7 +277,7 @@ pub fn whole(entry: &Entry, place: &Place, input: &Input<'_>, language: Lang) ->
         commits,
         commits_more,
         branches: opened.map(|opened| [text::line(&opened.onto, NAME), text::line(&opened.branch, NAME)]),
-        stands_on: opened.and_then(|opened| opened.stands_on).map(|id| stands_on(id, input)),
+        stands_on: opened.and_then(|opened| opened.stands_on).map(|id| stands_on(id, input, details)),
         session: measured.map(|measured| session(measured, language)),
         record: entry.record.to_string(),
         lanes: LANES,
@@ -292,9 +292,9 @@ fn shown_by(entry: &Entry) -> String {
     }
 }
 
-fn stands_on(id: Ulid, input: &Input<'_>) -> (String, Option<String>) {
+fn stands_on(id: Ulid, input: &Input<'_>, details: &Details) -> (String, Option<String>) {
     let anchor = input.places.iter().find(|place| place.experiment == Some(id)).map(|place| place.anchor.clone());
-    let name = input.names.get(&id).map_or_else(|| id.to_string(), |name| text::line(name, NAME));
+    let name = details.names.get(&id).map_or_else(|| id.to_string(), |name| text::line(name, NAME));
     (name, anchor)
 }
 
@@ -350,7 +350,12 @@ fn session(measured: &Measured, language: Lang) -> Session {
     }
 }
 
-fn commits(entry: &Entry, measured: Option<&Measured>, forge: Option<&Forge>) -> (Vec<Commit>, usize) {
+fn commits(
+    entry: &Entry,
+    decided: Option<&Decided>,
+    measured: Option<&Measured>,
+    forge: Option<&Forge>,
+) -> (Vec<Commit>, usize) {
     let commit = |role: &'static str, id: &Oid| Commit {
         role,
         id: id.to_string(),
@@ -359,7 +364,7 @@ fn commits(entry: &Entry, measured: Option<&Measured>, forge: Option<&Forge>) ->
     };
     let mut found = Vec::new();
     let mut more = 0;
-    if let Some(decided) = &entry.decided {
+    if let Some(decided) = decided {
         found.push(commit("base", &decided.base.commit));
         let own = &decided.commits;
         more = own.len().saturating_sub(COMMITS);

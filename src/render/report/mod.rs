@@ -28,7 +28,7 @@ pub mod text;
 use super::{Lang, RenderError, lang};
 use crate::digest::source_hash;
 use crate::experiment::check_name;
-use crate::ledger::event::Measured;
+use crate::ledger::event::{Decided, Measured};
 use crate::ledger::query::Entry;
 use chart::{Point, Timeline};
 use forge::Forge;
@@ -61,11 +61,20 @@ const TEMPLATES: [(&str, &str); 3] = [
     ("article.html.j2", include_str!("../../../templates/report/article.html.j2")),
 ];
 
-/// All that the page is made from.
+/// What is known of the experiments that are shown whole.
+#[derive(Default)]
+pub struct Details {
+    /// The decisions of the newest [`WHOLE`], by record.
+    pub decided: HashMap<Ulid, Decided>,
+    /// The latest measurement, with samples, of those that have one, by experiment.
+    pub measured: HashMap<Ulid, Measured>,
+    /// Names of experiments that others stand on and that are not listed.
+    pub names: HashMap<Ulid, String>,
+}
+
+/// The list that the page is made from.
 pub struct Input<'a> {
     entries: &'a [Entry],
-    measured: &'a HashMap<Ulid, Measured>,
-    names: &'a HashMap<Ulid, String>,
     forge: Option<&'a Forge>,
     places: &'a [Place],
     metrics: Vec<String>,
@@ -93,20 +102,12 @@ impl Place {
 }
 
 impl<'a> Input<'a> {
-    /// `entries` newest first, with their openings, and the newest [`WHOLE`] with their decisions; `measured` the latest
-    /// measurement, with samples, of those that have one, by experiment; `names` of experiments that others stand on and
-    /// that are not listed.
-    pub fn new(
-        entries: &'a [Entry],
-        places: &'a [Place],
-        measured: &'a HashMap<Ulid, Measured>,
-        names: &'a HashMap<Ulid, String>,
-        forge: Option<&'a Forge>,
-    ) -> Input<'a> {
+    /// `entries` newest first, with their openings.
+    pub fn new(entries: &'a [Entry], places: &'a [Place], forge: Option<&'a Forge>) -> Input<'a> {
         let metrics: BTreeSet<&str> =
             entries.iter().flat_map(|entry| &entry.comparison).map(|row| row.metric.as_str()).collect();
         let metrics = metrics.into_iter().take(METRICS).map(String::from).collect();
-        Input { entries, measured, names, forge, places, metrics }
+        Input { entries, forge, places, metrics }
     }
 
     /// The number of a metric in the list of the filter.
@@ -115,26 +116,31 @@ impl<'a> Input<'a> {
     }
 }
 
-/// The page.
+/// The page. `details` is called while the short ones are written beside.
 ///
 /// # Errors
 ///
-/// When a template fails, which would be a fault of this program.
-pub fn page(input: &Input<'_>, title: Option<&str>, language: Lang) -> Result<String, RenderError> {
+/// Those of `details`; and when a template fails, which would be a fault of this program.
+pub fn page<E: From<RenderError>>(
+    input: &Input<'_>,
+    title: Option<&str>,
+    language: Lang,
+    details: impl FnOnce() -> Result<Details, E>,
+) -> Result<String, E> {
     let env = environment(language)?;
     let sure = input.entries.len().min(WHOLE);
     let short = |range: Range<usize>| shorts(input, range, language);
     let (articles, whole, overview, timeline, rest) = std::thread::scope(|scope| {
         // The many short ones need no template and nothing that the others make: two processors share the work.
         let beside = std::thread::Builder::new().spawn_scoped(scope, || short(sure..input.entries.len()));
-        let (articles, whole) = articles(&env, input, language)?;
+        let (articles, whole) = articles(&env, input, &details()?, language)?;
         let overview = Value::from(Serde(&overview::overview(input, language)));
         let timeline = Value::from(Serde(&timeline(input, language)));
         let rest = match beside {
             Ok(beside) => beside.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
             Err(_) => short(sure..input.entries.len()),
         };
-        Ok::<_, RenderError>((articles, whole, overview, timeline, rest))
+        Ok::<_, E>((articles, whole, overview, timeline, rest))
     })?;
     let shorts = short(whole..sure) + &rest;
     let names: Vec<String> = input.metrics.iter().map(|name| text::line(name, text::NAME)).collect();
@@ -163,7 +169,12 @@ pub fn page(input: &Input<'_>, title: Option<&str>, language: Lang) -> Result<St
 }
 
 /// The newest experiments with all that is known of them, and how many these are.
-fn articles(env: &Environment<'_>, input: &Input<'_>, language: Lang) -> Result<(String, usize), RenderError> {
+fn articles(
+    env: &Environment<'_>,
+    input: &Input<'_>,
+    details: &Details,
+    language: Lang,
+) -> Result<(String, usize), RenderError> {
     let mut articles = String::new();
     let mut whole = 0;
     // A handful is read from top to bottom; more are looked through first.
@@ -172,7 +183,7 @@ fn articles(env: &Environment<'_>, input: &Input<'_>, language: Lang) -> Result<
         if articles.len() > WHOLE_BYTES {
             break;
         }
-        let article = Value::from(Serde(&article::whole(entry, place, input, language)));
+        let article = Value::from(Serde(&article::whole(entry, place, input, details, language)));
         articles.push_str(&render(env, "article.html.j2", context! { e => article, open => open })?);
         whole += 1;
     }
