@@ -140,6 +140,7 @@ fn experiment(name: &str) -> Experiment {
         failures: Vec::new(),
         reused: None,
         origins: Vec::new(),
+        assumptions: None,
     };
     Experiment {
         id: Ulid::from_parts(2, 2),

@@ -18,6 +18,7 @@
 //! | [`git`] | how git is read (libgit2) and driven (the real `git`) |
 //! | [`measure`] | how a sample is taken |
 //! | [`stats`] | how a noisy difference is decided: pure mathematics |
+//! | [`grounds`] | what a measurement rested on, and what of it has moved since |
 //! | [`inspect`] | what an artefact is made of, and what changed between two |
 //! | [`policy`] | how a comparison becomes a recommendation |
 //! | [`experiment`] | the life of an experiment: states and what may follow what |
@@ -40,6 +41,7 @@ pub mod error;
 pub mod exchange;
 pub mod experiment;
 pub mod git;
+pub mod grounds;
 pub mod hooks;
 pub mod inspect;
 pub mod ledger;

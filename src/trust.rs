@@ -150,6 +150,32 @@ pub fn needs(repo: &Repo, config: &Config, from: Option<&Oid>, commits: &[&Oid])
     })
 }
 
+/// A file of a commit that the commands of a configuration run or read, as far as their words tell.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Followed {
+    /// Where it is.
+    pub path: PathBuf,
+    /// The blob.
+    pub blob: Oid,
+    /// Its content.
+    pub bytes: Vec<u8>,
+    /// Whether it is run, or holds commands that a program runs.
+    pub commands: bool,
+}
+
+/// The files of a commit that these commands run or read, and the folders that they name, each with its tree.
+pub fn followed(
+    repo: &Repo,
+    commit: &Oid,
+    commands: &[&Command],
+) -> Result<(Vec<Followed>, Vec<(PathBuf, Oid)>), GitError> {
+    let files = named::files(repo, commit, commands)?.into_iter().map(|(path, (blob, bytes))| {
+        let commands = named::holds_commands(&path, &bytes);
+        Followed { path, blob, bytes, commands }
+    });
+    Ok((files.collect(), named::folders(repo, commit, commands)?))
+}
+
 /// Whether all of it may be run, and why.
 pub fn standing(repo: &Repo, needs: &Needs, store: &Store, around: Surroundings) -> Result<Standing, TrustError> {
     if needs.commands.is_empty() {

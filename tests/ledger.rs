@@ -124,6 +124,7 @@ fn measured(rounds: usize) -> Fact {
         failures: Vec::new(),
         reused: None,
         origins: Vec::new(),
+        assumptions: None,
     }))
 }
 

@@ -49,6 +49,41 @@ fn times_of_two_environments_are_not_compared_and_the_reason_is_shown() {
 }
 
 #[test]
+fn a_record_keeps_what_it_rested_on() {
+    let config = "version = 1\n[steps.work]\nrun = \"./work.sh Dockerfile data/in\"\n[metrics.size]\npath = \"out\"\n";
+    let repo = Repo::with(&[
+        ("verdict.toml", config),
+        (".gitignore", "out*\n"),
+        ("Dockerfile", "ARG TAG=3.10\nFROM python:$TAG\n"),
+        ("requirements.txt", "flask==2.0\n"),
+        ("Cargo.lock", "<<<<<<< ours\n"),
+        ("data/in", "1\n"),
+    ]);
+    repo.script("work.sh", "echo 100 > out\n");
+    repo.commit("feat: work");
+    repo.ok(&["start", "slim", "--hypothesis", "less is enough"]);
+    repo.write("Dockerfile", "FROM python:3.10-slim\n");
+    repo.commit("perf: less");
+    let found = repo.json(&["measure", "--pairs", "2"])["measured"]["assumptions"].clone();
+    assert_eq!(found["steps"]["work"].as_str().unwrap().len(), 16, "{found}");
+    assert_eq!(found["base"]["images"][0]["reference"], "python:3.10", "{found}");
+    assert_eq!(found["candidate"]["images"][0]["reference"], "python:3.10-slim", "{found}");
+    let lockfiles = found["base"]["lockfiles"].as_array().unwrap();
+    assert_eq!(
+        (&lockfiles[0]["path"], lockfiles[0].get("packages")),
+        (&"Cargo.lock".into(), None),
+        "garbage is a blob"
+    );
+    assert_eq!((&lockfiles[1]["path"], &lockfiles[1]["packages"]), (&"requirements.txt".into(), &1.into()));
+    let blob = |path: &str| repo.git(&["rev-parse", &format!("HEAD:{path}")]).trim().to_string();
+    assert_eq!(lockfiles[1]["blob"], blob("requirements.txt"));
+    assert_eq!(found["base"]["scripts"]["work.sh"], blob("work.sh"));
+    assert_eq!(found["base"]["workload"], serde_json::json!({"data/in": blob("data/in")}));
+    let shown = repo.json(&["show", "slim"]);
+    assert_eq!(shown["events"][1]["assumptions"], found, "as the ledger keeps it");
+}
+
+#[test]
 fn exact_sizes_of_two_environments_are_compared() {
     let repo = two_options(
         "version = 1\n[steps.work]\nrun = \"./work.sh\"\n[metrics.size]\npath = \"out\"\nmatters = \"1 B\"\n",

@@ -158,6 +158,7 @@ fn measured() -> Measured {
         failures: Vec::new(),
         reused: None,
         origins: Vec::new(),
+        assumptions: None,
     }
 }
 

@@ -130,6 +130,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
         failures: Vec::new(),
         reused: None,
         origins: Vec::new(),
+        assumptions: None,
     };
     let event = ledger.draft(experiment.id, &experiment.name, Fact::Measured(Box::new(measured)))?;
     ledger.append(&event)?;

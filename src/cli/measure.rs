@@ -6,6 +6,7 @@ use super::{Ctx, Done};
 use crate::error::{Exit, Failure};
 use crate::experiment::{Book, Experiment};
 use crate::git::{Oid, Repo};
+use crate::grounds;
 use crate::hooks::run as hooks;
 use crate::ledger::event::Measured;
 use crate::ledger::{Event, Fact, Ledger, Wanted};
@@ -265,6 +266,7 @@ pub fn measure_all(
             failures: seen.failures,
             reused: seen.reused,
             origins: seen.origins,
+            assumptions: Some(grounds::assumptions(repo, &plan.config, &arm.base, &arm.candidate)?),
         };
         let fact = Fact::Measured(Box::new(measured));
         events.push(ledger.draft(arm.experiment.id, &arm.experiment.name, fact)?);

@@ -372,6 +372,7 @@ mod tests {
             failures: Vec::new(),
             reused: None,
             origins: Vec::new(),
+            assumptions: None,
         }))
     }
 

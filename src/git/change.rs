@@ -30,7 +30,7 @@ pub struct Uncommitted {
     pub conflicted: Vec<PathBuf>,
 }
 
-pub(super) fn path_of(bytes: &[u8]) -> PathBuf {
+pub(crate) fn path_of(bytes: &[u8]) -> PathBuf {
     PathBuf::from(std::ffi::OsStr::from_bytes(bytes))
 }
 

@@ -38,6 +38,10 @@ impl TreeEntry {
     pub fn tree(name: impl Into<Vec<u8>>, id: Oid) -> TreeEntry {
         TreeEntry { name: name.into(), id, mode: TREE_MODE }
     }
+    /// Whether it is a file of any kind, a symbolic link left out.
+    pub fn is_file(&self) -> bool {
+        self.mode == BLOB_MODE || self.mode == 0o100755
+    }
     /// Whether it is a folder.
     pub fn is_tree(&self) -> bool {
         self.mode == TREE_MODE

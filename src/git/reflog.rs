@@ -40,6 +40,13 @@ impl Repo {
         let Ok(entry) = self.looked_up(commit, path, || found.tree()?.get_path(path)) else { return Ok(None) };
         Ok((entry.kind() == Some(git2::ObjectType::Blob)).then(|| entry.id().into()))
     }
+
+    /// The tree that a commit has at a path; none when there is no folder, or the commit is not here.
+    pub fn folder_at(&self, commit: &Oid, path: &Path) -> Result<Option<Oid>, GitError> {
+        let Ok(found) = self.inner.find_commit(commit.raw()?) else { return Ok(None) };
+        let Ok(entry) = self.looked_up(commit, path, || found.tree()?.get_path(path)) else { return Ok(None) };
+        Ok((entry.kind() == Some(git2::ObjectType::Tree)).then(|| entry.id().into()))
+    }
 }
 
 #[cfg(test)]

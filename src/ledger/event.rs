@@ -4,6 +4,7 @@
 
 use crate::config::RevertMode;
 use crate::git::{Oid, Person};
+use crate::grounds::Assumptions;
 use crate::measure::anatomy::Origin;
 use crate::measure::{CheckResult, FailedRun, Sample, Side, environment::Environment};
 use crate::policy::{Complexity, MetricComparison, Recommendation};
@@ -188,6 +189,9 @@ pub struct Measured {
     /// Where the changes came from, as far as the artefacts could be taken apart.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub origins: Vec<Origin>,
+    /// What it rested on, beside the environment; none in old records and in imported ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assumptions: Option<Assumptions>,
 }
 
 /// The two verdicts.

@@ -6,7 +6,7 @@
 //! | `container`, `cpu limit`, `memory limit` | container and control group | yes |
 //! | `pinned`, `nice` | where and how urgently steps ran | yes |
 //! | `instructions counted by` | the counter of instructions | when both know it |
-//! | `tool NAME` | version of a program that a command names | when both know it |
+//! | `tool NAME` | version of a program that a command names or the project is built with | when both know it |
 //! | `variable NAME` | a variable that changes what compilers and programs do | yes, but for `PATH` |
 //! | `load`, `memory free`, `git` | the moment | no |
 //!
@@ -101,10 +101,12 @@ impl Environment {
         }
     }
 
-    /// This machine, with the tools that a configuration names; they are asked in `dir`.
+    /// This machine, with the tools that a configuration names and those that the project in `dir` is built with; they are
+    /// asked there.
     pub fn of_work(config: &Config, dir: &Path) -> Environment {
         let mut here = Environment::capture();
-        for name in tools_of(config) {
+        let tools: BTreeSet<&str> = tools_of(config).into_iter().chain(tools_in(dir)).collect();
+        for name in tools {
             if let Some(version) = version(name, dir) {
                 here.more.insert(format!("tool {name}"), version);
             }
@@ -131,14 +133,32 @@ impl Environment {
     }
 }
 
+/// Something in which two environments differ so that times do not compare.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// `CPU`, `tool gcc`, `variable CFLAGS`.
+    pub name: String,
+    /// In the first; empty when it is not set there.
+    pub one: String,
+    /// In the second.
+    pub other: String,
+}
+
 /// Whether times measured in one environment may be compared with times measured in the other. The reasons are shown to
 /// people: `cores: 8 and 4`. Exact sizes may be compared whatever this says.
 pub fn comparable(one: &Environment, other: &Environment) -> Result<(), Vec<String>> {
-    let mut reasons = Vec::new();
+    let shown = |value: String| if value.is_empty() { "none".to_string() } else { value };
+    let reason = |found: Difference| format!("{}: {} and {}", found.name, shown(found.one), shown(found.other));
+    let reasons: Vec<String> = differences(one, other).into_iter().map(reason).collect();
+    if reasons.is_empty() { Ok(()) } else { Err(reasons) }
+}
+
+/// In what two environments differ so that times do not compare: the machine first, then all else by name.
+pub fn differences(one: &Environment, other: &Environment) -> Vec<Difference> {
+    let mut found = Vec::new();
     let mut compare = |name: &str, one: &str, other: &str| {
         if one != other {
-            let shown = |value: &str| if value.is_empty() { "none".to_string() } else { value.to_string() };
-            reasons.push(format!("{name}: {} and {}", shown(one), shown(other)));
+            found.push(Difference { name: name.to_string(), one: one.to_string(), other: other.to_string() });
         }
     };
     compare("platform", &one.platform, &other.platform);
@@ -160,7 +180,7 @@ pub fn comparable(one: &Environment, other: &Environment) -> Result<(), Vec<Stri
             compare(name, a.map_or("", String::as_str), b.map_or("", String::as_str));
         }
     }
-    if reasons.is_empty() { Ok(()) } else { Err(reasons) }
+    found
 }
 
 /// Memory in steps of 64 MiB, because what the kernel keeps for itself varies a little from boot to boot.
@@ -188,6 +208,19 @@ fn tools_of(config: &Config) -> BTreeSet<&'static str> {
         found.insert("rustc");
     }
     found
+}
+
+/// The programs that a project is built with, by the files in its root: its scripts may run them where no command says so.
+fn tools_in(dir: &Path) -> impl Iterator<Item = &'static str> {
+    const BUILT_WITH: &[(&str, &[&str])] = &[
+        ("Cargo.toml", &["cargo", "rustc"]),
+        ("package.json", &["node"]),
+        ("go.mod", &["go"]),
+        ("pyproject.toml", &["python3"]),
+        ("requirements.txt", &["python3"]),
+        ("setup.py", &["python3"]),
+    ];
+    BUILT_WITH.iter().filter(|(file, _)| dir.join(file).is_file()).flat_map(|(_, tools)| tools.iter().copied())
 }
 
 /// The first line that a program prints about its version; none when it is not there or does not answer in time.
@@ -400,6 +433,9 @@ mod tests {
         let config = Config::parse(text, "verdict.toml").unwrap();
         assert_eq!(tools_of(&config).into_iter().collect::<Vec<_>>(), ["cargo", "make", "python3", "rustc"]);
         let dir = tempfile::tempdir().unwrap();
+        assert_eq!(tools_in(dir.path()).count(), 0);
+        std::fs::write(dir.path().join("go.mod"), "module m\n").unwrap();
+        assert_eq!(tools_in(dir.path()).collect::<Vec<_>>(), ["go"]);
         assert_eq!(version("no-such-program-here", dir.path()), None);
         assert!(version("bash", dir.path()).is_some_and(|v| v.contains("bash")));
     }

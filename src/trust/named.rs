@@ -86,6 +86,24 @@ pub(super) fn files(repo: &Repo, commit: &Oid, commands: &[&Command]) -> Result<
     Ok(found)
 }
 
+/// The folders of a commit that these commands name, each with its tree.
+pub(super) fn folders(repo: &Repo, commit: &Oid, commands: &[&Command]) -> Result<Vec<(PathBuf, Oid)>, GitError> {
+    let words: BTreeSet<String> = commands.iter().flat_map(|command| words_of(command)).collect();
+    let paths: BTreeSet<PathBuf> = words.iter().filter_map(|word| normal(word)).collect();
+    let mut found = Vec::new();
+    for path in paths {
+        if let Some(tree) = repo.folder_at(commit, &path)? {
+            found.push((path, tree));
+        }
+    }
+    Ok(found)
+}
+
+/// Whether a file is run, or holds commands that some program runs.
+pub(super) fn holds_commands(path: &Path, bytes: &[u8]) -> bool {
+    is_script(path, bytes) || reads_commands(path)
+}
+
 /// What the programs among these words read by themselves: in `start`, and in every folder that is named beside them
 /// (`make -C sub`, `cd sub && npm test`).
 fn read_by<'w>(words: &'w [String], start: &'w Path) -> impl Iterator<Item = PathBuf> + 'w {

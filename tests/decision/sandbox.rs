@@ -219,6 +219,7 @@ impl Sandbox {
             failures: Vec::new(),
             reused: None,
             origins: Vec::new(),
+            assumptions: None,
         };
         change(&mut measured);
         let event = ledger.draft(experiment.id, name, Fact::Measured(Box::new(measured))).unwrap();
