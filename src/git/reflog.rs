@@ -36,16 +36,18 @@ impl Repo {
 
     /// The blob that a commit has at a path; none when there is no file, or the commit is not here.
     pub fn blob_at(&self, commit: &Oid, path: &Path) -> Result<Option<Oid>, GitError> {
-        let Ok(found) = self.inner.find_commit(commit.raw()?) else { return Ok(None) };
-        let Ok(entry) = self.looked_up(commit, path, || found.tree()?.get_path(path)) else { return Ok(None) };
-        Ok((entry.kind() == Some(git2::ObjectType::Blob)).then(|| entry.id().into()))
+        self.object_at(commit, path, git2::ObjectType::Blob)
     }
 
     /// The tree that a commit has at a path; none when there is no folder, or the commit is not here.
     pub fn folder_at(&self, commit: &Oid, path: &Path) -> Result<Option<Oid>, GitError> {
+        self.object_at(commit, path, git2::ObjectType::Tree)
+    }
+
+    fn object_at(&self, commit: &Oid, path: &Path, kind: git2::ObjectType) -> Result<Option<Oid>, GitError> {
         let Ok(found) = self.inner.find_commit(commit.raw()?) else { return Ok(None) };
         let Ok(entry) = self.looked_up(commit, path, || found.tree()?.get_path(path)) else { return Ok(None) };
-        Ok((entry.kind() == Some(git2::ObjectType::Tree)).then(|| entry.id().into()))
+        Ok((entry.kind() == Some(kind)).then(|| entry.id().into()))
     }
 }
 

@@ -11,7 +11,7 @@
 //! is in [`DATA`]: folders of source code are what is measured, not what it is measured with.
 
 use super::{Assumptions, BaseImage, Grounds, Lockfile, Look, Tree, Work, image, lock};
-use crate::config::{Better, Command, Compress, Config, Extract, FILE_NAME, Resource, Source};
+use crate::config::{Command, Config, Extract, FILE_NAME, Source};
 use crate::digest::sha256;
 use crate::git::change::path_of;
 use crate::git::{GitError, Oid, Repo};
@@ -20,6 +20,8 @@ use crate::ledger::event::{Measured, Verdict};
 use crate::measure::environment::Environment;
 use crate::trust;
 use serde_json::{Value, json};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Folders that hold the work of others or what is made.
@@ -54,8 +56,8 @@ const MOST: usize = 2_000;
 /// What is to be recorded with a measurement of these two commits. Engines are asked for the digests of base images when the
 /// configuration's commands name one, as measuring has just done.
 pub fn assumptions(repo: &Repo, config: &Config, base: &Oid, candidate: &Oid) -> Result<Assumptions, GitError> {
-    let engines = engines(config);
-    let read = |commit: &Oid| tree(repo, config, commit, true, &engines);
+    let digests = Digests::of(engines(config));
+    let read = |commit: &Oid| tree(repo, config, commit, true, &digests);
     let (base, candidate) = (read(base)?, read(candidate)?);
     let candidate = (candidate != base).then_some(candidate);
     Ok(Assumptions { work: work(config), base, candidate })
@@ -65,11 +67,11 @@ pub fn assumptions(repo: &Repo, config: &Config, base: &Oid, candidate: &Oid) ->
 pub fn now(repo: &Repo, config: Option<&Config>, commit: &Oid, look: Look) -> Result<Grounds, GitError> {
     let none = Config::default();
     let used = config.unwrap_or(&none);
-    let engines = if look.engine { engines(used) } else { Vec::new() };
+    let digests = Digests::of(if look.engine { engines(used) } else { Vec::new() });
     let dir = repo.workdir().unwrap_or(repo.git_dir());
     Ok(Grounds {
         work: Some(config.map(work).unwrap_or_default()),
-        tree: config.map(|config| tree(repo, config, commit, false, &engines)).transpose()?,
+        tree: config.map(|config| tree(repo, config, commit, false, &digests)).transpose()?,
         environment: look.machine.then(|| Environment::of_work(used, dir)),
         rebuilt: false,
     })
@@ -94,7 +96,7 @@ pub fn then(repo: &Repo, measured: &Measured, verdict: Verdict) -> Result<Ground
             && repo.tree_of(&side.commit).is_ok()
         {
             grounds.work = Some(work(&config));
-            grounds.tree = Some(tree(repo, &config, &side.commit, false, &[])?);
+            grounds.tree = Some(tree(repo, &config, &side.commit, false, &Digests::default())?);
             break;
         }
     }
@@ -108,7 +110,7 @@ fn engines(config: &Config) -> Vec<EngineKind> {
     EngineKind::ALL.into_iter().filter(named).collect()
 }
 
-fn tree(repo: &Repo, config: &Config, commit: &Oid, count: bool, engines: &[EngineKind]) -> Result<Tree, GitError> {
+fn tree(repo: &Repo, config: &Config, commit: &Oid, count: bool, digests: &Digests) -> Result<Tree, GitError> {
     let commands = trust::commands(config);
     let run: Vec<&Command> = commands.iter().map(|(_, command)| *command).collect();
     let (followed, folders) = trust::followed(repo, commit, &run)?;
@@ -155,7 +157,7 @@ fn tree(repo: &Repo, config: &Config, commit: &Oid, count: bool, engines: &[Engi
             continue;
         }
         for reference in image::references(&repo.read_blob(&blob)?) {
-            let digest = image::pinned(&reference).map(String::from).or_else(|| local_digest(&reference, engines));
+            let digest = image::pinned(&reference).map(String::from).or_else(|| digests.local(&reference));
             tree.images.push(BaseImage { file: shown(&path), reference, digest });
         }
     }
@@ -188,15 +190,31 @@ fn survey(repo: &Repo, commit: &Oid) -> Result<Vec<(PathBuf, Oid)>, GitError> {
     Ok(found)
 }
 
-/// The digest of an image that one of these engines has: that of the registry it came from, else its own.
-fn local_digest(reference: &str, engines: &[EngineKind]) -> Option<String> {
-    engines.iter().find_map(|kind| {
-        let found = Engine::new(*kind).inspect(reference).ok()?;
-        let registry = found["RepoDigests"][0].as_str().and_then(|digest| image::pinned(digest).map(String::from));
-        let own = ["Id", "FromImageDigest"].iter().find_map(|key| found[*key].as_str());
-        let own = own.filter(|id| !id.is_empty());
-        registry.or_else(|| own.map(|id| if id.contains(':') { id.to_string() } else { format!("sha256:{id}") }))
-    })
+/// The digests of images that engines have. Base and candidate mostly build on the same ones: each is asked for once.
+#[derive(Default)]
+struct Digests {
+    engines: Vec<EngineKind>,
+    known: RefCell<BTreeMap<String, Option<String>>>,
+}
+
+impl Digests {
+    fn of(engines: Vec<EngineKind>) -> Digests {
+        Digests { engines, ..Digests::default() }
+    }
+
+    /// The digest of an image that one of the engines has: that of the registry it came from, else its own.
+    fn local(&self, reference: &str) -> Option<String> {
+        let ask = || self.engines.iter().find_map(|kind| digest_by(*kind, reference));
+        self.known.borrow_mut().entry(reference.to_string()).or_insert_with(ask).clone()
+    }
+}
+
+fn digest_by(engine: EngineKind, reference: &str) -> Option<String> {
+    let found = Engine::new(engine).inspect(reference).ok()?;
+    let registry = found["RepoDigests"][0].as_str().and_then(|digest| image::pinned(digest).map(String::from));
+    let own = ["Id", "FromImageDigest"].iter().find_map(|key| found[*key].as_str());
+    let own = own.filter(|id| !id.is_empty());
+    registry.or_else(|| own.map(|id| if id.contains(':') { id.to_string() } else { format!("sha256:{id}") }))
 }
 
 /// What a configuration says is run and read.
@@ -212,10 +230,10 @@ fn work(config: &Config) -> Work {
     };
     let metric = |metric: &crate::config::Metric| {
         let source = match &metric.source {
-            Source::Step { step, measure } => json!(["step", step, resource(*measure)]),
+            Source::Step { step, measure } => json!(["step", step, measure]),
             Source::Image { reference } => json!(["image", reference]),
             Source::BuildStep { pattern, step } => json!(["build_step", pattern, step]),
-            Source::Path { path, compress } => json!(["path", path, compress.map(compression)]),
+            Source::Path { path, compress } => json!(["path", path, compress]),
             Source::Command { run, extract, scale, timeout } => {
                 let extract = match extract {
                     Extract::Pattern(pattern) => json!(["pattern", pattern]),
@@ -225,8 +243,7 @@ fn work(config: &Config) -> Work {
                 json!(["run", command(run), extract, scale, seconds(*timeout)])
             }
         };
-        let better = if metric.better == Better::Lower { "lower" } else { "higher" };
-        (metric.name.clone(), short(&json!([source, metric.unit, better])))
+        (metric.name.clone(), short(&json!([source, metric.unit, metric.better])))
     };
     let check = |check: &crate::config::Check| {
         (check.name.clone(), short(&json!([command(&check.run), seconds(check.timeout)])))
@@ -235,25 +252,6 @@ fn work(config: &Config) -> Work {
         steps: config.steps.iter().map(step).collect(),
         metrics: config.metrics.iter().map(metric).collect(),
         checks: config.checks.iter().map(check).collect(),
-    }
-}
-
-fn resource(resource: Resource) -> &'static str {
-    match resource {
-        Resource::Wall => "wall",
-        Resource::User => "user",
-        Resource::System => "system",
-        Resource::Cpu => "cpu",
-        Resource::MaxRss => "max_rss",
-        Resource::Instructions => "instructions",
-    }
-}
-
-fn compression(compress: Compress) -> &'static str {
-    match compress {
-        Compress::Gzip => "gzip",
-        Compress::Zstd => "zstd",
-        Compress::Brotli => "brotli",
     }
 }
 
@@ -287,7 +285,7 @@ mod tests {
     fn read(sandbox: &Sandbox, text: &str) -> Tree {
         let repo = sandbox.repo();
         let head = repo.resolve("HEAD").unwrap();
-        tree(&repo, &config(text), &head, true, &[]).unwrap()
+        tree(&repo, &config(text), &head, true, &Digests::default()).unwrap()
     }
 
     #[test]
@@ -347,6 +345,9 @@ mod tests {
         assert_eq!(base, same);
         // Records of other machines and versions are compared with these.
         assert_eq!(base.steps["b"], short(&json!(["make", null, null, 0])));
+        assert_eq!(base.metrics["t"], "18355e5ad943a30f");
+        let path = of("[metrics.p]\npath = 'out'\ncompress = 'gzip'\n");
+        assert_eq!(path.metrics["p"], "30ff722b99121d27");
         assert_ne!(of("[steps.b]\nrun = 'make'\nwarmup = 1\n").steps, base.steps);
         assert_ne!(of("[steps.b]\nrun = ['make']\n").steps, base.steps);
         assert_ne!(of(&format!("{step}[metrics.t]\nstep = 'b'\nmeasure = 'user'\n")).metrics, base.metrics);

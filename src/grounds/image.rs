@@ -58,13 +58,6 @@ pub fn references(bytes: &[u8]) -> Vec<String> {
     found
 }
 
-/// A reference without tag and digest: `registry:5000/app:1.2@sha256:…` is `registry:5000/app`.
-pub fn name(reference: &str) -> &str {
-    let name = reference.split('@').next().unwrap_or(reference);
-    let last = name.rfind('/').map_or(0, |slash| slash + 1);
-    name[last..].find(':').map_or(name, |colon| &name[..last + colon])
-}
-
 /// The digest that a reference is pinned to.
 pub fn pinned(reference: &str) -> Option<&str> {
     reference.split_once('@').map(|(_, digest)| digest).filter(|digest| digest.contains(':'))
@@ -115,6 +108,7 @@ fn expand(text: &str, arguments: &BTreeMap<String, String>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::inspect::dockerfile::image_name;
 
     #[test]
     fn what_a_build_starts_from_is_found_and_stages_are_not() {
@@ -131,8 +125,8 @@ mod tests {
 
     #[test]
     fn a_reference_is_taken_apart() {
-        assert_eq!(name("registry:5000/app:1.2@sha256:ab"), "registry:5000/app");
-        assert_eq!(name("python"), "python");
+        assert_eq!(image_name("registry:5000/app:1.2@sha256:ab"), "registry:5000/app");
+        assert_eq!(image_name("python"), "python");
         assert_eq!(pinned("a@sha256:ab"), Some("sha256:ab"));
         assert_eq!(pinned("a:1"), None);
     }

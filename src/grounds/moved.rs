@@ -3,6 +3,7 @@
 use super::{BaseImage, Grounds, Tree, image, lock};
 use crate::config::FILE_NAME;
 use crate::git::{GitError, Oid, Repo};
+use crate::inspect::dockerfile::image_name;
 use crate::measure::environment;
 use crate::phrase;
 use crate::phrase::Phrase;
@@ -37,22 +38,6 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The word as it stands in JSON.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Kind::BaseImage => "base_image",
-            Kind::Lockfile => "lockfile",
-            Kind::Tool => "tool",
-            Kind::Step => "step",
-            Kind::Metric => "metric",
-            Kind::Check => "check",
-            Kind::Configuration => "configuration",
-            Kind::Script => "script",
-            Kind::Workload => "workload",
-            Kind::Machine => "machine",
-        }
-    }
-
     /// Whether it is the project's, so that it moves for everyone. Another machine is only where someone else sits.
     pub fn of_project(self) -> bool {
         self != Kind::Machine
@@ -197,7 +182,7 @@ fn images(then: &[BaseImage], now: &[BaseImage], found: &mut Vec<Moved>) {
         // The same image under another tag first, then what took its place.
         let mut last = Vec::new();
         for image in left {
-            match after.iter().position(|other| image::name(&other.reference) == image::name(&image.reference)) {
+            match after.iter().position(|other| image_name(&other.reference) == image_name(&image.reference)) {
                 Some(place) => moved(Some(&image), Some(&after.remove(place)), false),
                 None => last.push(image),
             }

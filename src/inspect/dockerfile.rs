@@ -303,6 +303,13 @@ fn heredoc_marks(text: &str) -> Vec<(String, bool)> {
     marks
 }
 
+/// An image reference without tag and digest: `registry:5000/app:1.2@sha256:…` is `registry:5000/app`.
+pub(crate) fn image_name(reference: &str) -> &str {
+    let name = reference.split('@').next().unwrap_or(reference);
+    let last = name.rfind('/').map_or(0, |slash| slash + 1);
+    name[last..].find(':').map_or(name, |colon| &name[..last + colon])
+}
+
 /// Whether a word in upper case is an instruction.
 pub(crate) fn is_keyword(word: &str) -> bool {
     KEYWORDS.contains(&word)

@@ -16,6 +16,7 @@
 
 use super::Complexity;
 use crate::git::{GitError, Oid, Repo};
+use crate::inspect::dockerfile::image_name;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -265,13 +266,6 @@ fn dockerfile(text: &str) -> Option<Vec<Dependency>> {
         }
     }
     Some(found)
-}
-
-/// An image reference without tag and digest: `registry:5000/app:1.2@sha256:…` is `registry:5000/app`.
-fn image_name(reference: &str) -> &str {
-    let name = reference.split('@').next().unwrap_or(reference);
-    let last = name.rfind('/').map_or(0, |slash| slash + 1);
-    name[last..].find(':').map_or(name, |colon| &name[..last + colon])
 }
 
 /// The instructions of a Dockerfile, continued lines joined; the lines of a here-document are joined with `;`.

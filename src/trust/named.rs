@@ -66,7 +66,7 @@ pub(super) fn files(repo: &Repo, commit: &Oid, commands: &[&Command]) -> Result<
         if !surely && !is_script(&path, &bytes) {
             continue;
         }
-        if bytes.len() <= LONG && (is_script(&path, &bytes) || reads_commands(&path)) {
+        if bytes.len() <= LONG && holds_commands(&path, &bytes) {
             let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
             for text in texts(&path, &bytes) {
                 let words = words_in(&text);
