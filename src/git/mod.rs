@@ -214,6 +214,8 @@ pub struct Repo {
     from_env: bool,
     /// The remote that promises to have what this clone lacks, once it was looked for.
     promisor: std::cell::OnceCell<Option<String>>,
+    /// Objects written just now and not yet sent to the disk, still open.
+    fresh: std::cell::RefCell<Vec<(Oid, std::fs::File)>>,
     faults: fault::Faults,
 }
 
@@ -266,7 +268,15 @@ impl Repo {
         let git_dir = inner.path().to_path_buf();
         let common_dir = inner.commondir().to_path_buf();
         let faults = fault::Faults::from_env();
-        Ok(Repo { inner, git_dir, common_dir, from_env: named.is_some(), promisor: Default::default(), faults })
+        Ok(Repo {
+            inner,
+            git_dir,
+            common_dir,
+            from_env: named.is_some(),
+            promisor: Default::default(),
+            fresh: Default::default(),
+            faults,
+        })
     }
 
     /// The root of the work tree.

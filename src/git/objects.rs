@@ -191,8 +191,12 @@ impl Repo {
         let packed = deflate(&[header.as_bytes(), bytes].concat()).map_err(failed)?;
         temporary.write_all(&packed).map_err(failed)?;
         self.point("object written");
-        temporary.persist(folder.join(file)).map_err(|error| failed(error.error))?;
+        let file = temporary.persist(folder.join(file)).map_err(|error| failed(error.error))?;
         self.point("object in place");
+        let mut fresh = self.fresh.borrow_mut();
+        if fresh.len() < MANY {
+            fresh.push((id.clone(), file));
+        }
         Ok(id)
     }
 
@@ -210,12 +214,17 @@ impl Repo {
     pub fn sync_objects(&self, ids: &[Oid]) -> Result<(), GitError> {
         let parts = self.fsync_parts();
         let objects = self.objects_dir();
+        let fresh = self.fresh.take();
         if parts.none || (!parts.objects && ids.len() > MANY && sync_file_system(&objects)) {
             return Ok(());
         }
         for id in ids {
             let (folder, file) = id.as_str().split_at(2);
-            sync_file(objects.join(folder).join(file), parts.objects)?;
+            let path = objects.join(folder).join(file);
+            match fresh.iter().find(|(written, _)| written == id) {
+                Some((_, file)) => send(file, path, parts.objects)?,
+                None => sync_file(path, parts.objects)?,
+            }
         }
         Ok(())
     }
@@ -280,14 +289,19 @@ impl FsyncParts {
 
 fn sync_file(path: PathBuf, wait: bool) -> Result<(), GitError> {
     match File::open(&path) {
-        Ok(file) if wait => file.sync_all().map_err(|source| GitError::Io { path, source }),
-        Ok(file) => {
-            start_writing(&file);
-            Ok(())
-        }
+        Ok(file) => send(&file, path, wait),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
         Err(source) => Err(GitError::Io { path, source }),
     }
+}
+
+/// Sends a file to the disk, and waits for it where that is asked for.
+fn send(file: &File, path: PathBuf, wait: bool) -> Result<(), GitError> {
+    if wait {
+        return file.sync_all().map_err(|source| GitError::Io { path, source });
+    }
+    start_writing(file);
+    Ok(())
 }
 
 /// Has the kernel begin to write a file's pages. They then belong to the file system's transaction that the next flush
