@@ -341,7 +341,9 @@ fn a_future_version_is_refused_and_a_broken_record_is_named_while_the_rest_is_sh
     plant(dir.path(), &place(id(1)), b"{ not json");
     plant(dir.path(), &place(id(2)), &with(2, "name", "../../x".into()));
     plant(dir.path(), &place(id(3)), &with(4, "name", "good".into()));
-    plant(dir.path(), &place(id(5)), format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000)).as_bytes());
+    let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
+    let whole = String::from_utf8(with(5, "later", "DEEP".into())).unwrap();
+    plant(dir.path(), &place(id(5)), whole.replace("\"DEEP\"", &deep).as_bytes());
     plant(dir.path(), &place(id(6)), &vec![b' '; MAX_EVENT + 1]);
     plant(dir.path(), "events/\u{1b}[2J.json", b"x");
     plant(dir.path(), "events/A/A/A/A/A/A/deep.json", b"x");

@@ -9,8 +9,10 @@ use crate::measure::anatomy::Origin;
 use crate::measure::{CheckResult, FailedRun, Sample, Side, environment::Environment};
 use crate::policy::{Complexity, MetricComparison, Recommendation};
 use chrono::{DateTime, FixedOffset};
+use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 use serde_json::{Map, Value};
+use std::fmt;
 use ulid::Ulid;
 
 /// The major version that this program writes and reads.
@@ -63,33 +65,121 @@ impl Serialize for Event {
     }
 }
 
-impl<'de> Deserialize<'de> for Event {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        fn take<T: de::DeserializeOwned, E: de::Error>(
-            map: &mut Map<String, Value>,
-            key: &'static str,
-        ) -> Result<T, E> {
-            let value = map.shift_remove(key).ok_or_else(|| E::missing_field(key))?;
-            T::deserialize(value).map_err(|error| E::custom(format!("{key}: {error}")))
+impl Event {
+    /// Reads an event. `version` may be any number; whoever asks looks at it.
+    pub fn from_json(bytes: &[u8]) -> serde_json::Result<Event> {
+        fn there<T>(value: Option<T>, key: &'static str) -> serde_json::Result<T> {
+            value.ok_or_else(|| de::Error::missing_field(key))
         }
-        let mut map = Map::deserialize(deserializer)?;
-        let version = take(&mut map, "version")?;
-        let id = take(&mut map, "id")?;
-        let at = take(&mut map, "at")?;
-        let by = take(&mut map, "by")?;
-        let tool = take(&mut map, "tool")?;
-        let experiment = take(&mut map, "experiment")?;
-        let name = take(&mut map, "name")?;
-        let fact = Fact::deserialize(&map).map_err(de::Error::custom)?;
-        let known = serde_json::to_value(&fact).map_err(de::Error::custom)?;
-        map.retain(|key, _| known.get(key).is_none());
-        let extra = map;
-        Ok(Event { version, id, at, by, tool, experiment, name, fact, extra })
+        let outline: Outline = serde_json::from_slice(bytes)?;
+        let kind = there(outline.kind, "kind")?;
+        let (fact, known) = Fact::read(&kind, bytes)?;
+        let mut extra = Map::new();
+        if outline.others.iter().any(|name| !known.contains(&name.as_str())) {
+            extra = serde_json::from_slice(bytes)?;
+            extra.retain(|key, _| outline.others.contains(key) && !known.contains(&key.as_str()));
+        }
+        Ok(Event {
+            version: there(outline.version, "version")?,
+            id: there(outline.id, "id")?,
+            at: there(outline.at, "at")?,
+            by: there(outline.by, "by")?,
+            tool: there(outline.tool, "tool")?,
+            experiment: there(outline.experiment, "experiment")?,
+            name: there(outline.name, "name")?,
+            fact,
+            extra,
+        })
     }
 }
 
+// Inside other JSON an event is rare; the ledger reads its own with [`Event::from_json`].
+impl<'de> Deserialize<'de> for Event {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        Event::from_json(value.to_string().as_bytes()).map_err(de::Error::custom)
+    }
+}
+
+/// What all events have, and the names of the other fields.
+#[derive(Default)]
+struct Outline {
+    version: Option<u32>,
+    id: Option<Ulid>,
+    at: Option<DateTime<FixedOffset>>,
+    by: Option<Person>,
+    tool: Option<String>,
+    experiment: Option<Ulid>,
+    name: Option<String>,
+    kind: Option<String>,
+    others: Vec<String>,
+}
+
+impl<'de> Deserialize<'de> for Outline {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields;
+        impl<'de> Visitor<'de> for Fields {
+            type Value = Outline;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an event")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Outline, A::Error> {
+                let mut all = Outline::default();
+                while let Some(key) = map.next_key::<String>()? {
+                    match key.as_str() {
+                        "version" => all.version = map.next_value()?,
+                        "id" => all.id = map.next_value()?,
+                        "at" => all.at = map.next_value()?,
+                        "by" => all.by = map.next_value()?,
+                        "tool" => all.tool = map.next_value()?,
+                        "experiment" => all.experiment = map.next_value()?,
+                        "name" => all.name = map.next_value()?,
+                        "kind" => all.kind = map.next_value()?,
+                        _ => {
+                            map.next_value::<IgnoredAny>()?;
+                            all.others.push(key);
+                        }
+                    }
+                }
+                Ok(all)
+            }
+        }
+        deserializer.deserialize_map(Fields)
+    }
+}
+
+/// The names of a struct's fields: what its `Deserialize` asks for.
+fn field_names<'de, T: Deserialize<'de>>() -> &'static [&'static str] {
+    struct Asked<'n>(&'n mut &'static [&'static str]);
+    impl<'de> Deserializer<'de> for Asked<'_> {
+        type Error = de::value::Error;
+        fn deserialize_struct<V: Visitor<'de>>(
+            self,
+            _: &'static str,
+            fields: &'static [&'static str],
+            _: V,
+        ) -> Result<V::Value, Self::Error> {
+            *self.0 = fields;
+            Err(de::Error::custom("only asked"))
+        }
+        fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Self::Error> {
+            Err(de::Error::custom("no struct"))
+        }
+        serde::forward_to_deserialize_any! {
+            bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf option unit unit_struct newtype_struct
+            seq tuple tuple_struct map enum identifier ignored_any
+        }
+    }
+    let mut names: &'static [&'static str] = &[];
+    let _ = T::deserialize(Asked(&mut names));
+    names
+}
+
+/// Every kind of event.
+pub(super) const KINDS: [&str; 5] = ["opened", "measured", "decided", "abandoned", "reopened"];
+
 /// What happened; `kind` in JSON.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Fact {
     /// An experiment was opened.
@@ -108,6 +198,25 @@ pub enum Fact {
 }
 
 impl Fact {
+    /// Reads what an event of this kind says, and names the fields that it may have; other fields are skipped.
+    pub fn read(kind: &str, bytes: &[u8]) -> serde_json::Result<(Fact, &'static [&'static str])> {
+        fn of<'b, T: Deserialize<'b>>(bytes: &'b [u8]) -> serde_json::Result<(T, &'static [&'static str])> {
+            Ok((serde_json::from_slice(bytes)?, field_names::<T>()))
+        }
+        #[derive(Deserialize)]
+        struct Abandoned {
+            because: String,
+        }
+        Ok(match kind {
+            "opened" => of(bytes).map(|(fact, known)| (Fact::Opened(fact), known))?,
+            "measured" => of(bytes).map(|(fact, known)| (Fact::Measured(fact), known))?,
+            "decided" => of(bytes).map(|(fact, known)| (Fact::Decided(fact), known))?,
+            "abandoned" => of(bytes).map(|(Abandoned { because }, known)| (Fact::Abandoned { because }, known))?,
+            "reopened" => of(bytes).map(|(fact, known)| (Fact::Reopened(fact), known))?,
+            _ => return Err(de::Error::unknown_variant(kind, &KINDS)),
+        })
+    }
+
     /// The word of `kind` in JSON.
     pub fn kind(&self) -> &'static str {
         match self {

@@ -500,13 +500,18 @@ pub(super) fn encode(event: &Event) -> Result<Vec<u8>, LedgerError> {
 /// Reads the stored form of the event `id`.
 pub(super) fn decode(bytes: &[u8], id: Ulid) -> Result<Event, LedgerError> {
     let unreadable = |problem: String| LedgerError::Unreadable { id: id.to_string(), problem };
-    let value = parse(bytes, id)?;
-    match value.get("version").and_then(Value::as_u64) {
-        Some(found) if found == u64::from(VERSION) => {}
-        Some(found) => return Err(LedgerError::Version { id: id.to_string(), found, known: VERSION }),
-        None => return Err(unreadable("it names no version".into())),
+    let foreign = |found| LedgerError::Version { id: id.to_string(), found, known: VERSION };
+    let event = Event::from_json(bytes).map_err(|error| {
+        // What a later version writes may have another shape altogether.
+        match parse(bytes, id).map(|value| value.get("version").and_then(Value::as_u64)) {
+            Ok(Some(found)) if found != u64::from(VERSION) => foreign(found),
+            Ok(None) => unreadable("it names no version".into()),
+            _ => unreadable(error.to_string()),
+        }
+    })?;
+    if event.version != VERSION {
+        return Err(foreign(event.version.into()));
     }
-    let event: Event = serde_json::from_value(value).map_err(|error| unreadable(error.to_string()))?;
     if event.id != id {
         return Err(unreadable(format!("it calls itself {}", event.id)));
     }

@@ -21,11 +21,11 @@ mod tail;
 pub use find::Wanted;
 pub use row::Row;
 
-use super::event::{Event, Fact, Reopened, VERSION};
+use super::event::{Event, Fact, KINDS, Reopened, VERSION};
 use super::store::{EVENTS, Indexed, LEVELS, Ledger, LedgerError, Located, Moved, event_id, folder_char};
 use crate::experiment::Book;
 use crate::git::{GitError, Oid, Repo};
-use row::{KINDS, brief, decode_row, encode_row, lean, lean_event, row_id};
+use row::{brief, decode_row, encode_row, lean, lean_event, row_id};
 use segment::{Cursor, Packed, Segment, Source, Visit, VisitPacked, Writer};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashMap};

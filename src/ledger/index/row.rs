@@ -3,12 +3,11 @@
 use super::Fault;
 use crate::config::{Better, Matters, RevertMode};
 use crate::git::{Oid, Person};
-use crate::ledger::event::{Event, Fact, VERSION, Verdict};
+use crate::ledger::event::{Event, Fact, KINDS, VERSION, Verdict};
 use crate::policy::MetricComparison;
 use crate::stats::Word;
 use crate::units::{Ratio, Unit};
 use chrono::{DateTime, FixedOffset};
-use serde::Deserialize;
 use ulid::Ulid;
 
 /// What a list shows of a record.
@@ -56,21 +55,14 @@ pub(super) fn lean(fact: &mut Fact) -> serde_json::Result<Vec<u8>> {
 
 /// An event put together again: as in the ledger, but without samples and without the fields of later versions.
 pub(super) fn lean_event(row: Row, lean: &[u8]) -> Result<Event, Fault> {
-    fn read<'b, T: Deserialize<'b>>(bytes: &'b [u8]) -> Result<T, Fault> {
-        serde_json::from_slice(bytes).map_err(|_| Fault::Corrupt)
-    }
     let fact = match row.kind {
-        "opened" => Fact::Opened(read(lean)?),
-        "measured" => Fact::Measured(Box::new(read(lean)?)),
-        "decided" => Fact::Decided(Box::new(read(lean)?)),
-        "reopened" => Fact::Reopened(read(lean)?),
-        _ => Fact::Abandoned { because: row.text },
+        "abandoned" => Fact::Abandoned { because: row.text },
+        kind => Fact::read(kind, lean).map_err(|_| Fault::Corrupt)?.0,
     };
     let Row { id, at, by, tool, experiment, name, .. } = row;
     Ok(Event { version: VERSION, id, at, by, tool, experiment, name, fact, extra: serde_json::Map::new() })
 }
 
-pub(super) const KINDS: [&str; 5] = ["opened", "measured", "decided", "abandoned", "reopened"];
 const WORDS: [Word; 4] = [Word::Improved, Word::Regressed, Word::Unchanged, Word::Inconclusive];
 const MODES: [RevertMode; 3] = [RevertMode::Merge, RevertMode::InPlace, RevertMode::Archive];
 

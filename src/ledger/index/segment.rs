@@ -13,8 +13,9 @@
 //! the rest. Threads and keys are sorted, in blocks of 64 with a CRC-32 (4) after each, and are searched by halves.
 
 use super::Fault;
-use super::row::{KINDS, Reader, brief};
+use super::row::{Reader, brief};
 use crate::digest::sha256;
+use crate::ledger::event::KINDS;
 use serde::Deserialize;
 use std::fs::File;
 use std::io::{self, Write};
