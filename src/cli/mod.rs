@@ -41,7 +41,8 @@ pub use context::{Ctx, Done};
 
 use crate::error::{Exit, Failure};
 use crate::render::Lang;
-use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{Args as _, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -152,9 +153,19 @@ fn parse_lang(text: &str) -> Result<Lang, String> {
         .ok_or_else(|| format!("no texts in '{}'; there are en and zh-CN", crate::render::text::clean(text)))
 }
 
+/// Parses the arguments with the command that they name alone: clap gives each command a copy of every global option, and
+/// that for forty commands is a third of the work of a short one. None when there is anything to say about them.
+fn parse_alone() -> Option<Cli> {
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let name = words.iter().skip(1).find(|word| !word.as_encoded_bytes().starts_with(b"-"))?;
+    let named = std::mem::take(Cli::command().find_subcommand_mut(name)?);
+    let alone = Globals::augment_args(clap::Command::new("git-verdict")).subcommand(named);
+    Cli::from_arg_matches(&alone.try_get_matches_from(words).ok()?).ok()
+}
+
 /// Runs the program with the arguments of the process.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match parse_alone().map_or_else(Cli::try_parse, Ok) {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();
