@@ -3,6 +3,8 @@
 //! Newtypes keep a size from being added to a time. Base units are the byte and the second; decimal prefixes are SI
 //! (kB = 1000 B), binary ones are IEC 80000-13 (KiB = 1024 B).
 
+use crate::phrase;
+use crate::phrase::Phrase;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
@@ -109,16 +111,13 @@ const TIME_UNITS: &[(&str, f64)] =
     &[("ns", 1e-9), ("us", 1e-6), ("µs", 1e-6), ("ms", 1e-3), ("s", 1.0), ("min", 60.0), ("m", 60.0), ("h", 3600.0)];
 
 /// Why a quantity could not be read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum QuantityError {
     /// No number at the front.
-    #[error("'{0}' does not start with a number")]
     NoNumber(String),
     /// The number is negative, infinite or not a number.
-    #[error("'{0}' is not a finite number of zero or more")]
     NotFinite(String),
     /// The unit is not known; the nearest known one follows.
-    #[error("unknown unit '{unit}', did you mean '{nearest}'?")]
     UnknownUnit {
         /// The word that was read.
         unit: String,
@@ -126,12 +125,33 @@ pub enum QuantityError {
         nearest: &'static str,
     },
     /// A size where a time was wanted, or the other way round.
-    #[error("'{0}' has the wrong kind of unit here")]
     WrongKind(String),
     /// A bare number where a size or a time was wanted.
-    #[error("'{0}' has no unit")]
     NoUnit(String),
 }
+
+impl QuantityError {
+    /// The sentence that says so.
+    pub fn what(&self) -> Phrase {
+        match self {
+            QuantityError::NoNumber(text) => phrase!("'{text}' does not start with a number", text),
+            QuantityError::NotFinite(text) => phrase!("'{text}' is not a finite number of zero or more", text),
+            QuantityError::UnknownUnit { unit, nearest } => {
+                phrase!("unknown unit '{unit}', did you mean '{nearest}'?", unit, nearest = *nearest)
+            }
+            QuantityError::WrongKind(text) => phrase!("'{text}' has the wrong kind of unit here", text),
+            QuantityError::NoUnit(text) => phrase!("'{text}' has no unit", text),
+        }
+    }
+}
+
+impl fmt::Display for QuantityError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.what().fmt(f)
+    }
+}
+
+impl std::error::Error for QuantityError {}
 
 /// Splits `"1.5 GB"` into 1.5 and `"GB"`.
 pub fn split_quantity(text: &str) -> Result<(f64, &str), QuantityError> {

@@ -2,8 +2,9 @@
 
 mod common;
 
+use clap::CommandFactory;
 use git_verdict::render::Lang;
-use git_verdict::render::lang::phrases;
+use git_verdict::render::lang::{help_texts, phrases};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -23,10 +24,7 @@ const PASSED_OVER: &[(&str, &str)] = &[
 /// Texts of words that are not translated, each with why.
 const ALLOWED: &[(&str, &str)] = &[
     (" (files that hooks or others had changed are in {})", "a step, which a journal keeps"),
-    ("'{text}' is no percentage above zero, such as 2%", "clap puts it into an English sentence"),
     ("'{text}' is not an escaped path", "a finding about a file"),
-    ("'{}' is no date such as 2026-01-31 or '3 weeks ago'", "clap puts it into an English sentence"),
-    ("'{}' is none of {}", "clap puts it into an English sentence"),
     ("### git verdict check\n\n{}\n", "a command"),
     ("  cd {dir}\n  {call} show pip-cache\n  {call} compare pip-cache multi-stage", "commands"),
     ("  {call} weigh {base} {candidate} --time 'sh build.sh' --size out/image", "a command"),
@@ -34,7 +32,6 @@ const ALLOWED: &[(&str, &str)] = &[
     ("This reverts commit {target}, reversing\nchanges made to {parent}.", "git's own words in a commit message"),
     ("This reverts commit {target}.", "git's own words in a commit message"),
     ("Verdict: revert\nVerdict-Experiment: {}\nVerdict-Record: {}\n", "trailers"),
-    ("a path inside the repository is needed, such as src/** or Dockerfile", "clap puts it into an English sentence"),
     ("append record {record} to {}", "a step among commands, which a journal keeps"),
     ("append record {} to {}", "a step among commands, which a journal keeps"),
     ("buildah build --isolation chroot --no-cache -t {name} .", "a command"),
@@ -53,7 +50,6 @@ const ALLOWED: &[(&str, &str)] = &[
     ("it has version {}, this program reads {VERSION}", "a finding about a file"),
     ("it has version {}, this program writes {VERSION}", "a finding about a file"),
     ("it has {} bytes, at most {MAX_NAME} are allowed", "a finding about a name, escaped"),
-    ("no texts in '{}'; there are en and zh-CN", "clap puts it into an English sentence"),
     ("not measured", "the English of table.not_measured"),
     ("perf: build the image in two stages", "the subject of a commit in the demo"),
     ("perf: purge the package cache in the step that fills it", "the subject of a commit in the demo"),
@@ -68,8 +64,6 @@ const ALLOWED: &[(&str, &str)] = &[
     ("{guard} || git-verdict hook run {name} \"$@\" || :", "a command"),
     ("{guard} || git-verdict hook run {name} \"$@\" || test $? -ne 1", "a command"),
     ("A DATE is 2026-01-31, a time in RFC 3339, 'today', 'yesterday', or '3 weeks ago'.", "help"),
-    ("it is to be METRIC=VALUE", "clap puts it into an English sentence"),
-    ("'{word}' is neither lower nor higher", "clap puts it into an English sentence"),
     ("it took longer than {} s ({TIME_SETTING})", "a finding about a program"),
     ("sh build.sh", "a command"),
     ("{name:?} is no name of a branch", "a finding about a name, escaped"),
@@ -102,7 +96,7 @@ const SHOWN: &[&str] = &[
 
 /// What stands before a literal that nobody reads but a programmer or a program.
 const INNER: &[&str] =
-    &["expect(", "unreachable!(", "ends_with(", "contains(", "starts_with(", "strip_prefix(", "args(["];
+    &["expect(", "unreachable!(", "ends_with(", "contains(", "starts_with(", "strip_prefix(", "split_once(", "args(["];
 
 /// A literal of the source.
 struct Literal {
@@ -340,6 +334,215 @@ fn tail(before: &str) -> String {
     before[start..].to_string()
 }
 
+/// Texts of `--help` that are the same in Chinese.
+const NOT_CHINESE: &[&str] = &["N", "SHELL", "OS/ARCH"];
+
+/// Words of clap's own that the catalogue of help has.
+const OF_CLAP: &[&str] = &["OPTIONS", "COMMAND"];
+
+/// Every text of the tree of commands that people read, each with where it stands.
+fn help_of(command: &clap::Command, path: &str, found: &mut BTreeMap<String, String>) {
+    let mut add = |text: Option<String>, place: &str| {
+        if let Some(text) = text {
+            found.entry(text).or_insert(format!("{path} {place}"));
+        }
+    };
+    let text = |text: Option<&clap::builder::StyledStr>| text.map(ToString::to_string);
+    add(text(command.get_about()), "about");
+    add(text(command.get_long_about()), "long about");
+    add(text(command.get_before_help()), "before help");
+    add(text(command.get_before_long_help()), "before long help");
+    add(text(command.get_after_help()), "after help");
+    add(text(command.get_after_long_help()), "after long help");
+    add(command.get_subcommand_help_heading().map(String::from), "heading");
+    for arg in command.get_arguments() {
+        let place = format!("--{}", arg.get_id());
+        add(text(arg.get_help()), &place);
+        add(text(arg.get_long_help()), &place);
+        add(arg.get_help_heading().map(String::from), &place);
+        if !arg.get_action().takes_values() {
+            continue;
+        }
+        for name in arg.get_value_names().into_iter().flatten() {
+            add(Some(name.to_string()), &place);
+        }
+        for value in arg.get_possible_values() {
+            add(text(value.get_help()), &place);
+        }
+    }
+    for sub in command.get_subcommands() {
+        help_of(sub, &format!("{path} {}", sub.get_name()), found);
+    }
+}
+
+fn all_help(command: &mut clap::Command) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    command.build();
+    help_of(command, "", &mut found);
+    assert!(found.len() > 180, "the commands were not looked into");
+    found
+}
+
+#[test]
+fn every_text_of_help_is_translated_and_nothing_else() {
+    let said = all_help(&mut git_verdict::cli::Cli::command());
+    let mut keys = BTreeSet::new();
+    for (key, translation) in help_texts(Lang::ZhCn) {
+        assert!(keys.insert(key.clone()), "twice: {key}");
+        assert!(said.contains_key(&*key) || OF_CLAP.contains(&&*key), "not in the help any more: {key}");
+        let chinese = translation.chars().any(|c| ('\u{4e00}'..'\u{9fff}').contains(&c));
+        assert!(chinese || NOT_CHINESE.contains(&&*key), "no Chinese: {key}: {translation}");
+    }
+    let missing: Vec<String> = said
+        .iter()
+        .filter(|(text, _)| !keys.contains(text.as_str()))
+        .map(|(text, at)| format!("{at}: {text}"))
+        .collect();
+    assert!(missing.is_empty(), "no translation in templates/zh-CN/help.po:\n{}", missing.join("\n"));
+    let english: BTreeSet<String> = all_help(&mut git_verdict::cli::command(Lang::En)).into_keys().collect();
+    assert_eq!(english, said.into_keys().collect());
+}
+
+#[test]
+fn the_translated_tree_of_commands_has_no_english_left() {
+    let translations: BTreeSet<String> =
+        help_texts(Lang::ZhCn).into_iter().map(|(_, translation)| translation.into_owned()).collect();
+    for (text, place) in all_help(&mut git_verdict::cli::command(Lang::ZhCn)) {
+        assert!(translations.contains(&text), "{place}: {text}");
+    }
+}
+
+/// The pages of all commands, each by the words that lead to it.
+fn all_commands(command: &clap::Command, path: &[String], found: &mut Vec<Vec<String>>) {
+    found.push(path.to_vec());
+    for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
+        all_commands(sub, &[path, &[sub.get_name().to_string()]].concat(), found);
+    }
+}
+
+#[test]
+fn help_of_every_command_is_chinese_and_fits_the_terminal() {
+    let mut tree = git_verdict::cli::Cli::command();
+    tree.build();
+    let mut paths = Vec::new();
+    all_commands(&tree, &[], &mut paths);
+    assert!(paths.len() > 30);
+    let repo = common::Repo::with(&[("a", "")]);
+    for path in paths {
+        let args: Vec<&str> = ["--lang", "zh-CN"].into_iter().chain(path.iter().map(String::as_str)).collect();
+        let asked = repo.ok(&[&args[..], &["--help"]].concat()).stdout;
+        let usage = ["git verdict", &path.join(" ")].join(" ");
+        assert!(asked.contains(&format!("用法： {}", usage.trim())), "{asked}");
+        for line in asked.lines().filter(|line| !line.starts_with("用法")) {
+            assert!(git_verdict::render::text::width(line) <= 80, "{line}");
+        }
+        for line in asked.lines() {
+            assert_eq!(english(line), None, "{line}");
+        }
+        assert_eq!(repo.ok(&[&args[..], &["-h"]].concat()).stdout, asked);
+        if !path.is_empty() {
+            let words = [&args[..2], &["help"], &args[2..]].concat();
+            assert_eq!(repo.ok(&words).stdout, asked);
+        }
+        let english = repo.ok(&[&args[2..], &["--help", "--lang", "en"]].concat()).stdout;
+        assert!(english.contains("Usage: git verdict") && !english.contains('：'), "{english}");
+    }
+}
+
+#[test]
+fn manual_pages_and_completions_can_be_chinese() {
+    let repo = common::Repo::with(&[("a", "")]);
+    let files = |folder: &str| repo.json(&["man", "--dir", folder, "--lang", folder])["written"].clone();
+    assert_eq!(files("zh-CN"), files("en"));
+    for page in std::fs::read_dir(repo.path().join("zh-CN")).unwrap() {
+        let page = std::fs::read_to_string(page.unwrap().path()).unwrap();
+        for line in page.lines().filter(|line| !line.starts_with(['.', '\'', '\\'])) {
+            assert_eq!(english(line), None, "{line}\n{page}");
+        }
+        for word in ["SH NAME", "SH OPTIONS", "[default", "ossible values"] {
+            assert!(!page.contains(word), "{word} in {page}");
+        }
+    }
+    assert!(repo.ok(&["man", "--lang", "zh-CN"]).stdout.contains(".SH 子命令"));
+    for shell in ["zsh", "fish", "powershell"] {
+        let script = repo.ok(&["completions", shell, "--lang", "zh-CN"]).stdout;
+        assert!(script.contains("最多测量 N 轮") && !script.contains("Stop after"), "{shell}");
+    }
+}
+
+#[test]
+fn the_language_is_known_before_the_command_line_is() {
+    let mut repo = common::Repo::with(&[("verdict.toml", "version = 1\nlang = \"zh-CN\"\n"), ("sub/a", "")]);
+    let says = |repo: &common::Repo, args: &[&str], text: &str| {
+        let run = repo.run(args);
+        assert!((run.stdout.clone() + &run.stderr).contains(text), "{}", run.report());
+    };
+    says(&repo, &["--help"], "用法：");
+    says(&repo, &["-C", "sub", "log", "--help"], "用法： git verdict log");
+    says(&repo, &["--help", "--lang=en"], "Usage:");
+    says(&repo, &["--help", "-C", "/"], "Usage:");
+    says(&repo, &["-C/", "--lang", "zh_CN.UTF-8", "log", "-h"], "用法： git verdict log");
+    says(&repo, &["log", "--bad", "--", "--lang", "en"], "用法： git verdict log");
+    // The name of a command as the value of an option is none.
+    says(&repo, &["-C", "log", "show", "--help"], "Usage: git verdict show");
+    repo.set("LC_ALL", "zh_CN.UTF-8");
+    says(&repo, &["-C", "/", "measure", "-h"], "用法： git verdict measure");
+}
+
+#[test]
+fn a_wrong_command_line_is_told_in_chinese() {
+    let repo = common::Repo::with(&[("a", "")]);
+    for (args, says) in [
+        (&["stat"][..], "没有命令“stat”\n  可试： 您是想写“status, start”吗"),
+        (&["measure", "--pears", "3"], "这里没有参数“--pears”\n  可试： 您是想写“--pairs”吗"),
+        (&["weigh", "a"], "缺少：<候选>"),
+        (&["weigh", "a", "b", "--time"], "--time <命令> 需要一个值"),
+        (&["log", "--format", "foo"], "“foo”不是 --format <格式> 的有效值\n  原因： 可选的有：text, markdown, csv"),
+        (&["log", "--since", "foo"], "“foo”不是日期"),
+        (&["log", "--path", ""], "需要仓库内的一个路径"),
+        (&["log", "--path", "a["], "unclosed character class"),
+        (&["weigh", "a", "b", "--budget", "3"], "“3”的单位种类在这里不对"),
+        (&["weigh", "a", "b", "--budget", "x"], "“x”不以数字开头"),
+        (&["weigh", "a", "b", "--budget", "3 kB"], "“3 kB”的单位种类在这里不对"),
+        (&["weigh", "a", "b", "--budget", "3 mim"], "未知的单位“mim”，您是想写“min”吗"),
+        (&["weigh", "a", "b", "--matters", "0%"], "“0%”不是大于零的百分比"),
+        (&["measure", "--pairs", "0"], "0 不在 1..=10000 之内"),
+        (&["measure", "--pairs", "x"], "不是整数"),
+        (&["log", "-n", "99999999999999999999999"], "不是整数，或者太大"),
+        (&["init", "--hooks", "--no-hooks"], "--hooks 与 --no-hooks 不能同时使用"),
+        (&["init", "--preset", "cargo", "--preset", "npm"], "--preset <预设> 给出了不止一次"),
+        (&["init", "--preset", "go"], "未知的预设“go”"),
+        (&["decisions", "--merge", "a"], "--merge <我方> <对方> 需要 2 个值，而不是 1 个"),
+        (&["log", "a\u{1b}[31m"], "这里没有参数“a"),
+        (&["status", "--json=1"], "--json 多了一个值“1”"),
+        (&["hook", "run", "x"], "“x”不在其中：prepare-commit-msg"),
+        (&["import", "hyperfine", "a", "--unit", "x"], "应写成 指标=值"),
+        (&["import", "hyperfine", "a", "--better", "x=y"], "“y”既不是 lower 也不是 higher"),
+    ] {
+        let args = [&["--lang", "zh-CN"], args].concat();
+        let run = repo.expect(2, &args);
+        assert!(run.stdout.is_empty() && run.stderr.contains(says), "no '{says}' in {}", run.report());
+        assert!(run.stderr.contains("\n用法： git verdict "), "{}", run.report());
+        assert!(!run.stderr.contains('\u{1b}'), "{}", run.report());
+        let object = repo.run(&[&args[..], &["--json"]].concat());
+        let english = repo.run(&[&args[2..], &["--json"]].concat());
+        assert_eq!(object.stdout, english.stdout, "{}", object.report());
+    }
+    for args in [&["--lang", "zh-CN"][..], &["adr", "--lang", "zh-CN"]] {
+        let run = repo.expect(2, args);
+        assert!(run.stdout.is_empty() && run.stderr.contains("需要一个子命令"), "{}", run.report());
+    }
+    let mut repo = repo;
+    let unknown = repo.expect(2, &["--lang", "de", "log"]);
+    assert!(unknown.stderr.contains("no texts in 'de'; there are en and zh-CN"), "{}", unknown.report());
+    repo.set("LC_ALL", "zh_CN.UTF-8");
+    for args in [&[][..], &["adr"], &["hook"]] {
+        let run = repo.expect(2, args);
+        assert!(run.stdout.is_empty() && run.stderr.contains("命令："), "{}", run.report());
+    }
+    assert!(repo.expect(2, &["--lang", "de", "log"]).stderr.contains("没有“de”的文字"));
+}
+
 /// Words of others and of history that stand in Chinese output as they are.
 const NAMES: &[&str] =
     &["slim", "size", "main", "verdict", "git", "keep", "half", "is", "enough", "perf", "commit", "Verdict"];
@@ -388,6 +591,13 @@ fn the_locale_decides_where_neither_flag_nor_file_does() {
         repo.set("LC_ALL", locale);
         repo.ok(&["status"]).prints(&[says]);
     }
+}
+
+/// Three English words in a row, unless they are a command.
+fn english(line: &str) -> Option<String> {
+    let row = regex::Regex::new(r"(?:^|[^A-Za-z/._-])([a-z]+(?: [a-z]+){2,})(?:$|[^A-Za-z/_=-])").unwrap();
+    let found = row.captures(line)?[1].to_string();
+    (!found.starts_with("git ")).then_some(found)
 }
 
 /// Fails unless the text says this and has no row of two English words beside names.

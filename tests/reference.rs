@@ -72,7 +72,11 @@ fn the_page_of_options_is_what_help_says() {
         "# Every option\n\nMade of what `--help` prints. What is said for `git verdict` goes for every command; arguments without \
          a dash are positional.\n",
     );
-    command(&mut out, "git verdict", &git_verdict::cli::Cli::command(), true);
+    let mut tree = git_verdict::cli::Cli::command();
+    // Subcommands are put off until they are wanted.
+    tree.build();
+    command(&mut out, "git verdict", &tree, true);
+    assert!(out.contains("| `--pairs <N>` |"), "the commands were not looked into");
     hold("options.md", &out);
 }
 

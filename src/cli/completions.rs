@@ -1,7 +1,8 @@
 //! `git verdict completions`: a script for the shell.
 
-use super::{Ctx, Done};
+use super::{Ctx, Done, help};
 use crate::error::Exit;
+use crate::render::Lang;
 use clap::Command;
 use clap_complete::Shell;
 use serde_json::json;
@@ -25,26 +26,28 @@ pub struct Args {
     shell: Shell,
 }
 
-pub fn run(ctx: &Ctx, args: Args, command: Command) -> Done {
+pub fn run(ctx: &Ctx, args: &Args, command: Command) -> Done {
+    let generated = |shell, name| generated(shell, command, name, ctx.lang);
     let script = match args.shell {
         Shell::Bash => {
-            let script = generated(Shell::Bash, command, WITHOUT_DASH).replace("_git_verdict", "_git_verdict_line");
+            let script = generated(Shell::Bash, WITHOUT_DASH).replace("_git_verdict", "_git_verdict_line");
             let lines = script.lines().map(|line| match line.strip_suffix(" git_verdict") {
                 Some(registers) => format!("{registers} git-verdict\n"),
                 None => format!("{line}\n"),
             });
             lines.chain([AS_SUBCOMMAND.to_string()]).collect()
         }
-        shell => generated(shell, command, "git-verdict"),
+        shell => generated(shell, "git-verdict"),
     };
     ctx.say(&script)?;
     ctx.emit("completions", json!({"script": script}))?;
     Ok(Exit::Done)
 }
 
-fn generated(shell: Shell, command: Command, name: &str) -> String {
+fn generated(shell: Shell, command: Command, name: &str, lang: Lang) -> String {
     let mut script = Vec::new();
     // Its own name has a space in it, and the names of its commands are made of that one.
-    clap_complete::generate(shell, &mut command.bin_name(name.to_string()), name, &mut script);
+    let mut command = help::translated(command.bin_name(name.to_string()), lang);
+    clap_complete::generate(shell, &mut command, name, &mut script);
     String::from_utf8_lossy(&script).into_owned()
 }

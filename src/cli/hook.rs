@@ -1,5 +1,6 @@
 //! `git verdict hook`: the git hooks.
 
+use super::usage::Refused;
 use super::{Ctx, Done};
 use crate::decision::LANDING_VARIABLE;
 use crate::decision::reversal;
@@ -68,8 +69,9 @@ struct Run {
     args: Vec<std::ffi::OsString>,
 }
 
-fn hook(name: &str) -> Result<Hook, String> {
-    Hook::parse(name).ok_or_else(|| format!("'{}' is none of {}", clean(name), Hook::ALL.map(Hook::name).join(", ")))
+fn hook(name: &str) -> Result<Hook, Refused> {
+    let all = Hook::ALL.map(Hook::name).join(", ");
+    Hook::parse(name).ok_or_else(|| Refused(phrase!("'{name}' is none of {all}", name = clean(name), all)))
 }
 
 pub fn run(ctx: &Ctx, args: Args) -> Done {

@@ -1,6 +1,7 @@
 //! `git verdict import`: numbers that another tool measured become a measurement of an experiment.
 
 use super::measure::{base_of, show, tip};
+use super::usage::Refused;
 use super::{Ctx, Done};
 use crate::config::{Better, nearest};
 use crate::digest::sha256;
@@ -42,21 +43,21 @@ pub struct Args {
     better: Vec<(String, Better)>,
 }
 
-fn pair(text: &str) -> Result<(String, String), String> {
+fn pair(text: &str) -> Result<(String, String), Refused> {
     match text.rsplit_once('=') {
         Some((metric, value)) if !metric.is_empty() && !value.trim().is_empty() => {
             Ok((metric.to_string(), value.trim().to_string()))
         }
-        _ => Err("it is to be METRIC=VALUE".to_string()),
+        _ => Err(Refused(phrase!("it is to be METRIC=VALUE"))),
     }
 }
 
-fn direction(text: &str) -> Result<(String, Better), String> {
+fn direction(text: &str) -> Result<(String, Better), Refused> {
     let (metric, word) = pair(text)?;
     match word.as_str() {
         "lower" => Ok((metric, Better::Lower)),
         "higher" => Ok((metric, Better::Higher)),
-        _ => Err(format!("'{word}' is neither lower nor higher")),
+        _ => Err(Refused(phrase!("'{word}' is neither lower nor higher", word))),
     }
 }
 

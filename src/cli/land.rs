@@ -34,7 +34,7 @@ pub struct Wish {
     pub force: bool,
 }
 
-/// Flags that `keep` and `revert` have in common.
+// What `keep` and `revert` have in common. No doc comment: clap would make it the `about` of both.
 #[derive(Debug, clap::Args)]
 pub struct Flags {
     /// The experiment (default: the one whose branch is checked out)

@@ -1,5 +1,6 @@
 //! `git verdict log`: the decisions, newest first.
 
+use super::usage::Refused;
 use super::{Ctx, Done};
 use crate::error::{Exit, Failure};
 use crate::exchange::{Sheet, csv::Csv, markdown::Markdown};
@@ -43,7 +44,7 @@ pub struct Args {
 /// What a DATE may be.
 pub const DATES: &str = "A DATE is 2026-01-31, a time in RFC 3339, 'today', 'yesterday', or '3 weeks ago'.";
 
-/// Which experiments are wanted.
+// Which experiments are wanted. No doc comment: clap would make it the `about` of the command that it is part of.
 #[derive(Debug, clap::Args)]
 pub struct Filters {
     /// At most N rows
@@ -125,18 +126,18 @@ impl From<StateName> for State {
     }
 }
 
-fn glob(text: &str) -> Result<GlobMatcher, String> {
+fn glob(text: &str) -> Result<GlobMatcher, Refused> {
     let text = text.trim_start_matches("./").trim_end_matches('/');
     if text.is_empty() {
-        return Err("a path inside the repository is needed, such as src/** or Dockerfile".into());
+        return Err(Refused(phrase!("a path inside the repository is needed, such as src/** or Dockerfile")));
     }
-    let built = GlobBuilder::new(text).literal_separator(true).build().map_err(|error| error.kind().to_string())?;
-    Ok(built.compile_matcher())
+    let built = GlobBuilder::new(text).literal_separator(true).build();
+    Ok(built.map_err(|error| Refused(error.kind().to_string().into()))?.compile_matcher())
 }
 
 /// Reads a date; the first or the last moment of a day that is given without a time.
-fn moment(text: &str, last: bool) -> Result<DateTime<FixedOffset>, String> {
-    let unknown = || format!("'{}' is no date such as 2026-01-31 or '3 weeks ago'", clean(text));
+fn moment(text: &str, last: bool) -> Result<DateTime<FixedOffset>, Refused> {
+    let unknown = || Refused(phrase!("'{text}' is no date such as 2026-01-31 or '3 weeks ago'", text = clean(text)));
     if let Ok(exact) = DateTime::parse_from_rfc3339(text) {
         return Ok(exact);
     }

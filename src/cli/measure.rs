@@ -2,6 +2,7 @@
 
 use super::progress::Progress;
 use super::start::identity;
+use super::usage::Refused;
 use super::{Ctx, Done};
 use crate::error::{Exit, Failure};
 use crate::experiment::{Book, Experiment};
@@ -39,7 +40,7 @@ pub struct Args {
     queued: bool,
 }
 
-/// How much to measure: shared by `measure` and `decide`.
+// How much to measure. No doc comment: clap would make it the `about` of the command that it is part of.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct How {
     /// Stop after N pairs at the latest
@@ -71,8 +72,8 @@ pub struct How {
     nice: Option<i32>,
 }
 
-pub fn duration(text: &str) -> Result<Duration, String> {
-    parse_duration(text).map_err(|error| error.to_string())
+pub fn duration(text: &str) -> Result<Duration, Refused> {
+    parse_duration(text).map_err(|error| Refused(error.what()))
 }
 
 pub fn run(ctx: &Ctx, args: Args) -> Done {

@@ -15,6 +15,7 @@ mod demo;
 mod doctor;
 mod doctor_ledger;
 mod export;
+mod help;
 mod hook;
 mod import;
 mod init;
@@ -35,16 +36,20 @@ mod status;
 mod sync;
 mod trust;
 mod undo;
+mod usage;
 mod weigh;
 
 pub use context::{Ctx, Done};
 
 use crate::error::{Exit, Failure};
+use crate::phrase;
 use crate::render::Lang;
+use crate::render::text::clean;
 use clap::{Args as _, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use usage::Refused;
 
 /// Measure an optimization, decide on it, and leave the numbers in history.
 #[derive(Debug, Parser)]
@@ -148,9 +153,14 @@ enum Command {
     Man(man::Args),
 }
 
-fn parse_lang(text: &str) -> Result<Lang, String> {
-    Lang::parse(text)
-        .ok_or_else(|| format!("no texts in '{}'; there are en and zh-CN", crate::render::text::clean(text)))
+fn parse_lang(text: &str) -> Result<Lang, Refused> {
+    let there_is_none = || Refused(phrase!("no texts in '{lang}'; there are en and zh-CN", lang = clean(text)));
+    Lang::parse(text).ok_or_else(there_is_none)
+}
+
+/// The tree of commands with its texts in a language.
+pub fn command(lang: Lang) -> clap::Command {
+    help::translated(Cli::command(), lang)
 }
 
 /// Parses the arguments with the command that they name alone: clap gives each command a copy of every global option, and
@@ -167,18 +177,7 @@ fn parse_alone() -> Option<Cli> {
 pub fn main() -> ExitCode {
     let cli = match parse_alone().map_or_else(Cli::try_parse, Ok) {
         Ok(cli) => cli,
-        Err(error) => {
-            let _ = error.print();
-            if !error.use_stderr() {
-                return ExitCode::from(Exit::Done as u8);
-            }
-            if std::env::args_os().any(|word| word == "--json") {
-                let text = error.render().to_string();
-                let what = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-                context::tell(&Failure::usage(what).try_next("git verdict --help"));
-            }
-            return ExitCode::from(Exit::Usage as u8);
-        }
+        Err(error) => return ExitCode::from(usage::tell(&error) as u8),
     };
     let ctx = Ctx::new(&cli.globals);
     let exit = match dispatch(&ctx, cli.command) {
@@ -219,7 +218,7 @@ fn dispatch(ctx: &Ctx, command: Command) -> Result<Exit, Failure> {
         Command::Doctor(args) => doctor::run(ctx, args),
         Command::Demo(args) => demo::run(ctx, args),
         Command::Schema(args) => schema::run(ctx, &args),
-        Command::Completions(args) => completions::run(ctx, args, Cli::command()),
+        Command::Completions(args) => completions::run(ctx, &args, Cli::command()),
         Command::Man(args) => man::run(ctx, &args, Cli::command()),
     }
 }

@@ -9,12 +9,15 @@ use crate::phrase;
 use crate::render::text::clean;
 use serde_json::json;
 
+/// The reason unless another is given.
+const TOO_EARLY: &str = "the decision was made too early";
+
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The experiment (default: the one that was decided last)
     name: Option<String>,
     /// Why, in your words
-    #[arg(long, value_name = "TEXT", default_value = "the decision was made too early")]
+    #[arg(long, value_name = "TEXT", default_value = TOO_EARLY)]
     because: String,
     /// Show what would be done, and do nothing
     #[arg(long)]
@@ -30,7 +33,9 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
     if args.because.trim().is_empty() {
         return Err(Failure::usage("the reason is empty").try_next("--because 'why'"));
     }
-    let undo = decision::prepare_undo(&repo, &ledger, &book, args.name.as_deref(), &args.because)?;
+    // What it is unless something else is said is in the reader's language.
+    let because = ctx.tell(args.because);
+    let undo = decision::prepare_undo(&repo, &ledger, &book, args.name.as_deref(), &because)?;
     for note in &undo.notes {
         ctx.note(phrase!("note: {note}", note = clean(&ctx.tell(note))));
     }

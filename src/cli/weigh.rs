@@ -1,11 +1,13 @@
 //! `git verdict weigh`: two commits in one line, with no config and no experiment.
 
 use super::measure::{duration, take, two_sides};
+use super::usage::Refused;
 use super::{Ctx, Done};
 use crate::config::{Better, Command, Config, Matters, Metric, Policy, Resource, Source, Step};
 use crate::digest::sha256;
 use crate::error::{Exit, Failure};
 use crate::measure::{self, Plan};
+use crate::phrase;
 use crate::policy::{compare, complexity, recommend};
 use crate::render::table;
 use crate::units::{QuantityError, Ratio, Unit, split_quantity};
@@ -42,11 +44,11 @@ pub struct Args {
     seed: Option<u64>,
 }
 
-fn percent(text: &str) -> Result<f64, String> {
+fn percent(text: &str) -> Result<f64, Refused> {
     match split_quantity(text) {
         Ok((number, "%")) if number > 0.0 => Ok(number / 100.0),
-        Err(error @ QuantityError::NoNumber(_)) => Err(error.to_string()),
-        _ => Err(format!("'{text}' is no percentage above zero, such as 2%")),
+        Err(error @ QuantityError::NoNumber(_)) => Err(Refused(error.what())),
+        _ => Err(Refused(phrase!("'{text}' is no percentage above zero, such as 2%", text))),
     }
 }
 

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `strings.toml` | words and short texts of tables, messages and files, in every language | a key: `table.metric` |
 //! | `messages.po` | what commands say, in every language but English | the English sentence, as in gettext |
+//! | `help.po` | what `--help` says, in every language but English | the English text |
 //!
 //! A key of `strings.toml` is its table and its name with a dot between. A text may use minijinja:
 //! `{{ n }} file{% if n != 1 %}s{% endif %}`. `messages.po` is a PO file without plural forms and contexts; it translates
@@ -21,12 +22,15 @@ use std::sync::LazyLock;
 const ENGLISH: &str = include_str!("../../templates/en/strings.toml");
 const CHINESE: &str = include_str!("../../templates/zh-CN/strings.toml");
 const CHINESE_MESSAGES: &str = include_str!("../../templates/zh-CN/messages.po");
+const CHINESE_HELP: &str = include_str!("../../templates/zh-CN/help.po");
 
 /// The catalogues never change once they are read, so that every caller may share them.
 static ENGLISH_STRINGS: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| flatten(ENGLISH));
 static CHINESE_STRINGS: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| flatten(CHINESE));
 static CHINESE_PHRASES: LazyLock<HashMap<Cow<'static, str>, Cow<'static, str>>> =
     LazyLock::new(|| entries(CHINESE_MESSAGES).collect());
+static CHINESE_HELP_TEXTS: LazyLock<HashMap<Cow<'static, str>, Cow<'static, str>>> =
+    LazyLock::new(|| entries(CHINESE_HELP).collect());
 
 impl Language for Lang {
     fn translation(&self, key: &str) -> Option<Cow<'_, str>> {
@@ -54,6 +58,23 @@ pub fn phrases(lang: Lang) -> Vec<(Cow<'static, str>, Cow<'static, str>)> {
         Lang::En => Vec::new(),
         Lang::ZhCn => entries(CHINESE_MESSAGES).collect(),
     }
+}
+
+/// As [`phrases`], of what `--help` says.
+pub fn help_texts(lang: Lang) -> Vec<(Cow<'static, str>, Cow<'static, str>)> {
+    match lang {
+        Lang::En => Vec::new(),
+        Lang::ZhCn => entries(CHINESE_HELP).collect(),
+    }
+}
+
+/// A text of `--help` in a language; the text itself where it has no translation.
+pub fn help(lang: Lang, text: &str) -> String {
+    let translation = match lang {
+        Lang::En => None,
+        Lang::ZhCn => CHINESE_HELP_TEXTS.get(text),
+    };
+    translation.map_or(text, |found| &**found).to_string()
 }
 
 /// The entries of a PO file: `msgid` and `msgstr` with their continuation lines. Its header, comments and all else are
