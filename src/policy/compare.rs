@@ -180,29 +180,32 @@ pub fn what_settles(row: &MetricComparison) -> Option<Phrase> {
             phrase!(
                 "{more}, or act on changes from {size} on",
                 more,
-                size = percent(low.abs().min(high.abs()), f64::floor)
+                size = change(row, low.abs().min(high.abs()), f64::floor)
             )
         }
         Some([low, high]) => {
             phrase!(
                 "{more}, or accept changes below {size}",
                 more,
-                size = percent(low.abs().max(high.abs()), f64::ceil)
+                size = change(row, low.abs().max(high.abs()), f64::ceil)
             )
         }
         None => more,
     })
 }
 
-/// A relative change as a percentage with two digits that count, rounded in one direction.
-fn percent(ratio: f64, round: fn(f64) -> f64) -> String {
-    let value = ratio * 100.0;
+/// A relative change of a metric with two digits that count, rounded in one direction: a percentage, and in the metric's
+/// unit where it is larger than the base itself, since nobody can judge `81739%`.
+fn change(row: &MetricComparison, ratio: f64, round: fn(f64) -> f64) -> String {
+    let whole = ratio > 1.0;
+    let value = ratio * if whole { row.base.abs() } else { 100.0 };
     if value <= 0.0 {
         return "0%".to_string();
     }
-    let digits = (1 - value.log10().floor() as i32).clamp(0, 6);
+    let digits = (1 - value.log10().floor() as i32).clamp(-15, 15);
     let scale = 10f64.powi(digits);
-    format!("{}%", round(value * scale) / scale)
+    let value = round(value * scale) / scale;
+    if whole { row.unit.show(value) } else { format!("{value}%") }
 }
 
 /// The rule that ends a session: every metric decided on every side, or out of reach. A number of rounds that the user
@@ -621,10 +624,38 @@ mod tests {
         assert_eq!(said(12, Some(35), about_zero), "about 23 more pairs, or accept changes below 3%");
         assert_eq!(said(12, Some(13), Some([0.0123, 0.09])), "1 more pair, or act on changes from 1.2% on");
         assert_eq!(said(1, None, None), "at least 2 more pairs");
+        assert_eq!(said(12, Some(35), Some([-0.5, 1.0])), "about 23 more pairs, or accept changes below 100%");
         assert_eq!(
             said(12, None, about_zero),
             "a quieter machine, more pairs than can be foretold, or accept changes below 3%"
         );
         assert_eq!(what_settles(&MetricComparison { word: Word::Unchanged, ..row(12, None, None) }), None);
+    }
+
+    #[test]
+    fn a_change_larger_than_the_base_is_said_in_the_metric_s_unit() {
+        let plan = plan(vec![time("build")], 2, Some(12));
+        let rows = rows(&plan.config, &measurement(&plan, samples(&plan, 2, |_, s, r| noisy(1.0, 0.5, s, r))), 0, 1);
+        let said = |base: f64, unit: Unit, interval: [f64; 2]| {
+            let one = rows[0].clone();
+            what_settles(&MetricComparison {
+                base,
+                unit,
+                rounds: 2,
+                rounds_needed: Some(7),
+                interval: Some(interval),
+                ..one
+            })
+            .expect("inconclusive")
+        };
+        let seconds = || Unit::Seconds;
+        assert_eq!(said(0.003, seconds(), [-4.0, 817.39]), "about 5 more pairs, or accept changes below 2.50 s");
+        assert_eq!(said(2e-7, seconds(), [-3.0, 2.1]), "about 5 more pairs, or accept changes below 600 ns");
+        assert_eq!(said(0.003, seconds(), [1.9, 817.39]), "about 5 more pairs, or act on changes from 5.7 ms on");
+        assert_eq!(said(1e6, Unit::Bytes, [-0.2, 81.739]), "about 5 more pairs, or accept changes below 82.0 MB");
+        assert_eq!(
+            said(-10.0, Unit::Custom("req/s".into()), [-0.2, 1.234]),
+            "about 5 more pairs, or accept changes below 13 req/s"
+        );
     }
 }
