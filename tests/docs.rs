@@ -167,6 +167,7 @@ fn every_page_is_in_the_book_and_every_link_leads_somewhere() {
             }
             let file = if target.is_empty() { page.clone() } else { page.parent().unwrap().join(target) };
             assert!(file.exists(), "{name}: {} leads nowhere", &found[1]);
+            assert!(file.canonicalize().unwrap().starts_with(&root), "{name}: {} leaves the book", &found[1]);
             if !anchor.is_empty() {
                 let there = std::fs::read_to_string(&file).unwrap();
                 assert!(there.lines().any(|line| slug(line) == anchor), "{name}: {} has no such heading", &found[1]);

@@ -2,6 +2,7 @@
 
 mod common;
 
+use common::documented;
 use git_verdict::adr::convention::Head;
 use git_verdict::adr::file::DecisionFile;
 use git_verdict::adr::log;
@@ -16,7 +17,7 @@ use git_verdict::measure::{CheckResult, Side, environment::Environment};
 use git_verdict::policy::{Advice, Complexity, MetricComparison, Recommendation};
 use git_verdict::render::message::{distinct, parse_message};
 use git_verdict::render::table::{self, Look};
-use git_verdict::render::template::{NAMES, built_in};
+use git_verdict::render::template::{NAMES, REPORT, STYLE, built_in};
 use git_verdict::render::{Lang, RenderError, Renderer, lang, text};
 use git_verdict::stats::Word;
 use git_verdict::units::{Ratio, Unit};
@@ -528,15 +529,6 @@ fn the_shapes_in_the_documentation_are_the_shapes_that_are_written() {
     assert_eq!(block("revert-zh-CN"), renderer(Lang::ZhCn).revert(&story(), Some(&measured())).unwrap());
 }
 
-/// The names in the first column of the table below a heading of docs/templates.md.
-fn documented(heading: &str) -> BTreeSet<String> {
-    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/templates.md")).unwrap();
-    let section = page.split_once(&format!("\n{heading}\n")).unwrap_or_else(|| panic!("no section {heading}")).1;
-    let section = section.split("\n#").next().unwrap();
-    let cells = section.lines().filter(|line| line.starts_with("| `")).map(|line| line.split('|').nth(1).unwrap());
-    cells.flat_map(|cell| cell.split(',')).map(|name| name.trim().trim_matches('`').to_string()).collect()
-}
-
 fn keys_of(value: &serde_json::Value) -> BTreeSet<String> {
     value.as_object().unwrap_or_else(|| panic!("{value} is no object")).keys().cloned().collect()
 }
@@ -565,7 +557,8 @@ fn every_value_that_a_template_sees_is_documented_and_no_other() {
     let record = experiment.decided.as_ref().unwrap();
     let entry = log::Source::Ledger { experiment: &experiment, decided: record, stands_on: None, by: None };
     assert_eq!(documented("## Values in DECISIONS.md"), keys_of(&json(english.decision_values(entry))));
-    assert_eq!(documented("## The templates"), NAMES.iter().map(ToString::to_string).collect());
+    let names = NAMES.into_iter().chain(REPORT.map(|(name, _)| name)).chain([STYLE.0]);
+    assert_eq!(documented("## The templates"), names.map(String::from).collect());
 }
 
 #[test]
@@ -579,7 +572,7 @@ fn every_language_has_every_template_and_none_is_a_copy_of_another() {
         for entry in fs::read_dir(folder).unwrap() {
             let name = entry.unwrap().file_name().into_string().unwrap();
             assert!(
-                ["strings.toml", "messages.po"].contains(&name.as_str()) || NAMES.contains(&name.as_str()),
+                ["strings.toml", "messages.po", "help.po"].contains(&name.as_str()) || NAMES.contains(&name.as_str()),
                 "{name} is used by nobody"
             );
         }

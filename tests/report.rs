@@ -4,13 +4,15 @@ mod common;
 #[path = "report/records.rs"]
 mod records;
 
-use common::{Repo, finish, isolated, skip, works};
+use common::{Repo, documented, finish, isolated, skip, works};
 use git_verdict::digest::source_hash;
 use git_verdict::ledger::event::{Decided, Event, Fact, Verdict};
 use git_verdict::ledger::{Ledger, event::Opened};
 use git_verdict::render::Lang;
 use git_verdict::render::lang;
+use git_verdict::render::template::REPORT;
 use git_verdict::units::Unit;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// A repository with these records, cloned from a GitLab of its own.
@@ -94,6 +96,117 @@ fn the_policy_allows_the_style_and_the_script_of_the_page_and_nothing_else() {
     }
 }
 
+/// The page that a repository's own templates make.
+fn with_templates(repo: &Repo, files: &[(&str, &str)]) {
+    for (name, text) in files {
+        repo.write(&format!(".verdict/templates/{name}"), text);
+    }
+}
+
+#[test]
+fn every_value_that_a_template_of_the_report_sees_is_documented_and_no_other() {
+    let repo = with_records(&records::story(24));
+    let keys =
+        |name: &str, of: &str| format!("{{% for one in {of} %}}({name}:{{{{ one|list|join(',') }}}}){{% endfor %}}");
+    let top = ["overview", "timeline"].map(|name| keys(name, &format!("[{name}]"))).concat();
+    let lists = [("gains", "overview.gains"), ("states", "overview.states"), ("panels", "timeline.panels")];
+    let lists: String = lists.iter().map(|(name, of)| keys(name, of)).collect();
+    let mut report = top + &lists + "{{ articles }}";
+    let names = documented("## Values in the report");
+    for name in &names {
+        report.push_str(&format!("{{% if {name} is undefined %}}(lacks {name}){{% endif %}}"));
+    }
+    let article = keys("e", "[e]") + &keys("rows", "e.rows") + &keys("breakdowns", "e.breakdowns");
+    with_templates(&repo, &[("report.html.j2", &report), ("report-article.html.j2", &article)]);
+    let page = page(&repo, &[]);
+    assert!(!page.contains("(lacks "), "{page}");
+    let seen = |name: &str| -> BTreeSet<String> {
+        between(&page, &format!("({name}:"), ")").split(',').map(String::from).collect()
+    };
+    assert_eq!(seen("overview"), documented("### The overview"));
+    assert_eq!(seen("timeline"), documented("### The timeline"));
+    assert_eq!(seen("gains"), documented("### A gain"));
+    assert_eq!(seen("e"), documented("### An experiment"));
+    assert_eq!(seen("breakdowns"), documented("### A breakdown"));
+    let row = &documented("### A metric") | &documented("### A row of numbers");
+    assert_eq!(seen("rows"), row);
+    for (name, text) in REPORT {
+        let environment = minijinja::Environment::new();
+        for used in environment.template_from_str(text).unwrap().undeclared_variables(false) {
+            let passed = ["e", "open", "range"].contains(&used.as_str()) && name != REPORT[0].0;
+            assert!(names.contains(&used) || passed, "{name} uses {used}");
+        }
+    }
+}
+
+#[test]
+fn templates_and_style_of_the_repository_are_used_and_can_bring_no_script() {
+    let repo = with_records(&hostile());
+    let built_in = page(&repo, &["--title", HOSTILE[0]]);
+    let style = "body{color:teal}\n@media print{#x{{color:red}}}\n";
+    with_templates(
+        &repo,
+        &[
+            (
+                "report.html.j2",
+                "<title>{{ title }}</title><style>{{ style }}</style><script>evil()</script>{{ articles }}",
+            ),
+            ("report-article.html.j2", "<h2>{{ e.name }}</h2>{% include '_because.j2' %}"),
+            ("_because.j2", "<p>{{ e.because or '' }}</p>"),
+            ("report.css", style),
+            ("zh-CN/report-article.html.j2", "<h2>实验：{{ e.name }}</h2>"),
+        ],
+    );
+    let own = page(&repo, &["--title", HOSTILE[0]]);
+    let head = "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta http-equiv=\"Content-Security-Policy\" content=\"";
+    assert!(built_in.starts_with(head) && own.starts_with(head), "{own}");
+    assert_eq!(between(&own, "<style>", "</style>"), style);
+    let policy = between(&own, head, "\">").replace("&#x27;", "'").replace("&#x2f;", "/");
+    assert!(policy.contains(&format!("style-src '{}';", source_hash(style))), "{policy}");
+    let script = between(&built_in, "<script>", "</script>");
+    assert!(policy.contains(&format!("script-src '{}';", source_hash(script))), "{policy}");
+    for hostile in &HOSTILE[..6] {
+        assert!(!own.contains(hostile), "{hostile}");
+    }
+    assert!(page(&repo, &["--lang", "zh-CN"]).contains("<h2>实验："));
+}
+
+#[test]
+fn a_bad_template_of_the_report_names_its_file_and_line_and_leaves_the_page_that_is_there() {
+    let endless = "{% for a in range(9999) %}{% for b in range(9999) %}{% set c = 1 %}{% endfor %}{% endfor %}";
+    for (name, text, says) in [
+        ("report.html.j2", "one\n\n{% if %}\n", "report.html.j2:3: syntax error"),
+        ("report.html.j2", "one\n{{ titel }}", "report.html.j2:2: undefined"),
+        ("report.html.j2", "{% include '/etc/passwd' %}", "report.html.j2:1: template not found"),
+        ("report.html.j2", endless, "report.html.j2:1: it takes too long"),
+        (
+            "report.html.j2",
+            "{% for a in range(99999) %}{{ 'x' * 999 }}{% endfor %}",
+            "it writes more than 16777216 bytes",
+        ),
+        ("report-overview.html.j2", "\n{{ overview.cuont.x }}", "report-overview.html.j2:2: undefined"),
+        ("report-article.html.j2", "\n\n\n{{ e.no.such }}", "report-article.html.j2:4: undefined"),
+        ("report.css", "a{}\n</style><p>", "report.css:2: a style cannot hold '</'"),
+        ("reprot.html.j2", "x", "did you mean 'report.html.j2'?"),
+        ("report.css", &"x".repeat(64 * 1024 + 1), "it is larger than 64 KiB"),
+    ] {
+        let repo = with_records(&records::story(3));
+        repo.write("verdict-report.html", "the page of yesterday");
+        with_templates(&repo, &[(name, text)]);
+        let run = repo.expect(2, &["report"]);
+        assert!(run.stderr.contains(says) && run.stderr.contains(".verdict/templates/"), "no {says}: {}", run.report());
+        assert!(run.stderr.contains("nothing is lost"), "{}", run.report());
+        assert_eq!(repo.read("verdict-report.html"), "the page of yesterday");
+        // Decisions do not depend on the page.
+        if name.starts_with("report") {
+            repo.ok(&["decisions", "--stdout"]);
+        }
+        let found = repo.run(&["doctor"]);
+        let compiles = text.contains("{{") || text.contains("include") || text.contains("{% for");
+        assert_eq!(found.stdout.contains("BAD  templates"), !compiles, "{}", found.report());
+    }
+}
+
 #[test]
 fn filters_title_and_language_are_those_that_were_asked_for() {
     let repo = with_records(&records::story(24));
@@ -168,7 +281,7 @@ const HOSTILE: [&str; 16] = [
     "\"><iframe srcdoc='<script>parent.pwned=1</script>'></iframe>",
     "' autofocus onfocus=pwned=1 x='",
     "javascript:pwned=1",
-    "{{ 7 * 7 }}{% include 'page.html.j2' %}${pwned=1}",
+    "{{ 7 * 7 }}{% include 'report.html.j2' %}${pwned=1}",
     "<!--<script>pwned=1</script>",
     "]]><![CDATA[<foreignObject><body onload=pwned=1></foreignObject>",
     "<base href=https://evil.invalid><meta http-equiv=refresh content=0;url=https://evil.invalid>",

@@ -10,6 +10,7 @@ use crate::ledger::Ledger;
 use crate::phrase;
 use crate::phrase::Phrase;
 use crate::render::Lang;
+use crate::render::report::Pages;
 use crate::render::template::{OVERRIDES, Renderer};
 use crate::render::text::{Align, clean, pad};
 use serde_json::{Value, json};
@@ -172,9 +173,11 @@ fn look(repo: &crate::git::Repo, ledger: &Ledger<'_>) -> Vec<Finding> {
         Some(Ok(None)) => Finding { what: "config", fine: true, answer: "none yet (git verdict init)".into() },
         Some(Err(error)) => Finding { what: "config", fine: false, answer: error.what() },
     };
-    let overrides = repo.workdir().ok().map(|root| root.join(OVERRIDES)).filter(|folder| folder.exists());
-    let templates = overrides.map(|folder| {
-        let broken = Lang::ALL.into_iter().find_map(|lang| Renderer::with_overrides(lang, Some(&folder)).err());
+    let templates = land::overrides(repo).map(|folder| {
+        let folder = Some(folder.as_path());
+        let broken = Lang::ALL
+            .into_iter()
+            .find_map(|lang| Renderer::with_overrides(lang, folder).err().or_else(|| Pages::new(lang, folder).err()));
         match broken {
             None => Finding {
                 what: "templates",

@@ -195,8 +195,12 @@ pub fn renderer(ctx: &Ctx, repo: &Repo) -> Result<Renderer, Failure> {
 
 /// The same in a language that need not be the reader's.
 pub fn renderer_in(repo: &Repo, lang: Lang) -> Result<Renderer, Failure> {
-    let overrides = repo.workdir().ok().map(|root| root.join(OVERRIDES)).filter(|folder| folder.exists());
-    Ok(Renderer::with_overrides(lang, overrides.as_deref())?)
+    Ok(Renderer::with_overrides(lang, overrides(repo).as_deref())?)
+}
+
+/// The repository's own templates.
+pub fn overrides(repo: &Repo) -> Option<PathBuf> {
+    repo.workdir().ok().map(|root| root.join(OVERRIDES)).filter(|folder| folder.exists())
 }
 
 /// Shows exactly what will land.

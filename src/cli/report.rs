@@ -1,6 +1,7 @@
 //! `git verdict report`: one HTML page of the decisions.
 
 use super::context::{self, write_file, write_line};
+use super::land;
 use super::log::{self, DATES, Filters};
 use super::{Ctx, Done};
 use crate::error::{Exit, Failure};
@@ -9,7 +10,7 @@ use crate::ledger::query::{Entry, Query};
 use crate::ledger::{Event, Fact, Ledger};
 use crate::phrase;
 use crate::phrase::plural;
-use crate::render::report::{self, Details, Input, Place};
+use crate::render::report::{self, Details, Input, Pages, Place};
 use crate::render::text::clean;
 use serde_json::json;
 use std::collections::{HashMap, HashSet};
@@ -43,7 +44,8 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
     let places = Place::all(&entries);
     let input = Input::new(&entries, &places, forge.as_ref());
     let ledger = Ledger::open(&repo);
-    let page = report::page(&input, args.title.as_deref(), ctx.lang, || gather(&ledger, &entries))?;
+    let pages = Pages::new(ctx.lang, land::overrides(&repo).as_deref())?;
+    let page = report::page(&input, args.title.as_deref(), &pages, || gather(&ledger, &entries))?;
     if on_stdout {
         write_line(&page)?;
         return Ok(Exit::Done);

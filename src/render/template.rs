@@ -51,6 +51,16 @@ templates! {
     "decision.md.j2"
 }
 
+/// The templates of the report, which are the same in every language, each with its text.
+pub const REPORT: [(&str, &str); 3] = [
+    ("report.html.j2", include_str!("../../templates/report/report.html.j2")),
+    ("report-overview.html.j2", include_str!("../../templates/report/report-overview.html.j2")),
+    ("report-article.html.j2", include_str!("../../templates/report/report-article.html.j2")),
+];
+
+/// The style of the report: no template, but overridden like one.
+pub const STYLE: (&str, &str) = ("report.css", include_str!("../../templates/report/report.css"));
+
 /// The largest override that is read, in bytes.
 const MAX_FILE: u64 = 64 * 1024;
 /// The largest text that a template may make, in bytes.
@@ -65,6 +75,8 @@ pub struct Renderer {
     env: Environment<'static>,
     /// Template name -> the file that overrides it.
     overrides: BTreeMap<String, PathBuf>,
+    /// The largest text that a template may make, in bytes.
+    most: usize,
 }
 
 impl Renderer {
@@ -79,16 +91,26 @@ impl Renderer {
     /// lies outside the folder when links are followed, or has no template's name (names that begin with `_` are free for
     /// parts of one's own) is an error.
     pub fn with_overrides(lang: Lang, folder: Option<&Path>) -> Result<Renderer, RenderError> {
-        let mut renderer = Renderer { lang, env: environment(), overrides: BTreeMap::new() };
-        let files = match folder {
-            Some(folder) => find_overrides(folder, lang)?,
-            None => BTreeMap::new(),
-        };
-        for name in NAMES {
-            if files.contains_key(name) {
-                continue;
-            }
-            if let Some(source) = built_in(lang, name) {
+        let texts: Vec<_> = NAMES.iter().filter_map(|name| Some((*name, built_in(lang, name)?))).collect();
+        let mut env = environment();
+        env.set_fuel(Some(FUEL));
+        Renderer::of(lang, env, &texts, folder, MAX_OUTPUT)
+    }
+
+    /// These templates in an environment, with the files of `folder` before them. Overrides of other texts are passed over
+    /// once their names are checked.
+    pub(super) fn of(
+        lang: Lang,
+        env: Environment<'static>,
+        texts: &[(&'static str, &'static str)],
+        folder: Option<&Path>,
+        most: usize,
+    ) -> Result<Renderer, RenderError> {
+        let mut renderer = Renderer { lang, env, overrides: BTreeMap::new(), most };
+        let mut files = find_overrides(folder, lang)?;
+        files.retain(|name, _| name.starts_with('_') || texts.iter().any(|(known, _)| known == name));
+        for (name, source) in texts {
+            if !files.contains_key(*name) {
                 renderer.env.add_template(name, source).map_err(|e| renderer.explain(name, &e))?;
             }
         }
@@ -100,6 +122,16 @@ impl Renderer {
         Ok(renderer)
     }
 
+    /// Bounds the work of each rendering from here on.
+    pub(super) fn bound(&mut self, fuel: u64) {
+        self.env.set_fuel(Some(fuel));
+    }
+
+    /// Whether a file of the repository is used instead of a built-in template.
+    pub(super) fn is_overridden(&self) -> bool {
+        !self.overrides.is_empty()
+    }
+
     /// The language of the texts.
     pub fn lang(&self) -> Lang {
         self.lang
@@ -107,7 +139,7 @@ impl Renderer {
 
     /// Renders a template with these values.
     pub(crate) fn render(&self, name: &str, values: Value) -> Result<String, RenderError> {
-        let mut output = Bounded::default();
+        let mut output = Bounded { bytes: Vec::new(), most: self.most };
         self.env
             .get_template(name)
             .and_then(|template| template.render_captured_to(values, &mut output).map(drop))
@@ -136,7 +168,7 @@ impl Renderer {
         }
         let message = match (inner.kind(), inner.detail()) {
             (ErrorKind::OutOfFuel, _) => "it takes too long or makes too much".to_string(),
-            (ErrorKind::WriteFailure, _) => format!("it writes more than {MAX_OUTPUT} bytes"),
+            (ErrorKind::WriteFailure, _) => format!("it writes more than {} bytes", self.most),
             (kind, Some(detail)) => format!("{kind}: {detail}"),
             (kind, None) => kind.to_string(),
         };
@@ -148,7 +180,6 @@ fn environment() -> Environment<'static> {
     let mut env = Environment::new();
     env.set_undefined_behavior(UndefinedBehavior::Strict);
     env.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
-    env.set_fuel(Some(FUEL));
     env.set_recursion_limit(50);
     if let Ok(syntax) = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build() {
         env.set_syntax(syntax);
@@ -166,9 +197,22 @@ fn environment() -> Environment<'static> {
     env
 }
 
+/// The file that overrides a text which is no template, and its text.
+pub(super) fn overridden(
+    folder: Option<&Path>,
+    lang: Lang,
+    name: &str,
+) -> Result<Option<(PathBuf, String)>, RenderError> {
+    match find_overrides(folder, lang)?.remove(name) {
+        Some(path) => read_override(&path).map(|text| Some((path, text))),
+        None => Ok(None),
+    }
+}
+
 /// The override of each template for this language: the language's own folder wins.
-fn find_overrides(folder: &Path, lang: Lang) -> Result<BTreeMap<String, PathBuf>, RenderError> {
+fn find_overrides(folder: Option<&Path>, lang: Lang) -> Result<BTreeMap<String, PathBuf>, RenderError> {
     let mut found = BTreeMap::new();
+    let Some(folder) = folder else { return Ok(found) };
     let Some(root) = real_folder(folder)? else { return Ok(found) };
     for part in [folder.to_path_buf(), folder.join(lang.code())] {
         let Some(real) = real_folder(&part)? else { continue };
@@ -178,11 +222,12 @@ fn find_overrides(folder: &Path, lang: Lang) -> Result<BTreeMap<String, PathBuf>
         for entry in fs::read_dir(&part).map_err(|e| unreadable(&part, e))? {
             let path = entry.map_err(|e| unreadable(&part, e))?.path();
             let Some(name) = path.file_name().and_then(|n| n.to_str()) else { continue };
-            if !name.ends_with(".j2") {
+            if !name.ends_with(".j2") && name != STYLE.0 {
                 continue;
             }
-            if !NAMES.contains(&name) && !name.starts_with('_') {
-                let near = nearest(name, NAMES).unwrap_or(NAMES[0]);
+            let names = || NAMES.into_iter().chain(REPORT.map(|(name, _)| name)).chain([STYLE.0]);
+            if !names().any(|known| known == name) && !name.starts_with('_') {
+                let near = nearest(name, names()).unwrap_or(NAMES[0]);
                 return Err(unreadable(&path, format!("there is no template of this name, did you mean '{near}'?")));
             }
             let real = path.canonicalize().map_err(|e| unreadable(&path, e))?;
@@ -222,14 +267,14 @@ fn unreadable(path: &Path, problem: impl ToString) -> RenderError {
 }
 
 /// Output that refuses to grow without end.
-#[derive(Default)]
 struct Bounded {
     bytes: Vec<u8>,
+    most: usize,
 }
 
 impl io::Write for Bounded {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.bytes.len() + bytes.len() > MAX_OUTPUT {
+        if self.bytes.len() + bytes.len() > self.most {
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, "the text is too long"));
         }
         self.bytes.extend_from_slice(bytes);

@@ -6,6 +6,7 @@
 pub mod schemas;
 pub mod terminal;
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -427,4 +428,13 @@ pub fn require_engine(engine: &str) -> bool {
         skip(&format!("no engine: {engine} info does not succeed"));
     }
     there
+}
+
+/// The names in the first column of the table below a heading of docs/templates.md.
+pub fn documented(heading: &str) -> BTreeSet<String> {
+    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/templates.md")).unwrap();
+    let section = page.split_once(&format!("\n{heading}\n")).unwrap_or_else(|| panic!("no section {heading}")).1;
+    let section = section.split("\n#").next().unwrap();
+    let cells = section.lines().filter(|line| line.starts_with("| `")).map(|line| line.split('|').nth(1).unwrap());
+    cells.flat_map(|cell| cell.split(',')).map(|name| name.trim().trim_matches('`').to_string()).collect()
 }

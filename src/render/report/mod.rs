@@ -2,7 +2,8 @@
 //!
 //! The page works without a script; the script adds the filter, the copy buttons and the keys. Both and the style are
 //! part of the page, and its Content Security Policy names their hashes and allows nothing else. Templates escape
-//! everything that is put into them. The same records give the same bytes.
+//! everything that is put into them. The same records give the same bytes. A repository may have templates and a style of its
+//! own; the policy stands before all that they write, and there is no way to bring a script.
 //!
 //! The newest experiments are shown whole, until they take 1.2 MB; all others in a few lines each, whose texts are
 //! cut so that the page stays below five megabytes however many there are.
@@ -25,7 +26,8 @@ pub mod plot;
 pub mod short;
 pub mod text;
 
-use super::{Lang, RenderError, lang};
+use super::template::{REPORT, STYLE, overridden};
+use super::{Lang, RenderError, Renderer, lang};
 use crate::digest::source_hash;
 use crate::experiment::check_name;
 use crate::ledger::event::{Decided, Measured};
@@ -35,8 +37,10 @@ use forge::Forge;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Kwargs, Serde};
 use minijinja::{AutoEscape, Environment, Error, UndefinedBehavior, Value, context};
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
+use std::path::Path;
 use ulid::Ulid;
 
 /// Experiments that are shown whole at most: the newest.
@@ -53,13 +57,42 @@ const CHUNK: usize = 40;
 /// Metrics that the filter offers.
 const METRICS: usize = 200;
 
-const STYLE: &str = include_str!("../../../templates/report/report.css");
 const SCRIPT: &str = include_str!("../../../templates/report/report.js");
-const TEMPLATES: [(&str, &str); 3] = [
-    ("page.html.j2", include_str!("../../../templates/report/page.html.j2")),
-    ("overview.html.j2", include_str!("../../../templates/report/overview.html.j2")),
-    ("article.html.j2", include_str!("../../../templates/report/article.html.j2")),
-];
+/// The largest text that an overridden template may make, in bytes, and its instructions and kilobytes.
+const MAX_OUTPUT: usize = 16 * 1024 * 1024;
+const FUEL: u64 = 20_000_000;
+
+/// What pages are made with: the templates and the style.
+pub struct Pages {
+    renderer: Renderer,
+    style: Cow<'static, str>,
+}
+
+impl Pages {
+    /// In a language, with the files of `folder` (`.verdict/templates`) before the built-in ones.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Renderer::with_overrides`]; and a style that would end the element that it stands in.
+    pub fn new(language: Lang, folder: Option<&Path>) -> Result<Pages, RenderError> {
+        let mut renderer = Renderer::of(language, environment(language), &REPORT, folder, MAX_OUTPUT)?;
+        // The built-in ones are in proportion to the records, and counting takes time.
+        if renderer.is_overridden() {
+            renderer.bound(FUEL);
+        }
+        let style = match overridden(folder, language, STYLE.0)? {
+            None => Cow::Borrowed(STYLE.1),
+            Some((file, text)) => match text.lines().position(|line| line.contains("</")) {
+                None => Cow::Owned(text),
+                Some(line) => {
+                    let message = "a style cannot hold '</'".to_string();
+                    return Err(RenderError { template: file.display().to_string(), line: line + 1, message });
+                }
+            },
+        };
+        Ok(Pages { renderer, style })
+    }
+}
 
 /// What is known of the experiments that are shown whole.
 #[derive(Default)]
@@ -120,20 +153,20 @@ impl<'a> Input<'a> {
 ///
 /// # Errors
 ///
-/// Those of `details`; and when a template fails, which would be a fault of this program.
+/// Those of `details`; and when a template fails.
 pub fn page<E: From<RenderError>>(
     input: &Input<'_>,
     title: Option<&str>,
-    language: Lang,
+    pages: &Pages,
     details: impl FnOnce() -> Result<Details, E>,
 ) -> Result<String, E> {
-    let env = environment(language)?;
+    let language = pages.renderer.lang();
     let sure = input.entries.len().min(WHOLE);
     let short = |range: Range<usize>| shorts(input, range, language);
     let (articles, whole, overview, timeline, rest) = std::thread::scope(|scope| {
         // The many short ones need no template and nothing that the others make: two processors share the work.
         let beside = std::thread::Builder::new().spawn_scoped(scope, || short(sure..input.entries.len()));
-        let (articles, whole) = articles(&env, input, &details()?, language)?;
+        let (articles, whole) = articles(&pages.renderer, input, &details()?)?;
         let overview = Value::from(Serde(&overview::overview(input, language)));
         let timeline = Value::from(Serde(&timeline(input, language)));
         let rest = match beside {
@@ -144,13 +177,11 @@ pub fn page<E: From<RenderError>>(
     })?;
     let shorts = short(whole..sure) + &rest;
     let names: Vec<String> = input.metrics.iter().map(|name| text::line(name, text::NAME)).collect();
-    let page = render(
-        &env,
-        "page.html.j2",
+    let page = pages.renderer.render(
+        REPORT[0].0,
         context! {
             lang => language.code(),
-            policy => policy(),
-            style => Value::from_safe_string(STYLE.into()),
+            style => Value::from_safe_string(pages.style.to_string()),
             script => Value::from_safe_string(SCRIPT.into()),
             title => title.map(|title| text::line(title, text::NAME * 2)),
             project => input.forge.map(Forge::project),
@@ -165,16 +196,11 @@ pub fn page<E: From<RenderError>>(
             version => env!("CARGO_PKG_VERSION"),
         },
     )?;
-    Ok(page + "\n")
+    Ok(format!("{}{page}\n", head(language, &pages.style)))
 }
 
 /// The newest experiments with all that is known of them, and how many these are.
-fn articles(
-    env: &Environment<'_>,
-    input: &Input<'_>,
-    details: &Details,
-    language: Lang,
-) -> Result<(String, usize), RenderError> {
+fn articles(renderer: &Renderer, input: &Input<'_>, details: &Details) -> Result<(String, usize), RenderError> {
     let mut articles = String::new();
     let mut whole = 0;
     // A handful is read from top to bottom; more are looked through first.
@@ -183,8 +209,8 @@ fn articles(
         if articles.len() > WHOLE_BYTES {
             break;
         }
-        let article = Value::from(Serde(&article::whole(entry, place, input, details, language)));
-        articles.push_str(&render(env, "article.html.j2", context! { e => article, open => open })?);
+        let article = Value::from(Serde(&article::whole(entry, place, input, details, renderer.lang())));
+        articles.push_str(&renderer.render(REPORT[2].0, context! { e => article, open => open })?);
         whole += 1;
     }
     Ok((articles, whole))
@@ -220,16 +246,23 @@ fn timeline(input: &Input<'_>, language: Lang) -> Option<Timeline> {
     chart::timeline(&points, language)
 }
 
-/// Nothing may be loaded, run or sent but what these hashes name.
-fn policy() -> String {
-    format!(
+/// How a page begins, whatever its template says: nothing may be loaded, run or sent but what these hashes name.
+fn head(language: Lang, style: &str) -> String {
+    let policy = format!(
         "default-src 'none'; style-src '{}'; script-src '{}'; img-src data:; base-uri 'none'; form-action 'none'",
-        source_hash(STYLE),
+        source_hash(style),
         source_hash(SCRIPT)
+    );
+    // As the templates escape it.
+    let policy = policy.replace('\'', "&#x27;").replace('/', "&#x2f;");
+    format!(
+        "<!doctype html>\n<html lang=\"{}\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"{policy}\">\n",
+        language.code()
     )
 }
 
-fn environment(language: Lang) -> Result<Environment<'static>, RenderError> {
+fn environment(language: Lang) -> Environment<'static> {
     let mut env = Environment::new();
     env.set_undefined_behavior(UndefinedBehavior::Strict);
     env.set_auto_escape_callback(|_| AutoEscape::Html);
@@ -246,20 +279,6 @@ fn environment(language: Lang) -> Result<Environment<'static>, RenderError> {
             arguments.args().map(|name| Ok((name.to_string(), arguments.get(name)?))).collect::<Result<_, Error>>()?;
         Ok(lang::text(language, key, Value::from_pairs(values)))
     });
-    for (name, source) in TEMPLATES {
-        env.add_template(name, source).map_err(|error| explain(name, &error))?;
-    }
-    Ok(env)
-}
-
-fn render(env: &Environment<'_>, name: &str, values: Value) -> Result<String, RenderError> {
-    env.get_template(name).and_then(|template| template.render(values)).map_err(|error| explain(name, &error))
-}
-
-fn explain(name: &str, error: &Error) -> RenderError {
-    RenderError {
-        template: error.name().unwrap_or(name).to_string(),
-        line: error.line().unwrap_or(0),
-        message: error.detail().map_or_else(|| error.kind().to_string(), str::to_string),
-    }
+    env.set_recursion_limit(50);
+    env
 }
