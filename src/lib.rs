@@ -19,6 +19,7 @@
 //! | [`measure`] | how a sample is taken |
 //! | [`stats`] | how a noisy difference is decided: pure mathematics |
 //! | [`grounds`] | what a measurement rested on, and what of it has moved since |
+//! | [`guard`] | which reverted experiments a change resembles |
 //! | [`inspect`] | what an artefact is made of, and what changed between two |
 //! | [`policy`] | how a comparison becomes a recommendation |
 //! | [`experiment`] | the life of an experiment: states and what may follow what |
@@ -42,6 +43,7 @@ pub mod exchange;
 pub mod experiment;
 pub mod git;
 pub mod grounds;
+pub mod guard;
 pub mod hooks;
 pub mod inspect;
 pub mod ledger;

@@ -3,8 +3,11 @@
 use super::measure::{self, How};
 use super::{Ctx, Done};
 use crate::decision::audit::{self, Finding, Range, Rule};
+use crate::decision::reversal;
 use crate::error::{Exit, Failure};
+use crate::git::change::Between;
 use crate::git::{Oid, Repo};
+use crate::guard::{self, Question, Recalled};
 use crate::ledger::{Ledger, Wanted};
 use crate::phrase;
 use crate::phrase::Phrase;
@@ -14,6 +17,7 @@ use crate::render::table;
 use crate::render::text::{clean, markdown, markdown_code};
 use clap::ValueEnum;
 use serde_json::json;
+use std::collections::BTreeSet;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -73,6 +77,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
     let range = Range { base, head };
     let book = if audit::reads_all(&repo, &range)? { ctx.book(&ledger)? } else { ledger.book_of(&Wanted::open())? };
     let mut findings = audit::audit(&repo, &ledger, &book, &range)?;
+    findings.extend(rejected(ctx, &repo, &ledger, &range)?);
     let measured = if args.measure { take(ctx, &repo, &args.how, &range, &mut findings)? } else { None };
     findings.sort_by_key(|finding| !finding.fails);
     let commits = repo.range(&range.base, &range.head)?.len();
@@ -92,6 +97,65 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
         }),
     )?;
     Ok(if fails == 0 { Exit::Done } else { Exit::No })
+}
+
+/// At most so many of the newest commits are held against the reverted experiments.
+const COMPARED: usize = 100;
+
+/// The commits of a range that resemble a reverted experiment, and the range as a whole when none of them does alone.
+fn rejected(ctx: &Ctx, repo: &Repo, ledger: &Ledger<'_>, range: &Range) -> Result<Vec<Finding>, Failure> {
+    let mut found = Vec::new();
+    let shelf = guard::shelf(repo, ledger)?;
+    if shelf.is_empty() {
+        return Ok(found);
+    }
+    let (commits, _) = repo.newest_without(&range.head, Some(&range.base), COMPARED)?;
+    let mut told = BTreeSet::new();
+    let mut decided = false;
+    for commit in commits.iter().rev() {
+        let [parent] = commit.parents.as_slice() else { continue };
+        if reversal::is_quantified(&commit.message) {
+            decided = true;
+            continue;
+        }
+        let question = Question::of_change(repo, Between::Commits(parent, &commit.id), &commit.message)?;
+        let alike = super::similar::recalled(repo, ledger, &shelf, &question, parent)?;
+        // The attempt that was reverted is in history along with its reversal.
+        if alike.iter().any(|one| one.owns(&commit.id)) {
+            decided = true;
+            continue;
+        }
+        let new = alike.iter().filter(|one| told.insert(one.experiment.id));
+        found.extend(new.map(|one| rejection(ctx, Some(&commit.id), one)));
+    }
+    if commits.len() > 1 && found.is_empty() && !decided {
+        let question = Question::of_change(repo, Between::Commits(&range.base, &range.head), "")?;
+        let alike = super::similar::recalled(repo, ledger, &shelf, &question, &range.base)?;
+        found.extend(alike.iter().map(|one| rejection(ctx, None, one)));
+    }
+    Ok(found)
+}
+
+fn rejection(ctx: &Ctx, commit: Option<&Oid>, one: &Recalled) -> Finding {
+    let because = one.decided().map(|(_, decided)| decided.because.as_str()).unwrap_or_default();
+    let like = super::similar::headline(ctx, one);
+    Finding {
+        rule: Rule::RejectedIdea,
+        fails: false,
+        commit: commit.cloned(),
+        experiment: Some(one.experiment.name.clone()),
+        what: match commit {
+            Some(commit) => phrase!("{commit} is {like}", commit = commit.short(), like),
+            None => phrase!("the branch as a whole is {like}", like),
+        },
+        why: phrase!(
+            "{because}; measured on {ground}; since then: {moved}",
+            because,
+            ground = Phrase::joined(one.ground(), ", "),
+            moved = super::similar::since(one)
+        ),
+        next: Some(phrase!("git verdict show {name}", name = &one.experiment.name)),
+    }
 }
 
 /// What this branch would be merged into, and its tip.

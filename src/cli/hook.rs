@@ -45,7 +45,8 @@ struct Install {
     /// Also refuse the revert of an optimization without numbers
     #[arg(long)]
     commit_msg: bool,
-    /// Also queue a measurement after each commit on an experiment's branch
+    /// Also queue a measurement after each commit on an experiment's branch, and name the reverted experiments that a
+    /// commit resembles
     #[arg(long)]
     post_commit: bool,
     /// Also send the ledger along with each push (sets verdict.pushLedger)
@@ -229,10 +230,13 @@ fn call(ctx: &Ctx, args: &Run) -> Done {
             }
         }
         Hook::PostCommit => {
-            let Ok((branch, _)) = repo.current_branch() else { return Ok(Exit::Done) };
+            let Ok((branch, tip)) = repo.current_branch() else { return Ok(Exit::Done) };
             let wanted = Wanted { branches: vec![branch], ..Wanted::default() };
             hooks::queue(&repo, &ledger.book_of(&wanted)?)?;
             crate::decision::notice(&repo, &ledger)?;
+            if let Some((question, from)) = hooks::question(&repo, &tip)? {
+                super::similar::note(ctx, &repo, &ledger, &question, &from);
+            }
         }
         Hook::PrePush => {
             let mut input = String::new();

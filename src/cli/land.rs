@@ -231,6 +231,10 @@ pub fn preview(ctx: &Ctx, repo: &Repo, draft: &Draft, texts: &Texts) -> Result<(
 /// Lands a draft and says what came of it.
 pub fn land(ctx: &Ctx, repo: &Repo, ledger: &Ledger<'_>, draft: Draft, texts: Texts) -> Done {
     let landed = decision::land(repo, ledger, draft, texts)?;
+    if matches!(&landed.event.fact, Fact::Decided(decided) if decided.verdict == Verdict::Revert) {
+        // The hooks look for it; whoever misses it makes it.
+        let _ = crate::guard::shelf(repo, ledger);
+    }
     for note in &landed.notes {
         ctx.note(phrase!("note: {note}", note = clean(&ctx.tell(note))));
     }

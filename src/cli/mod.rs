@@ -31,6 +31,7 @@ mod report;
 mod revert;
 mod schema;
 mod show;
+mod similar;
 mod start;
 mod status;
 mod sync;
@@ -121,6 +122,8 @@ enum Command {
     Log(log::Args),
     /// One experiment or record, whole
     Show(show::Args),
+    /// Which reverted experiments a change or an idea resembles
+    Similar(similar::Args),
     /// What an image, folder, archive, binary or build log is made of, and what changed between two
     Inspect(inspect::Args),
     /// One HTML page of the decisions, to read and to send
@@ -205,6 +208,7 @@ fn dispatch(ctx: &Ctx, command: Command) -> Result<Exit, Failure> {
         Command::Abandon(args) => abandon::run(ctx, args),
         Command::Log(args) => log::run(ctx, args),
         Command::Show(args) => show::run(ctx, args),
+        Command::Similar(args) => similar::run(ctx, args),
         Command::Inspect(args) => inspect::run(ctx, args),
         Command::Report(args) => report::run(ctx, args),
         Command::Sync(args) => sync::run(ctx, args),

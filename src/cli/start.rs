@@ -5,8 +5,10 @@ use super::{Ctx, Done};
 use crate::config::Config;
 use crate::error::{Exit, Failure};
 use crate::experiment::{BRANCH_PREFIX, Book, Experiment, Start, State, check_name};
+use crate::git::change::Between;
 use crate::git::refs::Head;
 use crate::git::{GitError, Oid, Repo};
+use crate::guard::Question;
 use crate::ledger::event::{Identity, Opened};
 use crate::ledger::{Fact, Ledger, Wanted};
 use crate::phrase;
@@ -90,6 +92,11 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
         stands_on: opening.start.stands_on,
         adopted: opening.adopted.clone(),
     };
+    let said = format!("{}\n{}", opened.title, opened.hypothesis);
+    let question = match &opening.adopted {
+        Some(tip) => Question::of_change(&repo, Between::Commits(&opening.start.base, tip), &said)?,
+        None => Question::of_text(&said),
+    };
     let event = ledger.draft(Ulid::new(), &args.name, Fact::Opened(opened.clone()))?;
     repo.create_branch(&branch, &opening.tip)?;
     if opening.switch
@@ -106,11 +113,13 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
         return Err(error.into());
     }
     report(ctx, &repo, &book, &args.name, &opened, &opening)?;
+    let similar = super::similar::note(ctx, &repo, &ledger, &question, &opening.start.base);
     ctx.emit(
         "start",
         json!({
             "experiment": args.name, "id": event.experiment, "record": event.id, "branch": branch,
             "base": opened.base.commit, "onto": opened.onto, "stands_on": opened.stands_on, "adopted": opened.adopted,
+            "similar": similar,
         }),
     )?;
     Ok(Exit::Done)

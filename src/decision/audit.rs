@@ -31,6 +31,8 @@ pub enum Rule {
     Regression,
     /// The configuration changed along with what it measures.
     Ruler,
+    /// A change resembles an experiment that was reverted.
+    RejectedIdea,
 }
 
 impl Rule {
@@ -43,6 +45,7 @@ impl Rule {
             Rule::Stale => "stale",
             Rule::Regression => "regression",
             Rule::Ruler => "ruler",
+            Rule::RejectedIdea => "rejected-idea",
         }
     }
 }

@@ -30,6 +30,29 @@ pub struct Uncommitted {
     pub conflicted: Vec<PathBuf>,
 }
 
+/// A file of a patch, with its blobs on both sides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PatchFile {
+    /// Where it is on the newer side (on the older one when it was deleted).
+    pub path: PathBuf,
+    /// Its blob before; none when it was not there.
+    pub old: Option<Oid>,
+    /// Its blob after; none when it is not there any more.
+    pub new: Option<Oid>,
+}
+
+/// What a patch is taken between.
+#[derive(Debug, Clone, Copy)]
+pub enum Between<'a> {
+    /// Two commits.
+    Commits(&'a Oid, &'a Oid),
+    /// HEAD and the index: what `git commit` would record.
+    Staged,
+}
+
+/// A file longer than this counts as binary where only the lines of a patch are wanted.
+const LONGEST_FILE: i64 = 4 << 20;
+
 pub(crate) fn path_of(bytes: &[u8]) -> PathBuf {
     PathBuf::from(std::ffi::OsStr::from_bytes(bytes))
 }
@@ -51,6 +74,53 @@ impl Repo {
             let Some(path) = new.clone().or(old.clone()) else { continue };
             let old_path = (delta.status() == git2::Delta::Renamed).then_some(old).flatten();
             files.push(FileChange { path, old_path, added, removed, binary });
+        }
+        Ok(files)
+    }
+
+    /// The files of a patch in path order, at most `most` of them, and each of their added (`true`) and removed lines, in
+    /// order and without its end, until `each` answers false. Binary files have no lines. Renames are not looked for, and
+    /// nothing is fetched: what a partial clone lacks is an error.
+    pub fn patch(
+        &self,
+        between: Between<'_>,
+        most: usize,
+        each: &mut dyn FnMut(&Path, bool, &[u8]) -> bool,
+    ) -> Result<Vec<PatchFile>, GitError> {
+        let mut options = git2::DiffOptions::new();
+        options.context_lines(0).interhunk_lines(0).max_size(LONGEST_FILE).ignore_submodules(true);
+        let diff = match between {
+            Between::Commits(from, to) => {
+                let (from, to) = (self.inner.find_commit(from.raw()?)?, self.inner.find_commit(to.raw()?)?);
+                self.inner.diff_tree_to_tree(Some(&from.tree()?), Some(&to.tree()?), Some(&mut options))?
+            }
+            Between::Staged => {
+                let head = self.inner.head()?.peel_to_tree()?;
+                self.inner.diff_tree_to_index(Some(&head), None, Some(&mut options))?
+            }
+        };
+        let mut files = Vec::new();
+        let mut wanted = true;
+        for (index, delta) in diff.deltas().enumerate().take(most) {
+            let side = |file: git2::DiffFile<'_>| file.exists().then(|| Oid::from(file.id()));
+            let (old, new) = (side(delta.old_file()), side(delta.new_file()));
+            let place = if new.is_some() { delta.new_file() } else { delta.old_file() };
+            let Some(path) = place.path_bytes().map(path_of) else { continue };
+            let patch = if wanted { git2::Patch::from_diff(&diff, index)? } else { None };
+            for hunk in 0..patch.as_ref().map_or(0, git2::Patch::num_hunks) {
+                let Some(patch) = patch.as_ref().filter(|_| wanted) else { break };
+                for line in 0..patch.num_lines_in_hunk(hunk)? {
+                    let line = patch.line_in_hunk(hunk, line)?;
+                    let added = line.origin() == '+';
+                    if added || line.origin() == '-' {
+                        wanted = each(&path, added, line.content().trim_ascii_end());
+                    }
+                    if !wanted {
+                        break;
+                    }
+                }
+            }
+            files.push(PatchFile { path, old, new });
         }
         Ok(files)
     }

@@ -13,7 +13,7 @@ impl Repo {
     }
 
     /// Brings the trees and blobs that a diff of two commits reads.
-    pub(super) fn bring_change(&self, from: &Oid, to: &Oid) -> Result<(), GitError> {
+    pub(crate) fn bring_change(&self, from: &Oid, to: &Oid) -> Result<(), GitError> {
         if self.is_partial() {
             let words = ["diff-tree", "-r", "--numstat", "--no-ext-diff", "--no-textconv", "--no-renames"];
             self.run_git().args(words).args([from.as_str(), to.as_str()]).bytes()?;

@@ -22,7 +22,8 @@ pub enum Hook {
     PrepareCommitMsg,
     /// Refuses the revert of an optimization without numbers.
     CommitMsg,
-    /// Queues a measurement when an experiment's branch has a new commit; records that a revert was reverted.
+    /// Queues a measurement when an experiment's branch has a new commit; records that a revert was reverted; names the
+    /// reverted experiments that a commit resembles.
     PostCommit,
     /// Names the undecided experiments among what is pushed; sends the ledger along on request.
     PrePush,

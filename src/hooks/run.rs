@@ -3,7 +3,9 @@
 use super::HookError;
 use crate::decision::reversal::{self, Part, REOPENS, Reversal, Unquantified};
 use crate::experiment::{Book, Experiment};
+use crate::git::change::Between;
 use crate::git::{GitError, Oid, Repo};
+use crate::guard::Question;
 use crate::ledger::event::Identity;
 use crate::policy::MetricComparison;
 use crate::render::Lang;
@@ -209,6 +211,18 @@ pub fn undecided<'b>(
         }
     }
     Ok(found)
+}
+
+/// What a new commit asks of the reverted experiments, and the commit before it. None of a merge, of one that carries a
+/// decision, and while git is in the middle of something.
+pub fn question(repo: &Repo, tip: &Oid) -> Result<Option<(Question, Oid)>, HookError> {
+    let commit = repo.commit(tip)?;
+    let [parent] = commit.parents.as_slice() else { return Ok(None) };
+    if repo.operation().is_some() || reversal::is_quantified(&commit.message) {
+        return Ok(None);
+    }
+    let question = Question::of_change(repo, Between::Commits(parent, tip), &commit.message)?;
+    Ok(Some((question, parent.clone())))
 }
 
 /// The folder in which `post-commit` leaves its requests: an empty file a name.

@@ -156,6 +156,18 @@ const COMMIT_MSG: &str = r#"git_verdict_hook() {
 const POST_COMMIT: &str = r#"git_verdict_hook() {
     test -z "${GIT_VERDICT_LANDING-}" || return 0
     git_verdict_git=${GIT_DIR:-.git}
+    git_verdict_common=$git_verdict_git
+    if test -r "$git_verdict_git/commondir"; then
+        IFS= read -r git_verdict_common < "$git_verdict_git/commondir" || :
+        case $git_verdict_common in
+        /*) ;;
+        *) git_verdict_common=$git_verdict_git/$git_verdict_common ;;
+        esac
+    fi
+    # The file is there when an experiment was reverted: this commit may try it once more.
+    if test -f "$git_verdict_common/verdict/index/guard"; then
+        git_verdict hook run post-commit "$@" 2>&3 && return 0
+    fi
     if test -r "$git_verdict_git/COMMIT_EDITMSG"; then
         while IFS= read -r git_verdict_line; do
             case $git_verdict_line in
@@ -173,16 +185,9 @@ const POST_COMMIT: &str = r#"git_verdict_hook() {
     case $git_verdict_name in
     '' | */* | .*) return 0 ;;
     esac
-    if test -r "$git_verdict_git/commondir"; then
-        IFS= read -r git_verdict_common < "$git_verdict_git/commondir" || :
-        case $git_verdict_common in
-        /*) git_verdict_git=$git_verdict_common ;;
-        *) git_verdict_git=$git_verdict_git/$git_verdict_common ;;
-        esac
-    fi
-    test -d "$git_verdict_git/verdict/queue" || mkdir -p "$git_verdict_git/verdict/queue" || return 0
-    : > "$git_verdict_git/verdict/queue/$git_verdict_name"
-} 2>/dev/null
+    test -d "$git_verdict_common/verdict/queue" || mkdir -p "$git_verdict_common/verdict/queue" || return 0
+    : > "$git_verdict_common/verdict/queue/$git_verdict_name"
+} 3>&2 2>/dev/null
 "#;
 
 const PRE_PUSH: &str = r#"git_verdict_input=

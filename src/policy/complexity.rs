@@ -71,6 +71,17 @@ pub fn weigh(repo: &Repo, base: &Oid, candidate: &Oid) -> Result<Complexity, Git
     })
 }
 
+/// Whether a file is a manifest, by its name.
+pub fn is_manifest(path: &Path) -> bool {
+    reader(path).is_some()
+}
+
+/// The dependencies that a manifest names; none for any other file, and for one that cannot be read.
+pub fn named(path: &Path, text: &str) -> Vec<String> {
+    let found = reader(path).and_then(|read| read(text)).unwrap_or_default();
+    found.into_iter().map(|(_, name)| name).collect()
+}
+
 /// How a manifest is read, by its name; none for any other file.
 fn reader(path: &Path) -> Option<Reader> {
     let name = path.file_name()?.to_str()?;

@@ -596,8 +596,8 @@ fn in_memory(records: &[Packed], about: &impl Serialize) -> Result<Vec<u8>, Faul
     writer.finish(about)
 }
 
-/// Replaces a file by rename.
-fn replace(path: &Path, bytes: &[u8]) -> bool {
+/// Replaces a file by rename; false where that cannot be done.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> bool {
     let write = || -> io::Result<()> {
         let dir = path.parent().unwrap_or(Path::new("."));
         fs::create_dir_all(dir)?;
@@ -625,6 +625,7 @@ fn sweep(dir: &Path, base: Option<&(String, u64)>) {
     }
 }
 
-fn folder(repo: &Repo) -> PathBuf {
+/// Where the index lies, and what else can be thrown away and made again.
+pub(crate) fn folder(repo: &Repo) -> PathBuf {
     repo.common_dir().join("verdict").join("index")
 }
