@@ -14,7 +14,7 @@ use git_verdict::ledger::event::{Decided, Identity, Opened, Verdict};
 use git_verdict::ledger::{Event, Fact, Ledger};
 use git_verdict::policy::MetricComparison;
 use git_verdict::stats::Word;
-use git_verdict::units::{Ratio, Unit};
+use git_verdict::units::{Ratio, base_unit};
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -184,7 +184,7 @@ fn reverted(pair: &[Identity]) -> Fact {
         measured: None,
         comparison: vec![MetricComparison {
             metric: "build_time".into(),
-            unit: Unit::from("s"),
+            unit: base_unit("s").expect("a unit").0,
             better: Better::Lower,
             matters: Matters::Relative(Ratio(0.05)),
             base: 800.0,
