@@ -25,6 +25,7 @@
 //! | [`experiment`] | the life of an experiment: states and what may follow what |
 //! | [`ledger`] | how records are stored, merged and found |
 //! | [`decision`] | how a verdict lands in history, and is resumed or undone |
+//! | [`recheck`] | which decisions rest on what has moved, and how they are measured again |
 //! | [`render`] | what people read |
 //! | [`adr`] | how decision files stand in a repository: its habits, what is generated, what has drifted |
 //! | [`exchange`] | how numbers of other tools are read, and lists written for them |
@@ -50,6 +51,7 @@ pub mod ledger;
 pub mod measure;
 pub mod phrase;
 pub mod policy;
+pub mod recheck;
 pub mod render;
 pub mod schema;
 pub mod stats;

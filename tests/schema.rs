@@ -80,6 +80,7 @@ fn every_output_that_has_a_schema_is_printed_and_is_what_the_schema_says() {
     seen.run(&repo, 0, &["export", "jsonl", "-o", state.path().join("records.jsonl").to_str().unwrap()]);
     seen.run(&repo, 0, &["check", "--against", "main"]);
     seen.run(&repo, 0, &["similar", "verdict/fat"]);
+    seen.run(&repo, 0, &["recheck"]);
     seen.run(&repo, 0, &["adr", "new", "fat"]);
     seen.run(&repo, 0, &["adr", "index"]);
     seen.run(&repo, 0, &["adr", "check"]);

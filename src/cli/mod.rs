@@ -27,6 +27,7 @@ mod man;
 mod measure;
 mod noise;
 mod progress;
+mod recheck;
 mod report;
 mod revert;
 mod schema;
@@ -140,6 +141,8 @@ enum Command {
     Decisions(decisions::Args),
     /// For CI: what is wrong with the decisions that a branch brings
     Check(check::Args),
+    /// Which decisions rest on something that has changed
+    Recheck(recheck::Args),
     /// The git hooks
     Hook(hook::Args),
     /// Let the commands of this repository's verdict.toml be run
@@ -217,6 +220,7 @@ fn dispatch(ctx: &Ctx, command: Command) -> Result<Exit, Failure> {
         Command::Adr(args) => adr::run(ctx, args),
         Command::Decisions(args) => decisions::run(ctx, args),
         Command::Check(args) => check::run(ctx, args),
+        Command::Recheck(args) => recheck::run(ctx, args),
         Command::Hook(args) => hook::run(ctx, args),
         Command::Trust(args) => trust::run(ctx, args),
         Command::Doctor(args) => doctor::run(ctx, args),

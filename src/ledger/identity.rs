@@ -84,7 +84,8 @@ pub fn locate(repo: &Repo, record: Ulid, decided: &Decided) -> Result<Option<Sea
     Ok(Some(search))
 }
 
-fn tip_of(repo: &Repo, branch: &str) -> Result<Option<Oid>, GitError> {
+/// Where a branch is, as a local one or one of a remote.
+pub fn tip_of(repo: &Repo, branch: &str) -> Result<Option<Oid>, GitError> {
     if let Some(tip) = repo.branch(branch)? {
         return Ok(Some(tip));
     }

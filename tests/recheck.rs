@@ -1,0 +1,182 @@
+//! Decisions that rest on something that has changed: found, ranked, measured again.
+
+mod common;
+
+use common::Repo;
+use serde_json::Value;
+
+const CONFIG: &str =
+    "version = 1\n[steps.build]\nrun = \"./build.sh\"\n[metrics.size]\npath = \"out\"\nmatters = \"1%\"\n";
+
+/// A program whose size is what `app` and `lib` say; its script names docker, so that the Dockerfile counts.
+fn repo() -> Repo {
+    let repo = Repo::with(&[
+        ("verdict.toml", CONFIG),
+        ("Dockerfile", "FROM python:3.10\n"),
+        ("requirements.txt", "flask==2.0\nsix==1.0\n"),
+        ("app", "3000\n"),
+        ("lib", "1000\n"),
+        (".gitignore", "out\n"),
+    ]);
+    repo.script("build.sh", "# stands for: docker build .\nhead -c $(($(cat app) + $(cat lib))) /dev/zero > out\n");
+    repo.commit("feat: a build");
+    repo
+}
+
+/// An experiment that writes these files, measured.
+fn attempt(repo: &Repo, name: &str, files: &[(&str, &str)]) {
+    repo.ok(&["start", name, "--hypothesis", "smaller"]);
+    for (path, text) in files {
+        repo.write(path, text);
+    }
+    repo.commit(&format!("perf: {name}"));
+    repo.ok(&["measure", "--pairs", "2"]);
+}
+
+/// `slim` is kept (-50 %), `multi` reverted (-5 % of what is left).
+fn decided() -> Repo {
+    let repo = repo();
+    attempt(&repo, "slim", &[("app", "1000\n")]);
+    repo.ok(&["keep", "--because", "half of it"]);
+    attempt(&repo, "multi", &[("lib", "900\n")]);
+    repo.ok(&["revert", "--because", "not worth it"]);
+    repo
+}
+
+fn told(found: &Value) -> Vec<(&str, Vec<&str>)> {
+    let text = |value: &'_ Value| -> &'static str { Box::leak(value.as_str().unwrap().to_string().into_boxed_str()) };
+    let one = |one: &Value| (text(&one["experiment"]), one["told"].as_array().unwrap().iter().map(text).collect());
+    found["moved"].as_array().unwrap().iter().map(one).collect()
+}
+
+#[test]
+fn nothing_is_listed_while_nothing_moved() {
+    let repo = decided();
+    repo.ok(&["recheck"]).prints(&["nothing that 2 decisions rest on has changed"]);
+    let found = repo.json(&["recheck"]);
+    assert_eq!(told(&found), []);
+    assert_eq!(found["unmoved"], serde_json::json!(["slim", "multi"]));
+    repo.write("README", "a file that no number hangs on\n");
+    repo.commit("docs: a page");
+    assert_eq!(told(&repo.json(&["recheck"])), []);
+}
+
+#[test]
+fn a_package_a_base_image_and_a_step_that_moved_are_named_and_add_up() {
+    let repo = decided();
+    let score = || repo.json(&["recheck", "multi"])["moved"][0]["score"].as_f64().unwrap();
+    repo.write("requirements.txt", "flask==3.0\nsix==1.0\n");
+    repo.commit("chore: a newer flask");
+    let lock = "requirements.txt: flask 2.0 -> 3.0";
+    assert_eq!(told(&repo.json(&["recheck"])), [("slim", vec![lock]), ("multi", vec![lock])]);
+    let one = score();
+    repo.write("Dockerfile", "FROM python:3.12\n");
+    repo.commit("chore: a newer python");
+    let image = "base image python:3.10 is python:3.12 (Dockerfile)";
+    assert_eq!(told(&repo.json(&["recheck", "multi"])), [("multi", vec![image, lock])]);
+    let two = score();
+    repo.write("verdict.toml", CONFIG.replace("./build.sh", "sh build.sh"));
+    repo.commit("build: by sh");
+    assert_eq!(told(&repo.json(&["recheck", "multi"])), [("multi", vec![image, lock, "step build changed"])]);
+    assert!(0.0 < one && one < two && two < score() && score() < 1.0, "{one} {two} {}", score());
+    repo.ok(&["recheck"]).prints(&["2 of 2 decisions rest on something that has changed", "slim  size -50.0 %", image]);
+    repo.ok(&["recheck", "-n", "1"]).prints(&["slim"]);
+    assert!(!repo.ok(&["recheck", "-n", "1"]).stdout.contains("multi  size"), "the one that promises most");
+    repo.ok(&["recheck", "--lang", "zh-CN"])
+        .prints(&["2 个决定中有 2 个的依据已变化", "基础镜像 python:3.10 现为 python:3.12"]);
+}
+
+#[test]
+fn the_branch_that_it_landed_on_counts_not_what_is_checked_out() {
+    let repo = decided();
+    repo.git(&["switch", "--quiet", "--create", "other"]);
+    repo.write("Dockerfile", "FROM python:3.13\n");
+    repo.write("verdict.toml", CONFIG.replace("./build.sh", "sh build.sh"));
+    repo.commit("chore: elsewhere");
+    assert_eq!(told(&repo.json(&["recheck"])), []);
+    repo.git(&["branch", "--quiet", "--move", "main", "trunk"]);
+    let found = repo.json(&["recheck"]);
+    assert_eq!(found["not_compared"][0]["why"], "the branch main is not here");
+    repo.ok(&["recheck"]).prints(&["not compared: slim: the branch main is not here"]);
+}
+
+#[test]
+fn a_configuration_that_is_gone_is_one_thing_and_one_that_cannot_be_read_is_an_error() {
+    let repo = decided();
+    repo.git(&["rm", "--quiet", "verdict.toml"]);
+    repo.commit("chore: no more measuring");
+    assert_eq!(told(&repo.json(&["recheck", "slim"])), [("slim", vec!["verdict.toml is gone"])]);
+    repo.write("verdict.toml", "version = 1\n[stpes.build]\n");
+    repo.commit("chore: broken");
+    repo.refuses(2, &["recheck"]).says(&["stpes", "verdict.toml"]);
+}
+
+#[test]
+fn an_old_record_without_assumptions_is_read_from_its_commits() {
+    let repo = decided();
+    without_assumptions(&repo);
+    assert_eq!(told(&repo.json(&["recheck"])), []);
+    repo.write("Dockerfile", "FROM python:3.12\n");
+    repo.commit("chore: a newer python");
+    let found = repo.json(&["recheck", "multi"]);
+    assert_eq!(found["moved"][0]["rebuilt"], true);
+    assert_eq!(told(&found), [("multi", vec!["base image python:3.10 is python:3.12 (Dockerfile)"])]);
+    repo.ok(&["recheck", "multi"]).prints(&["what it rested on was read from its commits"]);
+}
+
+/// Takes the assumptions out of every record, as if an older version had written them.
+fn without_assumptions(repo: &Repo) {
+    let list = repo.git(&["ls-tree", "-r", "refs/verdict/ledger"]);
+    let mut index = String::new();
+    for line in list.lines() {
+        let (head, path) = line.split_once('\t').unwrap();
+        let blob = head.rsplit(' ').next().unwrap();
+        let text = repo.git(&["cat-file", "-p", blob]);
+        let text = match serde_json::from_str::<Value>(&text) {
+            Ok(Value::Object(mut event)) => {
+                event.shift_remove("assumptions");
+                Value::Object(event).to_string()
+            }
+            _ => text,
+        };
+        let new = repo.git_with_input(&["hash-object", "-w", "--stdin"], &format!("{text}\n"));
+        index.push_str(&format!("100644 {}\t{path}\n", new.trim()));
+    }
+    let file = repo.path().join(".git/other-index");
+    let file = file.to_str().unwrap();
+    let git = |words: &[&str], input: Option<&str>| {
+        let line = [&["-c", "core.hooksPath=/dev/null"], words].concat();
+        let ran =
+            repo.run_in(repo.path(), "env", &[&[&format!("GIT_INDEX_FILE={file}"), "git"], &line[..]].concat(), input);
+        assert_eq!(ran.code, Some(0), "{}", ran.report());
+        ran.stdout.trim().to_string()
+    };
+    git(&["update-index", "--index-info"], Some(&index));
+    let tree = git(&["write-tree"], None);
+    let commit = repo.git(&["commit-tree", "-m", "old records", &tree]);
+    repo.git(&["update-ref", "refs/verdict/ledger", &commit]);
+}
+
+#[test]
+fn a_decision_without_numbers_is_named_and_an_open_or_unknown_one_refused() {
+    let repo = decided();
+    repo.ok(&["start", "blind", "--hypothesis", "no numbers"]);
+    repo.write("lib", "800\n");
+    repo.commit("perf: blind");
+    repo.refuses(3, &["recheck", "blind"]).says(&["experiment 'blind' is open", "git verdict show blind"]);
+    repo.ok(&["keep", "--because", "trust me", "--force"]);
+    let found = repo.json(&["recheck", "blind", "blind"]);
+    assert_eq!(
+        found["not_compared"],
+        serde_json::json!([{"experiment": "blind", "why": "it was decided without numbers"}])
+    );
+    repo.refuses(2, &["recheck", "mulit"]).says(&["there is no experiment 'mulit'", "did you mean 'multi'?"]);
+    repo.refuses(2, &["recheck", "-n", "x"]);
+}
+
+#[test]
+fn a_clone_without_the_ledger_says_where_the_ground_is() {
+    let repo = decided();
+    repo.git(&["update-ref", "-d", "refs/verdict/ledger"]);
+    repo.ok(&["recheck"]).says(&["git verdict sync"]).prints(&["no decisions yet"]);
+}
