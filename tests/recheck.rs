@@ -180,3 +180,112 @@ fn a_clone_without_the_ledger_says_where_the_ground_is() {
     repo.git(&["update-ref", "-d", "refs/verdict/ledger"]);
     repo.ok(&["recheck"]).says(&["git verdict sync"]).prints(&["no decisions yet"]);
 }
+
+#[test]
+fn a_reverted_change_is_made_again_on_the_base_of_today_and_a_kept_one_taken_out_of_it() {
+    let repo = decided();
+    repo.write("lib", "600\n700\n");
+    repo.write("build.sh", repo.read("build.sh").replace("$(cat lib)", "$(head -n 1 lib)"));
+    repo.commit("feat: another library");
+    let before = repo.snapshot();
+    let dry = repo.json(&["recheck", "--measure", "--dry-run"]);
+    assert_eq!(dry["measured"][0]["experiment"], "slim");
+    assert!(dry["measured"][0].get("record").is_none(), "{dry}");
+    assert_eq!(dry["not_measured"][0]["why"], "it conflicts with main of today in lib");
+    assert_eq!(before, repo.snapshot(), "--dry-run writes nothing");
+
+    let ran = repo.ok(&["recheck", "--measure", "slim", "--pairs", "2"]);
+    let date = repo.json(&["show", "slim"])["experiment"]["decision"]["at"].as_str().unwrap()[..10].to_string();
+    let sentence = format!("slim was -2.0 kB on {date}; on today's base it is -2.0 kB");
+    ran.prints(&["3.6 kB", "1.6 kB", "-55.6 %", &sentence]);
+    assert_eq!(before.status, repo.snapshot().status);
+    assert_eq!(before.worktrees, repo.snapshot().worktrees);
+    assert_eq!(told(&repo.json(&["recheck", "slim"])), [], "its ground is that of today now");
+    repo.ok(&["show", "slim"])
+        .prints(&["measured again", "rests on python:3.10, requirements.txt (2), build.sh, step build"]);
+    let events = repo.json(&["show", "slim"])["events"].clone();
+    assert_eq!(events[3]["kind"], "measured");
+    assert_eq!(events[3]["rechecks"], serde_json::json!({"decision": events[2]["id"], "what": "again"}));
+    repo.ok(&["show", events[3]["id"].as_str().unwrap()]).prints(&["rechecks decision", "(again)"]);
+
+    // Another change in the meantime is what is measured then, and named.
+    repo.write("Dockerfile", "FROM python:3.12\n");
+    repo.commit("chore: a newer python");
+    repo.ok(&["recheck", "slim"]).prints(&["on the base of", "base image python:3.10 is python:3.12"]);
+}
+
+#[test]
+fn a_reverted_change_that_gives_more_today_is_told_with_the_way_back() {
+    let repo = repo();
+    repo.write("verdict.toml", CONFIG.replace("1%", "10%"));
+    repo.commit("build: what matters");
+    attempt(&repo, "multi", &[("lib", "900\n")]);
+    repo.ok(&["revert", "--because", "not worth it"]);
+    repo.write("app", "100\n");
+    repo.write("requirements.txt", "flask==3.0\nsix==1.0\n");
+    repo.commit("feat: a small app");
+    let ran = repo.ok(&["recheck", "--measure", "--pairs", "2"]);
+    ran.prints(&["multi was -100 B on ", "; on today's base it is -100 B", "-9.1 %"]);
+    assert!(!ran.stdout.contains("git verdict undo"), "it still is less than matters\n{}", ran.report());
+    repo.write("app", "0\n");
+    repo.commit("feat: no app");
+    let found = repo.json(&["recheck", "multi", "--measure", "--pairs", "2"]);
+    let measured = &found["measured"][0]["measured"];
+    assert_eq!(measured["comparison"][0]["base"], 1000.0);
+    assert_eq!(measured["comparison"][0]["candidate"], 900.0);
+    assert_eq!(measured["recommendation"]["advice"], "keep");
+    let ran = repo.ok(&["recheck", "multi", "--measure", "--pairs", "2"]);
+    ran.prints(&["next: git verdict undo multi --because TEXT"]);
+    repo.ok(&["recheck", "multi", "--measure", "--pairs", "2", "--lang", "zh-CN"])
+        .prints(&["；在今天的基线上为 -100 B"]);
+    let state = repo.json(&["show", "multi"])["experiment"]["state"].clone();
+    assert_eq!(state, "reverted", "a measurement decides nothing");
+    repo.ok(&["undo", "multi", "--because", "worth it by now"]);
+    assert_eq!(repo.json(&["show", "multi"])["experiment"]["state"], "measured");
+    assert_eq!(repo.json(&["log", "--all"])["decisions"][0]["comparison"][0]["base"], 4000.0, "its own measurement");
+}
+
+#[test]
+fn what_is_there_already_or_gone_or_does_not_build_is_named_and_the_others_go_on() {
+    let repo = decided();
+    repo.write("lib", "900\n");
+    repo.commit("perf: the same by hand");
+    let ran = repo.expect(3, &["recheck", "--measure", "multi"]);
+    ran.prints(&["not measured: multi: its change is in main already"]);
+    repo.write("app", "3000\n");
+    repo.write("lib", "1000\n");
+    repo.commit("revert: all of it");
+    repo.expect(3, &["recheck", "--measure", "slim"]).prints(&["its change is not in main any more"]);
+    repo.ok(&["recheck", "--measure"]).prints(&["there is nothing to measure again"]);
+    repo.script("build.sh", "# docker\ntest $(cat lib) -ge 1000 && head -c $(cat app) /dev/zero > out\n");
+    repo.commit("feat: a limit");
+    let ran = repo.expect(4, &["recheck", "--measure", "multi", "slim", "--pairs", "2"]);
+    ran.prints(&["not measured: multi: candidate: step build failed: exit status 1", "not measured: slim"]);
+    repo.write("app", "1000\n");
+    repo.commit("perf: slim again");
+    let found = repo.expect(4, &["recheck", "--measure", "--pairs", "2", "--json"]);
+    let found: Value = serde_json::from_str(&found.stdout).unwrap();
+    assert_eq!(found["measured"][0]["experiment"], "slim");
+    assert_eq!(found["not_measured"][0]["experiment"], "multi");
+}
+
+#[test]
+fn measuring_again_runs_nothing_that_is_not_trusted_and_no_other_configuration() {
+    let mut repo = decided();
+    repo.write("Dockerfile", "FROM python:3.12\n");
+    repo.commit("chore: a newer python");
+    repo.git(&["switch", "--quiet", "--create", "other"]);
+    repo.write("verdict.toml", CONFIG.replace("./build.sh", "sh build.sh"));
+    repo.expect(3, &["recheck", "--measure", "slim"])
+        .prints(&["verdict.toml here is not that of main: git switch main"]);
+    repo.git(&["restore", "."]);
+    repo.git(&["switch", "--quiet", "main"]);
+    repo.set("CI", "1");
+    let refs = repo.snapshot();
+    repo.expect(3, &["recheck", "--measure", "slim"]).says(&["not trusted here", "git verdict trust"]);
+    assert_eq!(refs, repo.snapshot());
+    repo.set("GIT_VERDICT_TRUST", "1");
+    repo.ok(&["recheck", "--measure", "slim", "--pairs", "2"]).prints(&["on today's base"]);
+    repo.refuses(2, &["recheck", "--dry-run"]);
+    repo.refuses(2, &["recheck", "slim", "--measure", "--metric", "nope"]).says(&["there is no metric 'nope'"]);
+}

@@ -160,6 +160,7 @@ fn measured() -> Measured {
         reused: None,
         origins: Vec::new(),
         assumptions: None,
+        rechecks: None,
     }
 }
 

@@ -4,6 +4,7 @@ use super::progress::Progress;
 use super::start::identity;
 use super::usage::Refused;
 use super::{Ctx, Done};
+use crate::config::Config;
 use crate::error::{Exit, Failure};
 use crate::experiment::{Book, Experiment};
 use crate::git::{Oid, Repo};
@@ -237,7 +238,6 @@ pub fn measure_all(
     let config = ctx.config(repo, arms.first().map(|arm| &arm.candidate))?;
     let commits: Vec<Oid> = arms.iter().flat_map(|arm| [arm.candidate.clone(), arm.base.clone()]).collect();
     super::trust::gate(ctx, repo, &config, &commits)?;
-    let policy = config.policy.clone();
     let sides = sides(repo, &mut arms)?;
     let key = experiments.iter().map(|e| e.name.as_str()).collect::<Vec<_>>().join("+");
     let plan = plan(&key, config, how, sides)?;
@@ -247,34 +247,46 @@ pub fn measure_all(
     let mut events = Vec::new();
     for arm in &arms {
         let seen = measurement.seen_from(arm.sides.0, arm.sides.1);
-        let rows = compare::rows(&plan.config, &seen, 0, 1);
-        let complexity = complexity::weigh(repo, &arm.base, &arm.candidate)?;
-        let recommendation = recommend::recommend(&rows, &seen.checks, &complexity, &policy);
-        let recommendation = recommend::weigh_failures(recommendation, &seen.samples, &seen.failures, 0, 1);
-        let measured = Measured {
-            session: seen.id,
-            base: identity(repo, &arm.base, None)?,
-            candidate: identity(repo, &arm.candidate, Some(&arm.base))?,
-            sides: seen.sides,
-            seed: seen.seed,
-            config_hash: seen.config_hash,
-            environment: seen.environment,
-            samples: seen.samples,
-            checks: seen.checks,
-            comparison: rows,
-            complexity,
-            recommendation,
-            failures: seen.failures,
-            reused: seen.reused,
-            origins: seen.origins,
-            assumptions: Some(grounds::assumptions(repo, &plan.config, &arm.base, &arm.candidate)?),
-        };
+        let measured = judged(repo, &plan.config, seen, &arm.base, &arm.candidate)?;
         let fact = Fact::Measured(Box::new(measured));
         events.push(ledger.draft(arm.experiment.id, &arm.experiment.name, fact)?);
     }
     ledger.append_all(&events)?;
     measure::session::finish(repo, &plan.key)?;
     Ok(events)
+}
+
+/// What is recorded of the first two sides of a session.
+pub fn judged(
+    repo: &Repo,
+    config: &Config,
+    seen: Measurement,
+    base: &Oid,
+    candidate: &Oid,
+) -> Result<Measured, Failure> {
+    let rows = compare::rows(config, &seen, 0, 1);
+    let complexity = complexity::weigh(repo, base, candidate)?;
+    let recommendation = recommend::recommend(&rows, &seen.checks, &complexity, &config.policy);
+    let recommendation = recommend::weigh_failures(recommendation, &seen.samples, &seen.failures, 0, 1);
+    Ok(Measured {
+        session: seen.id,
+        base: identity(repo, base, None)?,
+        candidate: identity(repo, candidate, Some(base))?,
+        sides: seen.sides,
+        seed: seen.seed,
+        config_hash: seen.config_hash,
+        environment: seen.environment,
+        samples: seen.samples,
+        checks: seen.checks,
+        comparison: rows,
+        complexity,
+        recommendation,
+        failures: seen.failures,
+        reused: seen.reused,
+        origins: seen.origins,
+        assumptions: Some(grounds::assumptions(repo, config, base, candidate)?),
+        rechecks: None,
+    })
 }
 
 /// The commits of an experiment that can be measured.
@@ -391,7 +403,7 @@ pub fn two_sides(repo: &Repo, base: &Oid, candidate: &Oid) -> Result<Vec<Side>, 
 }
 
 /// What these flags ask for.
-pub fn plan(key: &str, mut config: crate::config::Config, how: &How, sides: Vec<Side>) -> Result<Plan, Failure> {
+pub fn plan(key: &str, mut config: Config, how: &How, sides: Vec<Side>) -> Result<Plan, Failure> {
     for name in &how.metrics {
         if config.metric(name).is_none() {
             let names = config.metrics.iter().map(|m| m.name.as_str());

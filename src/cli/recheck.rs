@@ -1,14 +1,20 @@
 //! `git verdict recheck`: which decisions rest on something that has changed.
 
 use super::log::summary;
+use super::measure::{self, How};
 use super::{Ctx, Done};
 use crate::error::{Exit, Failure};
 use crate::experiment::{Book, Experiment};
+use crate::git::memory::Scratch;
+use crate::git::{Oid, Repo};
 use crate::grounds::Look;
+use crate::ledger::event::{Decided, Fact, Measured, Rechecked, Rechecks, Verdict};
 use crate::ledger::{Ledger, Wanted};
+use crate::measure::MeasureError;
 use crate::phrase;
 use crate::phrase::{Phrase, plural};
-use crate::recheck::{self, Looked, Moving};
+use crate::policy::Advice;
+use crate::recheck::{self, Applied, Looked, Moving, Today, told};
 use crate::render::text::{Align, clean, pad, wrap};
 use serde_json::{Value, json};
 
@@ -25,6 +31,14 @@ pub struct Args {
     /// Of those that moved, only the N that promise most
     #[arg(short = 'n', long, value_name = "N")]
     number: Option<usize>,
+    /// Measure them again on the base of today: those that moved, or those named
+    #[arg(long)]
+    measure: bool,
+    /// With --measure: show what would be measured, and run nothing
+    #[arg(long, requires = "measure")]
+    dry_run: bool,
+    #[command(flatten)]
+    how: How,
 }
 
 pub fn run(ctx: &Ctx, args: Args) -> Done {
@@ -41,9 +55,172 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
     let look = Look { machine: args.machine, engine: args.engine };
     let mut looked = recheck::look(&repo, &chosen, look)?;
     looked.moved.truncate(args.number.unwrap_or(usize::MAX));
-    list(ctx, &looked, !args.names.is_empty())?;
-    ctx.emit("recheck", value(&looked))?;
-    Ok(Exit::Done)
+    let mut value = value(&looked);
+    if !args.measure {
+        list(ctx, &looked, !args.names.is_empty())?;
+        ctx.emit("recheck", value)?;
+        return Ok(Exit::Done);
+    }
+    let wanted: Vec<&Experiment> = match args.names.is_empty() {
+        true => looked.moved.iter().map(|one| one.experiment).collect(),
+        false => chosen,
+    };
+    let mut session = Session::new(ctx, &repo, &ledger, args.how, args.dry_run)?;
+    session.run(&wanted)?;
+    value["measured"] = std::mem::take(&mut session.measured).into();
+    value["not_measured"] = std::mem::take(&mut session.skipped).into();
+    ctx.emit("recheck", value)?;
+    Ok(session.exit)
+}
+
+/// Two commits that are to be measured because of a decision.
+struct Job<'b> {
+    experiment: &'b Experiment,
+    what: Rechecked,
+    base: Oid,
+    candidate: Oid,
+    /// That one of them that exists in memory only.
+    made: Option<Oid>,
+}
+
+/// Measures decisions again, one after the other. What cannot be measured is named, and the others go on.
+struct Session<'a> {
+    ctx: &'a Ctx,
+    repo: &'a Repo,
+    ledger: &'a Ledger<'a>,
+    scratch: Scratch<'a>,
+    how: How,
+    dry_run: bool,
+    measured: Vec<Value>,
+    skipped: Vec<Value>,
+    exit: Exit,
+}
+
+impl<'a> Session<'a> {
+    fn new(ctx: &'a Ctx, repo: &'a Repo, ledger: &'a Ledger<'a>, how: How, dry_run: bool) -> Result<Self, Failure> {
+        let scratch = repo.scratch()?;
+        let (measured, skipped, exit) = (Vec::new(), Vec::new(), Exit::Done);
+        Ok(Session { ctx, repo, ledger, scratch, how, dry_run, measured, skipped, exit })
+    }
+
+    fn run(&mut self, wanted: &[&Experiment]) -> Result<(), Failure> {
+        if wanted.is_empty() {
+            self.ctx.say("there is nothing to measure again: nothing that decisions rest on has changed")?;
+        }
+        for experiment in wanted {
+            match self.again(experiment)? {
+                Ok(job) => self.take(&job)?,
+                Err(why) => self.skip(experiment, why, Exit::State)?,
+            }
+        }
+        if !self.measured.is_empty() && self.exit == Exit::State {
+            self.exit = Exit::Done;
+        }
+        Ok(())
+    }
+
+    fn skip(&mut self, experiment: &Experiment, why: Phrase, exit: Exit) -> Result<(), Failure> {
+        let name = &experiment.name;
+        self.ctx.say(phrase!("not measured: {name}: {why}", name = clean(name), why = why.clone()))?;
+        self.skipped.push(json!({"experiment": name, "why": why.to_string()}));
+        if self.exit != Exit::Step {
+            self.exit = exit;
+        }
+        Ok(())
+    }
+
+    /// The base of today with the change and without it, or why there is no such thing.
+    fn again<'b>(&self, experiment: &'b Experiment) -> Result<Result<Job<'b>, Phrase>, Failure> {
+        let Some((_, _, decided)) = &experiment.decided else { return Ok(Err("it was not decided".into())) };
+        let branch = decided.onto.as_str();
+        let Some(today) = Today::of(self.repo, branch)? else {
+            return Ok(Err(phrase!("the branch {branch} is not here", branch)));
+        };
+        let kept = decided.verdict == Verdict::Keep;
+        let tree = match recheck::apply(self.repo, &self.scratch, decided, &today.tip)? {
+            Applied::Tree(tree) => tree,
+            Applied::Nothing if kept => {
+                return Ok(Err(phrase!("its change is not in {branch} any more", branch)));
+            }
+            Applied::Nothing => return Ok(Err(phrase!("its change is in {branch} already", branch))),
+            Applied::Missing(id) => return Ok(Err(phrase!("its commit {id} is not here", id = id.short()))),
+            Applied::Conflict(files) => {
+                let files: Vec<String> = files.iter().map(|path| clean(&path.to_string_lossy()).into_owned()).collect();
+                return Ok(Err(phrase!(
+                    "it conflicts with {branch} of today in {files}",
+                    branch,
+                    files = files.join(", ")
+                )));
+            }
+        };
+        let config = self.ctx.config(self.repo, Some(&today.tip))?;
+        if today.config.as_ref().is_some_and(|own| own.hash != config.hash) {
+            return Ok(Err(phrase!("verdict.toml here is not that of {branch}: git switch {branch}", branch)));
+        }
+        let made = self.scratch.commit(&tree, &[&today.tip])?;
+        let (base, candidate) = if kept { (made.clone(), today.tip) } else { (today.tip, made.clone()) };
+        Ok(Ok(Job { experiment, what: Rechecked::Again, base, candidate, made: Some(made) }))
+    }
+
+    fn take(&mut self, job: &Job<'_>) -> Result<(), Failure> {
+        let (ctx, repo, name) = (self.ctx, self.repo, &job.experiment.name);
+        let (base, candidate) = (job.base.short(), job.candidate.short());
+        if self.dry_run {
+            ctx.say(phrase!("would measure {name}: {candidate} against {base}", name = clean(name), candidate, base))?;
+            let (base, candidate) = (&job.base, &job.candidate);
+            self.measured.push(json!({"experiment": name, "what": job.what, "base": base, "candidate": candidate}));
+            return Ok(());
+        }
+        if let Some(made) = &job.made {
+            self.scratch.persist(made)?;
+        }
+        let tip = if job.made.as_ref() == Some(&job.candidate) { &job.base } else { &job.candidate };
+        let config = ctx.config(repo, Some(tip))?;
+        super::trust::gate(ctx, repo, &config, &[tip.clone(), job.base.clone(), job.candidate.clone()])?;
+        ctx.note(phrase!("measuring {name}", name));
+        let sides = measure::two_sides(repo, &job.base, &job.candidate)?;
+        let plan = measure::plan(&format!("recheck:{name}"), config, &self.how, sides)?;
+        let taken = match measure::take(ctx, repo, &plan) {
+            Err(error @ (MeasureError::Step { .. } | MeasureError::Flaky { .. } | MeasureError::Metric { .. })) => {
+                return self.skip(job.experiment, Failure::from(error).what, Exit::Step);
+            }
+            other => other?,
+        };
+        let Some((decision, at, decided)) = &job.experiment.decided else { return Ok(()) };
+        let mut measured = measure::judged(repo, &plan.config, taken, &job.base, &job.candidate)?;
+        measured.rechecks = Some(Rechecks { decision: *decision, what: job.what });
+        let event = self.ledger.draft(job.experiment.id, name, Fact::Measured(Box::new(measured.clone())))?;
+        self.ledger.append(&event)?;
+        crate::measure::session::finish(repo, &plan.key)?;
+        ctx.say(format!("{}:", clean(name)))?;
+        measure::show(ctx, &measured)?;
+        let sentence = told::again(name, (at, &decided.comparison), (None, &measured.comparison));
+        if let Some(sentence) = &sentence {
+            ctx.say(wrap(&ctx.tell(sentence.clone()), ctx.look().width, 2))?;
+        }
+        if let Some(next) = otherwise(job.experiment, decided, &measured) {
+            ctx.say(phrase!("next: {next}", next))?;
+        }
+        self.measured.push(json!({
+            "experiment": name, "what": job.what, "base": job.base, "candidate": job.candidate, "record": event.id,
+            "measured": measured, "told": sentence.map(|sentence| sentence.to_string()),
+        }));
+        Ok(())
+    }
+}
+
+/// What to do when the numbers of today speak against the decision.
+fn otherwise(experiment: &Experiment, decided: &Decided, measured: &Measured) -> Option<Phrase> {
+    let against = match decided.verdict {
+        Verdict::Keep => Advice::Revert,
+        Verdict::Revert => Advice::Keep,
+    };
+    let new = decided.recommendation.as_ref().is_none_or(|then| then.advice != against);
+    let name = &experiment.name;
+    (measured.recommendation.advice == against && new).then(|| match decided.verdict {
+        Verdict::Keep => phrase!("git verdict revert {name} --because TEXT", name),
+        Verdict::Revert => phrase!("git verdict undo {name} --because TEXT, then measure and keep it", name),
+    })
 }
 
 /// The experiments of these names, each once, all of them decided; without names all that are.
@@ -83,6 +260,12 @@ fn list(ctx: &Ctx, looked: &Looked<'_>, named: bool) -> Result<(), Failure> {
     for one in moved {
         ctx.say("")?;
         headline(ctx, one)?;
+        if let Some((at, rows)) = &one.again {
+            let then = (&one.at, one.decided.comparison.as_slice());
+            if let Some(sentence) = told::again(&one.experiment.name, then, (Some(at), rows)) {
+                ctx.say(wrap(&format!("  {}", ctx.tell(sentence)), ctx.look().width, 4))?;
+            }
+        }
         if one.rebuilt {
             ctx.say("  (an old record: what it rested on was read from its commits)")?;
         }
@@ -123,6 +306,7 @@ fn value(looked: &Looked<'_>) -> Value {
             "experiment": experiment.name, "state": experiment.state,
             "decision": experiment.decided.as_ref().map(|(id, _, _)| id), "at": one.at, "onto": decided.onto,
             "comparison": decided.comparison, "moved": one.moved, "rebuilt": one.rebuilt,
+            "again": one.again.map(|(at, rows)| json!({"at": at, "comparison": rows})),
             "told": one.moved.iter().map(|moved| moved.told().to_string()).collect::<Vec<_>>(),
             "promise": one.promise, "ground": one.ground, "score": one.score(),
         })

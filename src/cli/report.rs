@@ -87,7 +87,7 @@ fn gather(ledger: &Ledger<'_>, entries: &[Entry]) -> Result<Details, Failure> {
     let mut latest = Vec::new();
     if !nameless.is_empty() || !unmeasured.is_empty() {
         ledger.each_row(&mut |row| {
-            if row.kind == "measured" && unmeasured.remove(&row.experiment) {
+            if row.kind == "measured" && row.text.is_empty() && unmeasured.remove(&row.experiment) {
                 latest.push((row.experiment, row.id));
             }
             if row.kind == "opened" {

@@ -4,15 +4,17 @@ use super::{Ctx, Done, measure};
 use crate::error::{Exit, Failure};
 use crate::experiment::{Book, Experiment};
 use crate::git::Repo;
-use crate::ledger::event::{Decided, Measured, Verdict};
+use crate::grounds::Assumptions;
+use crate::ledger::event::{Decided, Measured, Rechecked, Verdict};
 use crate::ledger::identity::{self, Search};
 use crate::ledger::query::Entry;
 use crate::ledger::{Event, Fact, Ledger, Wanted, trailers};
 use crate::phrase;
 use crate::phrase::{Phrase, plural};
+use crate::recheck::told;
 use crate::render::lang;
 use crate::render::table;
-use crate::render::text::{clean, clean_lines};
+use crate::render::text::{clean, clean_lines, wrap};
 use crate::render::trailer::Carried;
 use chrono::{DateTime, FixedOffset};
 use serde_json::json;
@@ -143,6 +145,14 @@ fn whole(
     if let Some((id, at, decided)) = &experiment.decided {
         ctx.say(phrase!("\ndecision {id}, {at}", id, at = when(at)))?;
         decision(ctx, repo, decided, search)?;
+        let name = &experiment.name;
+        if let Some((id, today, measured)) = experiment.recheck(Rechecked::Again) {
+            ctx.say(phrase!("\nmeasured again {id}, {at}", id, at = when(today)))?;
+            let sentence = told::again(name, (at, &decided.comparison), (Some(today), &measured.comparison));
+            sentence
+                .map_or(Ok(()), |sentence| ctx.say(wrap(&format!("  {}", ctx.tell(sentence)), ctx.look().width, 2)))?;
+            ctx.say(table::recommendation(&measured.recommendation, ctx.look()))?;
+        }
     }
     Ok(())
 }
@@ -239,6 +249,14 @@ fn measurement(ctx: &Ctx, id: &Ulid, measured: &Measured) -> Result<(), Failure>
         for (name, value) in &machine.more {
             ctx.say(format!("     {:<16} {}", clean(name), clean(value)))?;
         }
+    }
+    if let Some(rechecks) = &measured.rechecks {
+        let (decision, what) = (rechecks.decision, rechecks.what.as_str());
+        ctx.say(phrase!("  rechecks decision {decision} ({what})", decision, what))?;
+    }
+    if let Some(Assumptions { work, base, .. }) = &measured.assumptions {
+        let names = base.names().chain(work.names()).collect::<Vec<_>>().join(", ");
+        ctx.say(wrap(&ctx.tell(phrase!("  rests on {names}", names = clean(&names))), ctx.look().width, 5))?;
     }
     measure::show(ctx, measured)?;
     let weight = &measured.complexity;

@@ -5,7 +5,7 @@
 use crate::config::RevertMode;
 use crate::error::{Exit, Explain};
 use crate::git::Oid;
-use crate::ledger::event::{Decided, Event, Fact, Measured, Opened, Verdict};
+use crate::ledger::event::{Decided, Event, Fact, Measured, Opened, Rechecked, Rechecks, Verdict};
 use crate::phrase;
 use crate::phrase::Phrase;
 use chrono::{DateTime, FixedOffset};
@@ -61,6 +61,8 @@ pub struct Experiment {
     pub opened: Opened,
     /// Its measurements, oldest first, each with the id of its event.
     pub measured: Vec<(Ulid, Measured)>,
+    /// What was measured to look at a decision again, oldest first, each with the id and time of its event.
+    pub rechecks: Vec<(Ulid, DateTime<FixedOffset>, Measured)>,
     /// The decision in force, with the id and time of its event.
     pub decided: Option<(Ulid, DateTime<FixedOffset>, Decided)>,
     /// Its state.
@@ -93,6 +95,9 @@ impl Experiment {
         match event.fact {
             Fact::Opened(_) | Fact::Reopened(_) => {}
             Fact::Decided(_) if undone.contains(&(self.id, event.id)) => {}
+            Fact::Measured(measured) if measured.rechecks.is_some() => {
+                self.rechecks.push((event.id, event.at, *measured));
+            }
             Fact::Measured(measured) => {
                 self.measured.push((event.id, *measured));
                 if self.state == State::Open {
@@ -116,8 +121,15 @@ impl Experiment {
     }
     /// Whether its id or that of one of its records begins so.
     fn has_id(&self, prefix: &str) -> bool {
-        let records = self.measured.iter().map(|(id, _)| id).chain(self.decided.iter().map(|(id, _, _)| id));
+        let records = self.measured.iter().map(|(id, _)| id).chain(self.rechecks.iter().map(|(id, _, _)| id));
+        let records = records.chain(self.decided.iter().map(|(id, _, _)| id));
         records.chain([&self.id]).any(|id| id.to_string().starts_with(prefix))
+    }
+    /// The latest measurement of that kind after the decision in force.
+    pub fn recheck(&self, what: Rechecked) -> Option<&(Ulid, DateTime<FixedOffset>, Measured)> {
+        let (decision, _, _) = self.decided.as_ref()?;
+        let of_it = |rechecks: &Rechecks| rechecks.decision == *decision && rechecks.what == what;
+        self.rechecks.iter().rev().find(|(_, _, measured)| measured.rechecks.as_ref().is_some_and(of_it))
     }
     /// The verdict in force.
     pub fn verdict(&self) -> Option<Verdict> {
@@ -162,6 +174,7 @@ impl Book {
                     opened_at: at,
                     opened,
                     measured: Vec::new(),
+                    rechecks: Vec::new(),
                     decided: None,
                     state: State::Open,
                 });
@@ -373,6 +386,7 @@ mod tests {
             reused: None,
             origins: Vec::new(),
             assumptions: None,
+            rechecks: None,
         }))
     }
 

@@ -112,19 +112,50 @@ impl Scratch<'_> {
             0 => self.inner.treebuilder(None)?.write()?,
             _ => commit.parent(nth)?.tree_id(),
         };
-        let tree = tree.raw()?;
-        if tree == commit.tree_id() {
-            return Ok(Merged::Tree(parent.into()));
+        self.three_way(&commit.tree_id().into(), tree, &parent.into())
+    }
+
+    /// A tree with the change from `base` to `theirs` made to it.
+    pub fn three_way(&self, base: &Oid, ours: &Oid, theirs: &Oid) -> Result<Merged, GitError> {
+        if ours == base {
+            return Ok(Merged::Tree(theirs.clone()));
         }
-        if parent == commit.tree_id() || tree == parent {
-            return Ok(Merged::Tree(tree.into()));
+        if base == theirs || ours == theirs {
+            return Ok(Merged::Tree(ours.clone()));
         }
+        let (base, ours, theirs) = (base.raw()?, ours.raw()?, theirs.raw()?);
         if self.merges_trees()? {
-            return self.merge_trees(commit.tree_id(), tree, parent);
+            return self.merge_trees(base, ours, theirs);
         }
         let find = |id| self.inner.find_tree(id);
-        let index = self.inner.merge_trees(&find(commit.tree_id())?, &find(tree)?, &find(parent)?, None)?;
+        let index = self.inner.merge_trees(&find(base)?, &find(ours)?, &find(theirs)?, None)?;
         self.outcome(index)
+    }
+
+    /// Writes a commit that exists only here into the repository, with all that it needs. No ref is moved: what nobody
+    /// refers to, `git gc` removes in time.
+    pub fn persist(&self, commit: &Oid) -> Result<(), GitError> {
+        let (ours, theirs) = (self.inner.odb()?, self.repo.inner.odb()?);
+        ours.refresh()?;
+        let mut waiting = vec![commit.raw()?];
+        while let Some(id) = waiting.pop() {
+            if theirs.exists(id) {
+                continue;
+            }
+            // What a partial clone lacks on both sides is fetched when it is checked out.
+            let Ok(object) = ours.read(id) else { continue };
+            match object.kind() {
+                git2::ObjectType::Commit => waiting.push(self.inner.find_commit(id)?.tree_id()),
+                git2::ObjectType::Tree => {
+                    let tree = self.inner.find_tree(id)?;
+                    let inside = tree.iter().filter(|entry| entry.kind() != Some(git2::ObjectType::Commit));
+                    waiting.extend(inside.map(|entry| entry.id()));
+                }
+                _ => {}
+            }
+            theirs.write(object.kind(), object.data())?;
+        }
+        Ok(())
     }
 
     fn merges_trees(&self) -> Result<bool, GitError> {
@@ -310,6 +341,23 @@ mod tests {
         if git.merges_trees().unwrap() {
             assert_eq!(found, Merged::Conflict(vec![PathBuf::from("moved/new")]));
         }
+    }
+
+    #[test]
+    fn a_merge_that_is_wanted_is_written_whole_and_without_a_ref() {
+        let sandbox = sandbox();
+        let repo = sandbox.repo();
+        let [main, side] = ["main", "side"].map(|name| repo.resolve(name).unwrap());
+        let refs = sandbox.git(&["for-each-ref"]);
+        for scratch in engines(&repo) {
+            let Merged::Tree(tree) = scratch.merge(&main, &side).unwrap() else { panic!() };
+            let commit = scratch.commit(&tree, &[&main]).unwrap();
+            scratch.persist(&commit).unwrap();
+            assert_eq!(sandbox.git(&["show", &format!("{commit}:f")]), "one\n2\n3\n4\n5\n6\n7\neight");
+            assert_eq!(scratch.commit(&tree, &[&main]).unwrap(), commit, "the same each time");
+        }
+        assert_eq!(sandbox.git(&["for-each-ref"]), refs);
+        sandbox.git(&["fsck", "--no-dangling"]);
     }
 
     #[test]

@@ -61,6 +61,29 @@ pub struct Work {
     pub checks: BTreeMap<String, String>,
 }
 
+impl Work {
+    /// `step build`, `metric size`, `check tests`.
+    pub fn names(&self) -> impl Iterator<Item = String> {
+        let of = |what: &'static str, names: &BTreeMap<String, String>| {
+            names.keys().map(|name| format!("{what} {name}")).collect::<Vec<_>>()
+        };
+        let all = [of("step", &self.steps), of("metric", &self.metrics), of("check", &self.checks)];
+        all.into_iter().flatten()
+    }
+}
+
+impl Tree {
+    /// `python:3.10`, `requirements.txt (12)`, `build.sh`, `bench/data`.
+    pub fn names(&self) -> impl Iterator<Item = String> {
+        let images = self.images.iter().map(|image| image.reference.clone());
+        let locks = self.lockfiles.iter().map(|lock| match lock.packages {
+            Some(packages) => format!("{} ({packages})", lock.path),
+            None => lock.path.clone(),
+        });
+        images.chain(locks).chain(self.scripts.keys().chain(self.workload.keys()).cloned())
+    }
+}
+
 /// What one commit brings of its own.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Tree {

@@ -301,6 +301,41 @@ pub struct Measured {
     /// What it rested on, beside the environment; none in old records and in imported ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assumptions: Option<Assumptions>,
+    /// The decision that it came after, when it was taken to look at that one again; none for what a decision rests on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rechecks: Option<Rechecks>,
+}
+
+/// Which decision a later measurement looks at, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rechecks {
+    /// The record of the decision.
+    pub decision: Ulid,
+    /// What was measured.
+    pub what: Rechecked,
+}
+
+/// What a measurement after a decision is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rechecked {
+    /// The base of that day, with the change against without it.
+    Again,
+    /// The commit that it landed as against its first parent.
+    Landed,
+    /// The end of a stack against where the stack begins, and each of its parts alone.
+    Stack,
+}
+
+impl Rechecked {
+    /// The word of `what` in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Rechecked::Again => "again",
+            Rechecked::Landed => "landed",
+            Rechecked::Stack => "stack",
+        }
+    }
 }
 
 /// The two verdicts.

@@ -190,6 +190,8 @@ impl Ledger<'_> {
                         }
                     }
                 }
+                // What was measured to look at a decision again is no measurement of an undecided experiment.
+                "measured" if !record.row.text.is_empty() => {}
                 "measured" if one.measured.is_none() && !one.decided && query.undecided() => {
                     if query.path.is_some() {
                         one.change = record.event().and_then(|event| change_of(&event.fact));

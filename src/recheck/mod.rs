@@ -6,14 +6,24 @@
 //! ground  = 1 - product of (1 - weight)   over all that moved
 //! ```
 //!
+//! | file | what it does |
+//! |---|---|
+//! | `again` | makes a decided change to the base of today, or takes it out of it |
+//! | [`told`] | then and now in one sentence |
+//!
 //! Of a reverted experiment the promise says how near it was to being kept; of a kept one, how much of a gain is at risk.
 //! Both are between 0 and 1, so that the two stand in one list.
+
+mod again;
+pub mod told;
+
+pub use again::{Applied, apply};
 
 use crate::config::{Better, Config, FILE_NAME, Matters};
 use crate::experiment::{Experiment, State};
 use crate::git::{GitError, Oid, Repo};
 use crate::grounds::{self, Grounds, Kind, Look, Moved};
-use crate::ledger::event::{Decided, Measured};
+use crate::ledger::event::{Decided, Measured, Rechecked};
 use crate::ledger::identity;
 use crate::phrase;
 use crate::phrase::Phrase;
@@ -34,6 +44,8 @@ pub struct Moving<'b> {
     pub decided: &'b Decided,
     /// What moved, the project's first; nothing when it still stands.
     pub moved: Vec<Moved>,
+    /// When it was measured again, where that is the ground that was compared, and what that gave.
+    pub again: Option<(DateTime<FixedOffset>, &'b [MetricComparison])>,
     /// Whether its ground was read from the commits later, because the record is older than assumptions.
     pub rebuilt: bool,
     /// How near it was to being kept, or how much is at risk: 0 to 1.
@@ -95,7 +107,8 @@ pub fn look<'b>(repo: &Repo, experiments: &[&'b Experiment], look: Look) -> Resu
     let mut found = Looked::default();
     for experiment in experiments {
         let Some((_, at, decided)) = experiment.decided.as_ref().filter(|_| is_decided(experiment)) else { continue };
-        let Some(measured) = measured(experiment, decided) else {
+        let again = experiment.recheck(Rechecked::Again);
+        let Some(measured) = again.map(|(_, _, measured)| measured).or_else(|| measured(experiment, decided)) else {
             found.unknown.push((experiment, "it was decided without numbers".into()));
             continue;
         };
@@ -126,6 +139,7 @@ pub fn look<'b>(repo: &Repo, experiments: &[&'b Experiment], look: Look) -> Resu
             decided,
             ground: ground(&moved),
             promise: promise(&measured.comparison),
+            again: again.map(|(_, at, measured)| (*at, measured.comparison.as_slice())),
             rebuilt: then.rebuilt,
             moved,
         });

@@ -220,6 +220,7 @@ impl Sandbox {
             reused: None,
             origins: Vec::new(),
             assumptions: None,
+            rechecks: None,
         };
         change(&mut measured);
         let event = ledger.draft(experiment.id, name, Fact::Measured(Box::new(measured))).unwrap();

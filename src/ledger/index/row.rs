@@ -33,7 +33,7 @@ pub struct Row {
     pub verdict: Option<Verdict>,
     /// How a revert landed.
     pub mode: Option<RevertMode>,
-    /// The title of an opening; why it was decided or given up; nothing for a measurement.
+    /// The title of an opening; why it was decided or given up; of a measurement what it rechecks, or nothing.
     pub text: String,
     /// The rows of a measurement or of a decision.
     pub comparison: Vec<MetricComparison>,
@@ -82,7 +82,10 @@ pub(super) fn encode_row(event: &Event, blob: &Oid) -> Vec<u8> {
     out.push(position(&KINDS, &event.fact.kind()));
     let (verdict, mode, words, rows): (u8, u8, &str, &[MetricComparison]) = match &event.fact {
         Fact::Opened(opened) => (0, 0, &opened.title, &[]),
-        Fact::Measured(measured) => (0, 0, "", &measured.comparison),
+        Fact::Measured(measured) => {
+            let after = measured.rechecks.as_ref().map_or("", |rechecks| rechecks.what.as_str());
+            (0, 0, after, &measured.comparison)
+        }
         Fact::Decided(decided) => (
             if decided.verdict == Verdict::Keep { 1 } else { 2 },
             decided.mode.map_or(0, |mode| 1 + position(&MODES, &mode)),

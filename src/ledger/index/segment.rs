@@ -1,12 +1,12 @@
 //! One file of the index: its records, and three ways to find one of them.
 //!
 //! ```text
-//! "GVINDEX2" | records | table | threads | keys | description (JSON) | footer
+//! "GVINDEX3" | records | table | threads | keys | description (JSON) | footer
 //! record:  row (what a list shows, see Row) then the rest of the event: its fact as JSON, without samples
 //! table:   for each record, oldest first: id (16), offset (8), row length (4), JSON length (4), CRC-32 of all three (4)
 //! threads: for each record, by experiment: id of the experiment (16), kind (1), number of the record (4)
 //! keys:    for each opening, by hash: hash of its name (8), its number (4); hash of its branch (8), its number (4)
-//! footer:  offset of the table (8), records (8), keys (8), length of the description (4), its CRC-32 (4), "GVINDEX2"
+//! footer:  offset of the table (8), records (8), keys (8), length of the description (4), its CRC-32 (4), "GVINDEX3"
 //! ```
 //!
 //! Numbers are big endian. The table has entries of one size, so the newest records are found from the end without reading
@@ -24,7 +24,7 @@ use std::os::unix::fs::FileExt;
 use ulid::Ulid;
 
 /// Begins and ends each file; another name whenever the layout of anything in it changes, the structs in JSON included.
-pub(super) const MAGIC: &[u8; 8] = b"GVINDEX2";
+pub(super) const MAGIC: &[u8; 8] = b"GVINDEX3";
 const ENTRY: usize = 36;
 const FOOTER: usize = 40;
 const THREAD: usize = 21;
