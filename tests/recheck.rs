@@ -289,3 +289,75 @@ fn measuring_again_runs_nothing_that_is_not_trusted_and_no_other_configuration()
     repo.refuses(2, &["recheck", "--dry-run"]);
     repo.refuses(2, &["recheck", "slim", "--measure", "--metric", "nope"]).says(&["there is no metric 'nope'"]);
 }
+
+#[test]
+fn what_has_landed_is_measured_against_its_first_parent_and_the_log_tells_both() {
+    let repo = repo();
+    attempt(&repo, "slim", &[("app", "1000\n")]);
+    repo.git(&["switch", "--quiet", "main"]);
+    repo.script("build.sh", "# docker\nhead -c $(($(cat app) / 2 + $(cat lib))) /dev/zero > out\n");
+    repo.commit("feat: compressed");
+    repo.ok(&["keep", "slim", "--because", "half of it"]);
+    attempt(&repo, "multi", &[("lib", "900\n")]);
+    repo.ok(&["revert", "--because", "not worth it"]);
+    assert_eq!(repo.json(&["log"])["decisions"][1]["realised"], serde_json::json!([]));
+
+    let landed = repo.json(&["show", "slim"])["experiment"]["decision"]["landed"].clone();
+    let dry = repo.json(&["recheck", "--landed", "--dry-run"]);
+    assert_eq!(dry["measured"].as_array().unwrap().len(), 1, "what was reverted has not landed: {dry}");
+    assert_eq!(dry["measured"][0]["candidate"], landed);
+    let ran = repo.ok(&["recheck", "--landed", "--pairs", "2"]);
+    ran.prints(&["slim:", "2.5 kB", "1.5 kB", "promised -2.0 kB; landed -1.0 kB"]);
+    repo.ok(&["log"]).prints(&["kept       slim  size -50.0 %", "            promised -2.0 kB; landed -1.0 kB"]);
+    let log = repo.json(&["log"]);
+    assert_eq!(log["decisions"][1]["experiment"], "slim");
+    assert_eq!(log["decisions"][1]["comparison"][0]["base"], 4000.0);
+    assert_eq!(log["decisions"][1]["realised"][0]["base"], 2500.0);
+    assert_eq!(log["decisions"][0]["realised"], serde_json::json!([]));
+    repo.ok(&["show", "slim"]).prints(&["measured as landed", "promised -2.0 kB; landed -1.0 kB"]);
+    assert_eq!(repo.json(&["show", "slim"])["experiment"]["realised"], log["decisions"][1]["realised"]);
+    repo.ok(&["log", "--lang", "zh-CN"]).prints(&["预期 -2.0 kB；落地后 -1.0 kB"]);
+
+    repo.ok(&["recheck", "--landed"]).prints(&["everything that was kept has been measured as it landed"]);
+    repo.expect(3, &["recheck", "--landed", "multi"]).prints(&["not measured: multi: it was reverted"]);
+    repo.refuses(2, &["recheck", "--landed", "--measure"]);
+    // What was realised belongs to the decision: without it, the experiment is what it was.
+    repo.ok(&["undo", "slim", "--because", "look again"]);
+    let shown = repo.json(&["show", "slim"])["experiment"].clone();
+    assert_eq!((&shown["realised"], &shown["comparison"][0]["base"]), (&serde_json::json!([]), &4000.0.into()));
+    let log = repo.json(&["log", "--all"]);
+    let slim = log["decisions"].as_array().unwrap().iter().find(|one| one["experiment"] == "slim").unwrap();
+    assert_eq!((&slim["state"], &slim["comparison"][0]["base"]), (&"measured".into(), &4000.0.into()));
+}
+
+#[test]
+fn a_landing_is_found_in_a_rewritten_history_and_adopted_commits_have_none() {
+    let repo = repo();
+    attempt(&repo, "slim", &[("app", "1000\n")]);
+    repo.ok(&["keep", "--because", "half of it"]);
+    repo.git(&["commit", "--quiet", "--amend", "--no-edit", "--date", "2020-01-01T00:00:00Z"]);
+    let tip = repo.git(&["rev-parse", "HEAD"]);
+    assert_eq!(repo.json(&["recheck", "--landed", "slim", "--pairs", "2"])["measured"][0]["candidate"], tip);
+    repo.write("lib", "500\n");
+    repo.commit("perf: by hand");
+    repo.ok(&["start", "adopted", "--hypothesis", "smaller", "--adopt", "HEAD~1..HEAD"]);
+    repo.ok(&["measure", "adopted", "--pairs", "2"]);
+    repo.ok(&["keep", "adopted", "--because", "it is there"]);
+    repo.expect(3, &["recheck", "--landed", "adopted"]).prints(&["its commits were on the base already"]);
+}
+
+#[test]
+fn a_keep_queues_the_measurement_of_what_landed_where_commits_are_queued() {
+    let repo = repo();
+    attempt(&repo, "slim", &[("app", "1000\n")]);
+    repo.ok(&["keep", "--because", "half of it"]);
+    repo.ok(&["measure", "--queued"]).prints(&["nothing is queued"]);
+    repo.ok(&["hook", "install", "--post-commit", "--yes"]);
+    attempt(&repo, "more", &[("lib", "500\n")]);
+    repo.ok(&["measure", "--queued", "--pairs", "2"]);
+    repo.ok(&["keep", "more", "--because", "smaller"]).says(&["queued to be measured as it landed"]);
+    let done = repo.json(&["measure", "--queued", "--pairs", "2"]);
+    assert_eq!(done["measured"][0]["experiment"], "more");
+    assert_eq!(repo.json(&["show", "more"])["experiment"]["realised"][0]["candidate"], 1500.0);
+    repo.ok(&["measure", "--queued"]).prints(&["nothing is queued"]);
+}

@@ -11,6 +11,7 @@ use crate::decision::{self, Draft, Request, Texts};
 use crate::error::{Exit, Failure};
 use crate::experiment::{Book, Experiment};
 use crate::git::Repo;
+use crate::hooks::run as hooks;
 use crate::ledger::event::Verdict;
 use crate::ledger::{Event, Fact, Ledger, Wanted};
 use crate::phrase;
@@ -239,6 +240,13 @@ pub fn land(ctx: &Ctx, repo: &Repo, ledger: &Ledger<'_>, draft: Draft, texts: Te
         ctx.note(phrase!("note: {note}", note = clean(&ctx.tell(note))));
     }
     said(ctx, repo, &landed.event)?;
+    if let Fact::Decided(decided) = &landed.event.fact
+        && decided.verdict == Verdict::Keep
+        && decided.landed.is_some()
+        && hooks::queue_landed(repo, &landed.event.name).unwrap_or(false)
+    {
+        ctx.note("queued to be measured as it landed: git verdict measure --queued");
+    }
     Ok(Exit::Done)
 }
 

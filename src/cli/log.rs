@@ -6,11 +6,13 @@ use crate::error::{Exit, Failure};
 use crate::exchange::{Sheet, csv::Csv, markdown::Markdown};
 use crate::experiment::{Experiment, State};
 use crate::git::Repo;
+use crate::ledger::event::Rechecked;
 use crate::ledger::query::{Answer, Entry, Query};
 use crate::ledger::{Ledger, trailers};
 use crate::phrase;
 use crate::phrase::Phrase;
 use crate::policy::MetricComparison;
+use crate::recheck::told;
 use crate::render::table::{Look, Tone};
 use crate::render::text::{Align, clean, cut_at_word, pad};
 pub use crate::render::view::summary;
@@ -279,6 +281,9 @@ fn text(shown: &[Entry], look: Look) -> String {
         headline(&mut out, look, one, "");
         let first = clean(one.text.lines().next().unwrap_or_default());
         let _ = writeln!(out, "{:12}{}", "", cut_at_word(&first, look.width.saturating_sub(12)));
+        if let Some(sentence) = told::landed(&one.comparison, &one.realised) {
+            let _ = writeln!(out, "{:12}{}", "", sentence.in_language(&look.lang));
+        }
     }
     out
 }
@@ -353,6 +358,7 @@ pub fn told(one: &Entry) -> Value {
         "opened_at": one.opened.as_ref().map(|(at, _)| at),
         "decision": decision.or(from_message),
         "comparison": one.comparison,
+        "realised": one.realised,
     })
 }
 
@@ -378,6 +384,7 @@ pub fn value(experiment: &Experiment) -> Value {
             "overrode": decided.overrode, "revert_commit": decided.revert_commit, "landed": decided.landed,
         })),
         "comparison": comparison(experiment),
+        "realised": experiment.recheck(Rechecked::Landed).map_or(&[][..], |(_, _, measured)| &measured.comparison),
     })
 }
 

@@ -1,6 +1,7 @@
 //! `git verdict measure`: measures base and candidate, and records what was found.
 
 use super::progress::Progress;
+use super::recheck;
 use super::start::identity;
 use super::usage::Refused;
 use super::{Ctx, Done};
@@ -10,7 +11,7 @@ use crate::experiment::{Book, Experiment};
 use crate::git::{Oid, Repo};
 use crate::grounds;
 use crate::hooks::run as hooks;
-use crate::ledger::event::Measured;
+use crate::ledger::event::{Measured, Rechecked, Verdict};
 use crate::ledger::{Event, Fact, Ledger, Wanted};
 use crate::measure::environment::{Environment, comparable};
 use crate::measure::{self, FailedRun, Known, MeasureError, Measurement, Plan, Runs, Sample, Side};
@@ -117,7 +118,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
     Ok(Exit::Done)
 }
 
-/// Measures one experiment after the other. A request that names no open experiment is dropped.
+/// Measures one experiment after the other, what was kept as it landed. A request that names neither is dropped.
 fn queued(ctx: &Ctx, repo: &Repo, ledger: &Ledger<'_>, book: &Book, how: &How) -> Done {
     let mut records = Vec::new();
     for name in hooks::queued(repo) {
@@ -129,6 +130,12 @@ fn queued(ctx: &Ctx, repo: &Repo, ledger: &Ledger<'_>, book: &Book, how: &How) -
                 show(ctx, measured)?;
                 ctx.say(phrase!("next: {next}", next = format!("git verdict decide {name}")))?;
                 records.push(json!({"experiment": name, "record": event.id}));
+            }
+            Ok(experiment) if experiment.verdict() == Some(Verdict::Keep) && experiment.name == name => {
+                let mut session = recheck::Session::new(ctx, repo, ledger, how, false)?;
+                session.run(&[experiment], Rechecked::Landed)?;
+                let done = session.measured.iter().map(|one| json!({"experiment": name, "record": one["record"]}));
+                records.extend(done);
             }
             _ => ctx.note(phrase!("note: no open experiment is named '{name}': its request is dropped", name = &name)),
         }

@@ -9,7 +9,7 @@ use crate::git::memory::Scratch;
 use crate::git::{Oid, Repo};
 use crate::grounds::Look;
 use crate::ledger::event::{Decided, Fact, Measured, Rechecked, Rechecks, Verdict};
-use crate::ledger::{Ledger, Wanted};
+use crate::ledger::{Ledger, Wanted, identity};
 use crate::measure::MeasureError;
 use crate::phrase;
 use crate::phrase::{Phrase, plural};
@@ -32,10 +32,13 @@ pub struct Args {
     #[arg(short = 'n', long, value_name = "N")]
     number: Option<usize>,
     /// Measure them again on the base of today: those that moved, or those named
-    #[arg(long)]
+    #[arg(long, group = "measures")]
     measure: bool,
-    /// With --measure: show what would be measured, and run nothing
-    #[arg(long, requires = "measure")]
+    /// Measure what has landed against its first parent: those named, or all that were kept and not measured so yet
+    #[arg(long, group = "measures")]
+    landed: bool,
+    /// Show what would be measured, and run nothing
+    #[arg(long, requires = "measures")]
     dry_run: bool,
     #[command(flatten)]
     how: How,
@@ -56,17 +59,22 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
     let mut looked = recheck::look(&repo, &chosen, look)?;
     looked.moved.truncate(args.number.unwrap_or(usize::MAX));
     let mut value = value(&looked);
-    if !args.measure {
+    if !args.measure && !args.landed {
         list(ctx, &looked, !args.names.is_empty())?;
         ctx.emit("recheck", value)?;
         return Ok(Exit::Done);
     }
-    let wanted: Vec<&Experiment> = match args.names.is_empty() {
-        true => looked.moved.iter().map(|one| one.experiment).collect(),
-        false => chosen,
+    let what = if args.landed { Rechecked::Landed } else { Rechecked::Again };
+    let wanted: Vec<&Experiment> = match (args.names.is_empty(), what) {
+        (false, _) => chosen,
+        (true, Rechecked::Again) => looked.moved.iter().map(|one| one.experiment).collect(),
+        (true, _) => {
+            let kept = chosen.into_iter().filter(|e| e.verdict() == Some(Verdict::Keep));
+            kept.filter(|e| e.recheck(Rechecked::Landed).is_none()).collect()
+        }
     };
-    let mut session = Session::new(ctx, &repo, &ledger, args.how, args.dry_run)?;
-    session.run(&wanted)?;
+    let mut session = Session::new(ctx, &repo, &ledger, &args.how, args.dry_run)?;
+    session.run(&wanted, what)?;
     value["measured"] = std::mem::take(&mut session.measured).into();
     value["not_measured"] = std::mem::take(&mut session.skipped).into();
     ctx.emit("recheck", value)?;
@@ -84,31 +92,47 @@ struct Job<'b> {
 }
 
 /// Measures decisions again, one after the other. What cannot be measured is named, and the others go on.
-struct Session<'a> {
+pub struct Session<'a> {
     ctx: &'a Ctx,
     repo: &'a Repo,
     ledger: &'a Ledger<'a>,
     scratch: Scratch<'a>,
-    how: How,
+    how: &'a How,
     dry_run: bool,
-    measured: Vec<Value>,
+    /// What was measured, as it is printed in JSON.
+    pub measured: Vec<Value>,
     skipped: Vec<Value>,
     exit: Exit,
 }
 
 impl<'a> Session<'a> {
-    fn new(ctx: &'a Ctx, repo: &'a Repo, ledger: &'a Ledger<'a>, how: How, dry_run: bool) -> Result<Self, Failure> {
+    /// A session in which nothing was measured yet.
+    pub fn new(
+        ctx: &'a Ctx,
+        repo: &'a Repo,
+        ledger: &'a Ledger<'a>,
+        how: &'a How,
+        dry_run: bool,
+    ) -> Result<Self, Failure> {
         let scratch = repo.scratch()?;
         let (measured, skipped, exit) = (Vec::new(), Vec::new(), Exit::Done);
         Ok(Session { ctx, repo, ledger, scratch, how, dry_run, measured, skipped, exit })
     }
 
-    fn run(&mut self, wanted: &[&Experiment]) -> Result<(), Failure> {
+    /// Measures these.
+    pub fn run(&mut self, wanted: &[&Experiment], what: Rechecked) -> Result<(), Failure> {
         if wanted.is_empty() {
-            self.ctx.say("there is nothing to measure again: nothing that decisions rest on has changed")?;
+            self.ctx.say(match what {
+                Rechecked::Again => "there is nothing to measure again: nothing that decisions rest on has changed",
+                _ => "everything that was kept has been measured as it landed",
+            })?;
         }
         for experiment in wanted {
-            match self.again(experiment)? {
+            let job = match what {
+                Rechecked::Again => self.again(experiment)?,
+                _ => self.landed(experiment)?,
+            };
+            match job {
                 Ok(job) => self.take(&job)?,
                 Err(why) => self.skip(experiment, why, Exit::State)?,
             }
@@ -162,6 +186,24 @@ impl<'a> Session<'a> {
         Ok(Ok(Job { experiment, what: Rechecked::Again, base, candidate, made: Some(made) }))
     }
 
+    /// The commit that a kept experiment landed as and its first parent, or why there is no such thing.
+    fn landed<'b>(&self, experiment: &'b Experiment) -> Result<Result<Job<'b>, Phrase>, Failure> {
+        let Some((record, _, decided)) = &experiment.decided else { return Ok(Err("it was not decided".into())) };
+        if decided.verdict == Verdict::Revert {
+            return Ok(Err("it was reverted: nothing of it has landed".into()));
+        }
+        let Some(candidate) = identity::landing(self.repo, *record, decided)? else {
+            return Ok(Err(match decided.landed {
+                None => "its commits were on the base already: what was measured is what is there".into(),
+                Some(_) => phrase!("the commit that it landed as is not in {branch}", branch = decided.onto.as_str()),
+            }));
+        };
+        let Some(base) = self.repo.commit(&candidate)?.parents.into_iter().next() else {
+            return Ok(Err(phrase!("{id} has no parent", id = candidate.short())));
+        };
+        Ok(Ok(Job { experiment, what: Rechecked::Landed, base, candidate, made: None }))
+    }
+
     fn take(&mut self, job: &Job<'_>) -> Result<(), Failure> {
         let (ctx, repo, name) = (self.ctx, self.repo, &job.experiment.name);
         let (base, candidate) = (job.base.short(), job.candidate.short());
@@ -176,10 +218,11 @@ impl<'a> Session<'a> {
         }
         let tip = if job.made.as_ref() == Some(&job.candidate) { &job.base } else { &job.candidate };
         let config = ctx.config(repo, Some(tip))?;
-        super::trust::gate(ctx, repo, &config, &[tip.clone(), job.base.clone(), job.candidate.clone()])?;
+        let other = if tip == &job.base { &job.candidate } else { &job.base };
+        super::trust::gate(ctx, repo, &config, &[tip.clone(), other.clone()])?;
         ctx.note(phrase!("measuring {name}", name));
         let sides = measure::two_sides(repo, &job.base, &job.candidate)?;
-        let plan = measure::plan(&format!("recheck:{name}"), config, &self.how, sides)?;
+        let plan = measure::plan(&format!("recheck:{}:{name}", job.what.as_str()), config, self.how, sides)?;
         let taken = match measure::take(ctx, repo, &plan) {
             Err(error @ (MeasureError::Step { .. } | MeasureError::Flaky { .. } | MeasureError::Metric { .. })) => {
                 return self.skip(job.experiment, Failure::from(error).what, Exit::Step);
@@ -194,7 +237,10 @@ impl<'a> Session<'a> {
         crate::measure::session::finish(repo, &plan.key)?;
         ctx.say(format!("{}:", clean(name)))?;
         measure::show(ctx, &measured)?;
-        let sentence = told::again(name, (at, &decided.comparison), (None, &measured.comparison));
+        let sentence = match job.what {
+            Rechecked::Again => told::again(name, (at, &decided.comparison), (None, &measured.comparison)),
+            _ => told::landed(&decided.comparison, &measured.comparison),
+        };
         if let Some(sentence) = &sentence {
             ctx.say(wrap(&ctx.tell(sentence.clone()), ctx.look().width, 2))?;
         }

@@ -153,6 +153,12 @@ fn whole(
                 .map_or(Ok(()), |sentence| ctx.say(wrap(&format!("  {}", ctx.tell(sentence)), ctx.look().width, 2)))?;
             ctx.say(table::recommendation(&measured.recommendation, ctx.look()))?;
         }
+        if let Some((id, at, measured)) = experiment.recheck(Rechecked::Landed) {
+            ctx.say(phrase!("\nmeasured as landed {id}, {at}", id, at = when(at)))?;
+            let sentence = told::landed(&decided.comparison, &measured.comparison);
+            sentence
+                .map_or(Ok(()), |sentence| ctx.say(wrap(&format!("  {}", ctx.tell(sentence)), ctx.look().width, 2)))?;
+        }
     }
     Ok(())
 }

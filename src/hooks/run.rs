@@ -1,6 +1,8 @@
 //! What the hooks do once their script has found something for them. None of it runs a command of `verdict.toml`.
 
-use super::HookError;
+use super::install::place;
+use super::script::is_ours;
+use super::{Hook, HookError};
 use crate::decision::reversal::{self, Part, REOPENS, Reversal, Unquantified};
 use crate::experiment::{Book, Experiment};
 use crate::git::change::Between;
@@ -234,15 +236,27 @@ pub fn queue_folder(repo: &Repo) -> PathBuf {
 pub fn queue(repo: &Repo, book: &Book) -> Result<Option<String>, HookError> {
     let Ok((branch, _)) = repo.current_branch() else { return Ok(None) };
     let Some(experiment) = book.on_branch(&branch) else { return Ok(None) };
-    if crate::experiment::check_name(&experiment.name).is_err() {
-        return Ok(None);
+    Ok(write(repo, &experiment.name)?.then(|| experiment.name.clone()))
+}
+
+/// Queues a measurement of what a kept experiment landed as, where `post-commit` queues measurements.
+pub fn queue_landed(repo: &Repo, name: &str) -> Result<bool, HookError> {
+    let hook = place(repo)?.file(Hook::PostCommit);
+    if !std::fs::read(hook).is_ok_and(|bytes| is_ours(&bytes)) {
+        return Ok(false);
+    }
+    write(repo, name)
+}
+
+fn write(repo: &Repo, name: &str) -> Result<bool, HookError> {
+    if crate::experiment::check_name(name).is_err() {
+        return Ok(false);
     }
     let folder = queue_folder(repo);
-    let path = folder.join(&experiment.name);
-    let failed = |source| HookError::Io { path: path.clone(), source };
-    std::fs::create_dir_all(&folder).map_err(failed)?;
-    std::fs::write(&path, b"").map_err(|source| HookError::Io { path: path.clone(), source })?;
-    Ok(Some(experiment.name.clone()))
+    let path = folder.join(name);
+    let written = std::fs::create_dir_all(&folder).and_then(|()| std::fs::write(&path, b""));
+    written.map_err(|source| HookError::Io { path, source })?;
+    Ok(true)
 }
 
 /// The names that are queued, in order; what cannot be a name is passed over.

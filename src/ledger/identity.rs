@@ -84,6 +84,23 @@ pub fn locate(repo: &Repo, record: Ulid, decided: &Decided) -> Result<Option<Sea
     Ok(Some(search))
 }
 
+/// The commit that a kept experiment landed as, also in a history that was rewritten since. None when its commits were on the
+/// base already, or when there is no such commit in the branch.
+pub fn landing(repo: &Repo, record: Ulid, decided: &Decided) -> Result<Option<Oid>, GitError> {
+    let (Some(landed), Some(tip)) = (&decided.landed, tip_of(repo, &decided.onto)?) else { return Ok(None) };
+    if repo.tree_of(landed).is_ok() && repo.is_ancestor(landed, &tip)? {
+        return Ok(Some(landed.clone()));
+    }
+    let hidden = Some(&decided.base.commit).filter(|id| repo.tree_of(id).is_ok());
+    let (commits, _) = repo.newest_without(&tip, hidden, MOST)?;
+    Ok(commits.into_iter().find(|commit| names(&commit.message, record)).map(|commit| commit.id))
+}
+
+/// Whether a commit message names a record.
+fn names(message: &str, record: Ulid) -> bool {
+    parse_message(message).is_some_and(|carried| carried.record == record)
+}
+
 /// Where a branch is, as a local one or one of a remote.
 pub fn tip_of(repo: &Repo, branch: &str) -> Result<Option<Oid>, GitError> {
     if let Some(tip) = repo.branch(branch)? {
@@ -109,8 +126,7 @@ fn search(repo: &Repo, record: Ulid, decided: &Decided, tip: Oid) -> Result<Sear
     }
     let hidden = Some(&decided.base.commit).filter(|id| repo.tree_of(id).is_ok());
     let (commits, cut) = repo.newest_without(&tip, hidden, MOST)?;
-    let named = |message: &str| parse_message(message).is_some_and(|carried| carried.record == record);
-    if let Some(commit) = commits.iter().find(|commit| named(&commit.message)) {
+    if let Some(commit) = commits.iter().find(|commit| names(&commit.message, record)) {
         return Ok(done(commit.id.clone(), By::Record, cut));
     }
     // A change that stays leaves the tree that was decided on; one that went takes that tree back to what was before it.

@@ -3,7 +3,7 @@
 //! One pass goes through the index from its newest record back, and ends as soon as enough is found. Rows are enough for a
 //! list; the rest of a record is read only where a filter or a format asks for it ([`Query::whole`]).
 
-use super::event::{Decided, Fact, Opened, Verdict};
+use super::event::{Decided, Fact, Opened, Rechecked, Verdict};
 use super::index::{Record, Row};
 use super::store::{Ledger, LedgerError};
 use crate::config::RevertMode;
@@ -65,6 +65,8 @@ pub struct Entry {
     pub text: String,
     /// The rows of the decision, or of the latest measurement.
     pub comparison: Vec<MetricComparison>,
+    /// The rows of what it landed as against its first parent, when that was measured.
+    pub realised: Vec<MetricComparison>,
     /// What it was opened with, when it was asked for and is in the ledger.
     pub opened: Option<(DateTime<FixedOffset>, Opened)>,
     /// The decision, when it was asked for.
@@ -95,6 +97,8 @@ struct Known {
     measured: Option<Row>,
     /// Base and candidate of the latest measurement, when paths are asked for.
     change: Option<(Oid, Oid)>,
+    /// The rows of what it landed as.
+    realised: Option<Vec<MetricComparison>>,
     /// Its place among the entries.
     place: Option<usize>,
 }
@@ -153,7 +157,7 @@ impl Ledger<'_> {
                     one.decided = true;
                     let change = query.path.as_ref().and_then(|_| change_of(&record.event()?.fact));
                     if answer.entries.len() < enough
-                        && let Some(entry) = decided_entry(record, query)
+                        && let Some(entry) = decided_entry(record, query, one.realised.take())
                         && query.takes(&entry)
                     {
                         match touches(self.repo, query, change.as_ref()) {
@@ -191,7 +195,11 @@ impl Ledger<'_> {
                     }
                 }
                 // What was measured to look at a decision again is no measurement of an undecided experiment.
-                "measured" if !record.row.text.is_empty() => {}
+                "measured" if !record.row.text.is_empty() => {
+                    if record.row.text == Rechecked::Landed.as_str() && !one.decided && one.realised.is_none() {
+                        one.realised = Some(record.row.comparison);
+                    }
+                }
                 "measured" if one.measured.is_none() && !one.decided && query.undecided() => {
                     if query.path.is_some() {
                         one.change = record.event().and_then(|event| change_of(&event.fact));
@@ -215,7 +223,7 @@ impl Ledger<'_> {
     }
 }
 
-fn decided_entry(record: Record<'_>, query: &Query) -> Option<Entry> {
+fn decided_entry(record: Record<'_>, query: &Query, realised: Option<Vec<MetricComparison>>) -> Option<Entry> {
     let decided = match query.whole.then(|| record.event()).flatten().map(|event| event.fact) {
         Some(Fact::Decided(decided)) => Some(*decided),
         _ => None,
@@ -227,7 +235,7 @@ fn decided_entry(record: Record<'_>, query: &Query) -> Option<Entry> {
         (Verdict::Revert, _) => State::Reverted,
     };
     let (text, comparison) = (std::mem::take(&mut row.text), std::mem::take(&mut row.comparison));
-    Some(Entry { text, comparison, decided, ..entry(row, state) })
+    Some(Entry { text, comparison, decided, realised: realised.unwrap_or_default(), ..entry(row, state) })
 }
 
 fn opened_entry(record: Record<'_>, one: &mut Known) -> Option<Entry> {
@@ -252,6 +260,7 @@ fn entry(row: Row, state: State) -> Entry {
         by: row.by,
         text: String::new(),
         comparison: Vec::new(),
+        realised: Vec::new(),
         opened: None,
         decided: None,
         told_by: None,

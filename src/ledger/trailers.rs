@@ -43,6 +43,7 @@ pub fn told(repo: &Repo) -> Result<Vec<(Entry, Carried)>, GitError> {
             by,
             text: subject,
             comparison: carried.metrics.iter().cloned().map(MetricTrailer::into_comparison).collect(),
+            realised: Vec::new(),
             opened: None,
             decided: None,
             told_by: Some(commit),
