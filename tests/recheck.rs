@@ -361,3 +361,72 @@ fn a_keep_queues_the_measurement_of_what_landed_where_commits_are_queued() {
     assert_eq!(repo.json(&["show", "more"])["experiment"]["realised"][0]["candidate"], 1500.0);
     repo.ok(&["measure", "--queued"]).prints(&["nothing is queued"]);
 }
+
+/// A stack on `main`: `slim` below `half` below `trim`, all kept. The size is `app * half / 10 + lib`.
+fn stack() -> Repo {
+    let repo = repo();
+    repo.write("half", "10\n");
+    repo.script("build.sh", "head -c $(($(cat app) * $(cat half) / 10 + $(cat lib))) /dev/zero > out\n");
+    repo.commit("feat: a factor");
+    attempt(&repo, "slim", &[("app", "1000\n")]);
+    for (name, on, files) in [("half", "slim", [("half", "5\n")]), ("trim", "half", [("lib", "900\n")])] {
+        repo.ok(&["start", name, "--hypothesis", "smaller", "--on", on]);
+        repo.write(files[0].0, files[0].1);
+        repo.commit(&format!("perf: {name}"));
+        repo.ok(&["measure", "--pairs", "2"]);
+    }
+    for name in ["slim", "half", "trim"] {
+        repo.ok(&["keep", name, "--because", "smaller"]);
+    }
+    repo
+}
+
+#[test]
+fn the_parts_of_a_stack_alone_are_summed_against_the_whole_and_the_rest_is_interaction() {
+    let repo = stack();
+    let dry = repo.ok(&["recheck", "--stack", "--dry-run"]);
+    dry.prints(&["would measure trim", "and slim alone as", "and half alone as", "and trim alone as"]);
+    let found = repo.json(&["recheck", "--stack", "--pairs", "2"]);
+    assert_eq!(found["measured"].as_array().unwrap().len(), 1, "one stack, by its end");
+    let sum = &found["measured"][0]["sums"][0];
+    let wanted = serde_json::json!({
+        "metric": "size", "unit": "B", "recorded": -2600.0, "alone": -3600.0, "whole": -2600.0, "interaction": 1000.0,
+        "noise": 0.0,
+    });
+    assert_eq!(*sum, wanted);
+    let parts = found["measured"][0]["measured"]["rechecks"]["parts"].as_array().unwrap();
+    let alone: Vec<f64> = parts.iter().map(|part| part["alone"][0]["candidate"].as_f64().unwrap()).collect();
+    assert_eq!(alone, [2000.0, 2500.0, 3900.0]);
+    let sentence = "size: -2.6 kB together, -3.6 kB each alone: +1.0 kB is interaction";
+    repo.ok(&["show", "trim"]).prints(&["measured as a stack", "-1.5 kB", sentence]);
+    repo.ok(&["show", "trim", "--lang", "zh-CN"]).prints(&["其中 +1.0 kB 为相互作用"]);
+    repo.ok(&["recheck", "--stack", "half", "--pairs", "2"]).prints(&[
+        "on record",
+        "half",
+        "difference",
+        sentence.split(':').next().unwrap(),
+    ]);
+    repo.expect(3, &["recheck", "--stack", "slim"]).prints(&["not measured: slim: it was not kept on top of another"]);
+    assert_eq!(repo.json(&["show", "trim"])["experiment"]["state"], "kept");
+}
+
+#[test]
+fn a_part_that_cannot_stand_alone_is_named_and_no_interaction_is_made_up() {
+    let repo = repo();
+    attempt(&repo, "slim", &[("app", "1000\n")]);
+    repo.ok(&["start", "more", "--hypothesis", "smaller", "--on", "slim"]);
+    repo.write("app", "800\n");
+    repo.commit("perf: more");
+    repo.ok(&["measure", "--pairs", "2"]);
+    repo.ok(&["keep", "slim", "--because", "smaller"]);
+    repo.ok(&["recheck", "--stack"]).prints(&["no experiment was kept on top of another"]);
+    repo.ok(&["keep", "more", "--because", "smaller"]);
+    let ran = repo.ok(&["recheck", "--stack", "--pairs", "2"]);
+    ran.prints(&[
+        "more cannot stand alone: it conflicts in app",
+        "size: -2.2 kB together; not every part can stand alone",
+    ]);
+    let found = repo.json(&["recheck", "--stack", "more", "--pairs", "2"]);
+    let sum = &found["measured"][0]["sums"][0];
+    assert_eq!((&sum["recorded"], &sum["alone"], &sum["interaction"]), (&(-2200.0).into(), &Value::Null, &Value::Null));
+}

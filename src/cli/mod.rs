@@ -28,6 +28,7 @@ mod measure;
 mod noise;
 mod progress;
 mod recheck;
+mod recheck_stack;
 mod report;
 mod revert;
 mod schema;

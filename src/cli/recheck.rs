@@ -4,13 +4,13 @@ use super::log::summary;
 use super::measure::{self, How};
 use super::{Ctx, Done};
 use crate::error::{Exit, Failure};
-use crate::experiment::{Book, Experiment};
+use crate::experiment::{Book, Experiment, State};
 use crate::git::memory::Scratch;
 use crate::git::{Oid, Repo};
 use crate::grounds::Look;
 use crate::ledger::event::{Decided, Fact, Measured, Rechecked, Rechecks, Verdict};
 use crate::ledger::{Ledger, Wanted, identity};
-use crate::measure::MeasureError;
+use crate::measure::{MeasureError, Measurement, Plan};
 use crate::phrase;
 use crate::phrase::{Phrase, plural};
 use crate::policy::Advice;
@@ -37,6 +37,9 @@ pub struct Args {
     /// Measure what has landed against its first parent: those named, or all that were kept and not measured so yet
     #[arg(long, group = "measures")]
     landed: bool,
+    /// Measure the end of a stack of kept experiments and each of its parts alone: what they do to each other
+    #[arg(long, group = "measures")]
+    stack: bool,
     /// Show what would be measured, and run nothing
     #[arg(long, requires = "measures")]
     dry_run: bool,
@@ -59,22 +62,26 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
     let mut looked = recheck::look(&repo, &chosen, look)?;
     looked.moved.truncate(args.number.unwrap_or(usize::MAX));
     let mut value = value(&looked);
-    if !args.measure && !args.landed {
+    if !args.measure && !args.landed && !args.stack {
         list(ctx, &looked, !args.names.is_empty())?;
         ctx.emit("recheck", value)?;
         return Ok(Exit::Done);
     }
-    let what = if args.landed { Rechecked::Landed } else { Rechecked::Again };
-    let wanted: Vec<&Experiment> = match (args.names.is_empty(), what) {
-        (false, _) => chosen,
-        (true, Rechecked::Again) => looked.moved.iter().map(|one| one.experiment).collect(),
-        (true, _) => {
-            let kept = chosen.into_iter().filter(|e| e.verdict() == Some(Verdict::Keep));
-            kept.filter(|e| e.recheck(Rechecked::Landed).is_none()).collect()
-        }
-    };
     let mut session = Session::new(ctx, &repo, &ledger, &args.how, args.dry_run)?;
-    session.run(&wanted, what)?;
+    let kept = |e: &&Experiment| e.state == State::Kept;
+    let all = args.names.is_empty();
+    if args.stack {
+        let on = |e: &Experiment| e.opened.stands_on.and_then(|id| book.by_id(id)).filter(kept);
+        let below = |e: &&Experiment| chosen.iter().any(|other| kept(other) && on(other).is_some_and(|b| b.id == e.id));
+        let tops = chosen.iter().copied().filter(|e| !all || (kept(e) && on(e).is_some() && !below(e)));
+        session.stacks(&book, &tops.collect::<Vec<_>>())?;
+    } else if args.landed {
+        let missing = |e: &&Experiment| !all || (kept(e) && e.recheck(Rechecked::Landed).is_none());
+        session.run(&chosen.into_iter().filter(missing).collect::<Vec<_>>(), Rechecked::Landed)?;
+    } else {
+        let moved = looked.moved.iter().map(|one| one.experiment).collect();
+        session.run(&if all { moved } else { chosen }, Rechecked::Again)?;
+    }
     value["measured"] = std::mem::take(&mut session.measured).into();
     value["not_measured"] = std::mem::take(&mut session.skipped).into();
     ctx.emit("recheck", value)?;
@@ -93,12 +100,12 @@ struct Job<'b> {
 
 /// Measures decisions again, one after the other. What cannot be measured is named, and the others go on.
 pub struct Session<'a> {
-    ctx: &'a Ctx,
-    repo: &'a Repo,
-    ledger: &'a Ledger<'a>,
-    scratch: Scratch<'a>,
-    how: &'a How,
-    dry_run: bool,
+    pub(super) ctx: &'a Ctx,
+    pub(super) repo: &'a Repo,
+    pub(super) ledger: &'a Ledger<'a>,
+    pub(super) scratch: Scratch<'a>,
+    pub(super) how: &'a How,
+    pub(super) dry_run: bool,
     /// What was measured, as it is printed in JSON.
     pub measured: Vec<Value>,
     skipped: Vec<Value>,
@@ -137,13 +144,18 @@ impl<'a> Session<'a> {
                 Err(why) => self.skip(experiment, why, Exit::State)?,
             }
         }
-        if !self.measured.is_empty() && self.exit == Exit::State {
-            self.exit = Exit::Done;
-        }
+        self.settle();
         Ok(())
     }
 
-    fn skip(&mut self, experiment: &Experiment, why: Phrase, exit: Exit) -> Result<(), Failure> {
+    /// What could not be measured is no failure as long as something was.
+    pub(super) fn settle(&mut self) {
+        if !self.measured.is_empty() && self.exit == Exit::State {
+            self.exit = Exit::Done;
+        }
+    }
+
+    pub(super) fn skip(&mut self, experiment: &Experiment, why: Phrase, exit: Exit) -> Result<(), Failure> {
         let name = &experiment.name;
         self.ctx.say(phrase!("not measured: {name}: {why}", name = clean(name), why = why.clone()))?;
         self.skipped.push(json!({"experiment": name, "why": why.to_string()}));
@@ -223,15 +235,10 @@ impl<'a> Session<'a> {
         ctx.note(phrase!("measuring {name}", name));
         let sides = measure::two_sides(repo, &job.base, &job.candidate)?;
         let plan = measure::plan(&format!("recheck:{}:{name}", job.what.as_str()), config, self.how, sides)?;
-        let taken = match measure::take(ctx, repo, &plan) {
-            Err(error @ (MeasureError::Step { .. } | MeasureError::Flaky { .. } | MeasureError::Metric { .. })) => {
-                return self.skip(job.experiment, Failure::from(error).what, Exit::Step);
-            }
-            other => other?,
-        };
+        let Some(taken) = self.sample(job.experiment, &plan)? else { return Ok(()) };
         let Some((decision, at, decided)) = &job.experiment.decided else { return Ok(()) };
         let mut measured = measure::judged(repo, &plan.config, taken, &job.base, &job.candidate)?;
-        measured.rechecks = Some(Rechecks { decision: *decision, what: job.what });
+        measured.rechecks = Some(Rechecks { decision: *decision, what: job.what, parts: Vec::new() });
         let event = self.ledger.draft(job.experiment.id, name, Fact::Measured(Box::new(measured.clone())))?;
         self.ledger.append(&event)?;
         crate::measure::session::finish(repo, &plan.key)?;
@@ -252,6 +259,19 @@ impl<'a> Session<'a> {
             "measured": measured, "told": sentence.map(|sentence| sentence.to_string()),
         }));
         Ok(())
+    }
+}
+
+impl Session<'_> {
+    /// Runs a plan; none when a step fails, which is named.
+    pub(super) fn sample(&mut self, experiment: &Experiment, plan: &Plan) -> Result<Option<Measurement>, Failure> {
+        match measure::take(self.ctx, self.repo, plan) {
+            Err(error @ (MeasureError::Step { .. } | MeasureError::Flaky { .. } | MeasureError::Metric { .. })) => {
+                self.skip(experiment, Failure::from(error).what, Exit::Step)?;
+                Ok(None)
+            }
+            other => Ok(Some(other?)),
+        }
     }
 }
 

@@ -153,6 +153,10 @@ fn whole(
                 .map_or(Ok(()), |sentence| ctx.say(wrap(&format!("  {}", ctx.tell(sentence)), ctx.look().width, 2)))?;
             ctx.say(table::recommendation(&measured.recommendation, ctx.look()))?;
         }
+        if let Some((id, at, measured)) = experiment.recheck(Rechecked::Stack) {
+            ctx.say(phrase!("\nmeasured as a stack {id}, {at}", id, at = when(at)))?;
+            super::recheck_stack::told(ctx, book, measured)?;
+        }
         if let Some((id, at, measured)) = experiment.recheck(Rechecked::Landed) {
             ctx.say(phrase!("\nmeasured as landed {id}, {at}", id, at = when(at)))?;
             let sentence = told::landed(&decided.comparison, &measured.comparison);

@@ -307,12 +307,27 @@ pub struct Measured {
 }
 
 /// Which decision a later measurement looks at, and how.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Rechecks {
     /// The record of the decision.
     pub decision: Ulid,
     /// What was measured.
     pub what: Rechecked,
+    /// Of a stack: its parts, the lowest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<PartAlone>,
+}
+
+/// A part of a stack that was measured alone, in the same session as the whole.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PartAlone {
+    /// The record of the decision that kept it.
+    pub decision: Ulid,
+    /// The experiment's name.
+    pub name: String,
+    /// Its rows; none when it cannot be made to where the stack begins.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alone: Vec<MetricComparison>,
 }
 
 /// What a measurement after a decision is of.

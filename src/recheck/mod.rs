@@ -9,12 +9,14 @@
 //! | file | what it does |
 //! |---|---|
 //! | `again` | makes a decided change to the base of today, or takes it out of it |
+//! | [`stack`] | the parts of a stack against the whole |
 //! | [`told`] | then and now in one sentence |
 //!
 //! Of a reverted experiment the promise says how near it was to being kept; of a kept one, how much of a gain is at risk.
 //! Both are between 0 and 1, so that the two stand in one list.
 
 mod again;
+pub mod stack;
 pub mod told;
 
 pub use again::{Applied, apply};
