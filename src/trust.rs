@@ -150,6 +150,30 @@ pub fn needs(repo: &Repo, config: &Config, from: Option<&Oid>, commits: &[&Oid])
     })
 }
 
+impl Needs {
+    /// Takes what a merge made as what it was made of: a content that none of `sources` has at its path stands for those that
+    /// they have there. Whoever calls this has merged them, or knows that merging them gives this.
+    pub fn made_of(&mut self, repo: &Repo, sources: &[Oid]) -> Result<(), TrustError> {
+        for (item, place) in std::mem::take(&mut self.scripts) {
+            let mut parts = Vec::new();
+            for source in sources {
+                parts.extend(repo.blob_at(source, &place.path)?);
+            }
+            if parts.is_empty() || place.blob.as_ref().is_none_or(|blob| parts.contains(blob)) {
+                self.scripts.push((item, place));
+                continue;
+            }
+            self.items.remove(&item);
+            for blob in parts {
+                let part = Item { path: item.path.clone(), sha256: sha256(repo.read_blob(&blob)?) };
+                self.items.insert(part.clone());
+                self.scripts.push((part, Place { path: place.path.clone(), blob: Some(blob) }));
+            }
+        }
+        Ok(())
+    }
+}
+
 /// A file of a commit that the commands of a configuration run or read, as far as their words tell.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Followed {

@@ -52,7 +52,7 @@ fn told(found: &Value) -> Vec<(&str, Vec<&str>)> {
 #[test]
 fn nothing_is_listed_while_nothing_moved() {
     let repo = decided();
-    repo.ok(&["recheck"]).prints(&["nothing that 2 decisions rest on has changed"]);
+    repo.ok(&["recheck"]).prints(&["nothing has changed under 2 decisions"]);
     let found = repo.json(&["recheck"]);
     assert_eq!(told(&found), []);
     assert_eq!(found["unmoved"], serde_json::json!(["slim", "multi"]));
@@ -79,7 +79,7 @@ fn a_package_a_base_image_and_a_step_that_moved_are_named_and_add_up() {
     repo.commit("build: by sh");
     assert_eq!(told(&repo.json(&["recheck", "multi"])), [("multi", vec![image, lock, "step build changed"])]);
     assert!(0.0 < one && one < two && two < score() && score() < 1.0, "{one} {two} {}", score());
-    repo.ok(&["recheck"]).prints(&["2 of 2 decisions rest on something that has changed", "slim  size -50.0 %", image]);
+    repo.ok(&["recheck"]).prints(&["something has changed under 2 of 2 decisions", "slim  size -50.0 %", image]);
     repo.ok(&["recheck", "-n", "1"]).prints(&["slim"]);
     assert!(!repo.ok(&["recheck", "-n", "1"]).stdout.contains("multi  size"), "the one that promises most");
     repo.ok(&["recheck", "--lang", "zh-CN"])
@@ -429,4 +429,97 @@ fn a_part_that_cannot_stand_alone_is_named_and_no_interaction_is_made_up() {
     let found = repo.json(&["recheck", "--stack", "more", "--pairs", "2"]);
     let sum = &found["measured"][0]["sums"][0];
     assert_eq!((&sum["recorded"], &sum["alone"], &sum["interaction"]), (&(-2200.0).into(), &Value::Null, &Value::Null));
+}
+
+#[test]
+fn check_notes_the_decisions_whose_ground_a_branch_moves_and_no_others() {
+    let repo = decided();
+    let notes = |found: &Value| -> Vec<String> {
+        let stale = found["findings"].as_array().unwrap().iter().filter(|one| one["rule"] == "stale");
+        stale.map(|one| format!("{}: {}", one["what"], one["why"]).replace('"', "")).collect()
+    };
+    repo.write("Dockerfile", "FROM python:3.11\n");
+    repo.commit("chore: on the base already");
+    repo.git(&["switch", "--quiet", "--create", "bump"]);
+    repo.write("README", "a page\n");
+    repo.commit("docs: a page");
+    assert_eq!(notes(&repo.json(&["check", "--against", "main"])), [""; 0], "this branch moves nothing");
+    repo.write("requirements.txt", "flask==3.0\nsix==1.0\n");
+    repo.commit("chore: a newer flask");
+    let found = repo.json(&["check", "--against", "main"]);
+    let wanted = "2 decisions rested on what changes here: slim, multi: requirements.txt: flask 2.0 -> 3.0";
+    assert_eq!(notes(&found), [wanted]);
+    assert_eq!(found["passed"], true, "a note only");
+    repo.ok(&["check", "--against", "main"])
+        .prints(&["note stale: 2 decisions rested on", "after the merge, git verdict recheck"]);
+}
+
+/// A script of nine lines, the first and the last of which are these.
+fn script(first: &str, last: &str) -> String {
+    format!("# docker\n# {first}\n:\n:\n:\n:\n:\nhead -c $(($(cat app) + $(cat lib))) /dev/zero > out\n# {last}\n")
+}
+
+#[test]
+fn a_script_that_the_merge_in_memory_joins_is_trusted_as_far_as_its_parts_are() {
+    let repo = repo();
+    repo.script("build.sh", &script("one", "one"));
+    repo.commit("build: a longer script");
+    repo.ok(&["start", "multi", "--hypothesis", "smaller"]);
+    repo.script("build.sh", &script("one", "two"));
+    repo.write("lib", "900\n");
+    repo.commit("perf: multi");
+    repo.ok(&["measure", "--pairs", "2"]);
+    repo.ok(&["revert", "--because", "not worth it"]);
+    repo.script("build.sh", &script("three", "one"));
+    repo.commit("build: another beginning");
+    repo.ok(&["recheck", "--measure", "--pairs", "2"]).prints(&["multi was -100 B"]);
+
+    // The same beginning, brought by somebody else.
+    let other = tempfile::tempdir().unwrap();
+    let there = other.path().join("clone");
+    repo.git(&["clone", "--quiet", ".", there.to_str().unwrap()]);
+    let theirs = |words: &[&str]| {
+        let who = ["-c", "user.name=Eve", "-c", "user.email=eve@example.invalid"];
+        let ran = repo.run_in(&there, "git", &[&who[..], words].concat(), None);
+        assert_eq!(ran.code, Some(0), "{}", ran.report());
+    };
+    std::fs::write(there.join("build.sh"), format!("#!/bin/sh\n{}", script("theirs", "one"))).unwrap();
+    theirs(&["commit", "--quiet", "-a", "-m", "build: a third beginning"]);
+    repo.git(&["pull", "--quiet", "--ff-only", there.to_str().unwrap(), "main"]);
+    let before = repo.snapshot();
+    let ran = repo.expect(3, &["recheck", "--measure", "multi", "--pairs", "2"]);
+    ran.says(&["were not committed in this clone: build.sh", "git verdict trust "]);
+    assert_eq!(before, repo.snapshot());
+    let line = ran.stderr.lines().find_map(|line| line.trim().strip_prefix("try: git verdict ")).unwrap();
+    let words: Vec<&str> = line.split(' ').chain(["--yes"]).collect();
+    let mut repo = repo;
+    repo.set("XDG_STATE_HOME", other.path().to_str().unwrap());
+    repo.ok(&words);
+    repo.ok(&["recheck", "--measure", "multi", "--pairs", "2"]).prints(&["on today's base it is -100 B"]);
+}
+
+#[test]
+fn a_landed_merge_with_more_than_its_parents_give_is_not_trusted_for_them() {
+    let repo = repo();
+    repo.script("build.sh", &script("one", "one"));
+    repo.commit("build: a longer script");
+    repo.ok(&["start", "multi", "--hypothesis", "smaller"]);
+    repo.script("build.sh", &script("one", "two"));
+    repo.write("lib", "900\n");
+    repo.commit("perf: multi");
+    repo.ok(&["measure", "--pairs", "2"]);
+    repo.git(&["switch", "--quiet", "main"]);
+    repo.script("build.sh", &script("three", "one"));
+    repo.commit("build: another beginning");
+    repo.ok(&["keep", "multi", "--because", "smaller"]);
+    repo.ok(&["recheck", "--landed", "multi", "--pairs", "2"]).prints(&["promised -100 B; landed -100 B"]);
+    // The merge with another tree, as a rebase of somebody else could have left it.
+    repo.script("build.sh", &script("three", "evil"));
+    repo.git(&["add", "build.sh"]);
+    let message = repo.git(&["log", "-1", "--format=%B"]);
+    let (tree, parents) = (repo.git(&["write-tree"]), repo.git(&["log", "-1", "--format=%P"]));
+    let parents: Vec<&str> = parents.split(' ').flat_map(|parent| ["-p", parent]).collect();
+    let commit = repo.git(&[&["commit-tree", &tree, "-m", &message][..], &parents].concat());
+    repo.git(&["reset", "--quiet", "--hard", &commit]);
+    repo.expect(3, &["recheck", "--landed", "multi", "--pairs", "2"]).says(&["not trusted here", "build.sh"]);
 }

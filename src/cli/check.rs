@@ -12,6 +12,7 @@ use crate::ledger::{Ledger, Wanted};
 use crate::phrase;
 use crate::phrase::Phrase;
 use crate::policy::{Advice, MetricComparison, Recommendation, compare, complexity, recommend};
+use crate::recheck;
 use crate::render::lang;
 use crate::render::table;
 use crate::render::text::{clean, markdown, markdown_code};
@@ -78,6 +79,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
     let book = if audit::reads_all(&repo, &range)? { ctx.book(&ledger)? } else { ledger.book_of(&Wanted::open())? };
     let mut findings = audit::audit(&repo, &ledger, &book, &range)?;
     findings.extend(rejected(ctx, &repo, &ledger, &range)?);
+    findings.extend(moved(ctx, &repo, &ledger, &range)?);
     let measured = if args.measure { take(ctx, &repo, &args.how, &range, &mut findings)? } else { None };
     findings.sort_by_key(|finding| !finding.fails);
     let commits = repo.range(&range.base, &range.head)?.len();
@@ -190,6 +192,46 @@ fn against(ctx: &Ctx, repo: &Repo, asked: Option<&str>) -> Result<(String, Oid),
         }
     }
     Err(Failure::usage("there is no branch to check against").try_next("--against REF"))
+}
+
+/// So many decisions are named.
+const NAMED: usize = 3;
+
+/// What the branch changes that decisions rest on: a note.
+fn moved(ctx: &Ctx, repo: &Repo, ledger: &Ledger<'_>, range: &Range) -> Result<Option<Finding>, Failure> {
+    let whole = std::cell::OnceCell::new();
+    let mut book = || match whole.get() {
+        Some(book) => Ok(book),
+        None => ledger.book().map(|book| whole.get_or_init(|| book)),
+    };
+    let found = match recheck::moved_within(repo, (&range.base, &range.head), &mut book) {
+        Ok(found) => found,
+        Err(error) => {
+            ctx.note(phrase!("note: {note}", note = Failure::from(error).what));
+            return Ok(None);
+        }
+    };
+    let Some(first) = found.first() else { return Ok(None) };
+    let mut names: Vec<Phrase> = found.iter().take(NAMED).map(|one| one.experiment.name.as_str().into()).collect();
+    if found.len() > NAMED {
+        names.push(phrase!("{n} more", n = found.len() - NAMED));
+    }
+    let told = first.moved.iter().take(NAMED).map(|moved| moved.told()).collect();
+    let (n, s) = (found.len(), crate::phrase::plural(found.len()));
+    Ok(Some(Finding {
+        rule: Rule::Stale,
+        fails: false,
+        commit: None,
+        experiment: Some(first.experiment.name.clone()),
+        what: phrase!(
+            "{n} decision{s} rested on what changes here: {names}",
+            n,
+            s,
+            names = Phrase::joined(names, ", ")
+        ),
+        why: Phrase::joined(told, "; "),
+        next: Some("after the merge, git verdict recheck".into()),
+    }))
 }
 
 /// Measures the end of the range against its beginning.

@@ -5,7 +5,7 @@ use super::measure::{self, How};
 use super::{Ctx, Done};
 use crate::error::{Exit, Failure};
 use crate::experiment::{Book, Experiment, State};
-use crate::git::memory::Scratch;
+use crate::git::memory::{Merged, Scratch};
 use crate::git::{Oid, Repo};
 use crate::grounds::Look;
 use crate::ledger::event::{Decided, Fact, Measured, Rechecked, Rechecks, Verdict};
@@ -96,6 +96,8 @@ struct Job<'b> {
     candidate: Oid,
     /// That one of them that exists in memory only.
     made: Option<Oid>,
+    /// The commits that were merged to have one of them.
+    sources: Vec<Oid>,
 }
 
 /// Measures decisions again, one after the other. What cannot be measured is named, and the others go on.
@@ -173,8 +175,8 @@ impl<'a> Session<'a> {
             return Ok(Err(phrase!("the branch {branch} is not here", branch)));
         };
         let kept = decided.verdict == Verdict::Keep;
-        let tree = match recheck::apply(self.repo, &self.scratch, decided, &today.tip)? {
-            Applied::Tree(tree) => tree,
+        let (tree, from) = match recheck::apply(self.repo, &self.scratch, decided, &today.tip)? {
+            Applied::Made { tree, from } => (tree, from),
             Applied::Nothing if kept => {
                 return Ok(Err(phrase!("its change is not in {branch} any more", branch)));
             }
@@ -194,8 +196,9 @@ impl<'a> Session<'a> {
             return Ok(Err(phrase!("verdict.toml here is not that of {branch}: git switch {branch}", branch)));
         }
         let made = self.scratch.commit(&tree, &[&today.tip])?;
+        let sources = vec![today.tip.clone(), from];
         let (base, candidate) = if kept { (made.clone(), today.tip) } else { (today.tip, made.clone()) };
-        Ok(Ok(Job { experiment, what: Rechecked::Again, base, candidate, made: Some(made) }))
+        Ok(Ok(Job { experiment, what: Rechecked::Again, base, candidate, made: Some(made), sources }))
     }
 
     /// The commit that a kept experiment landed as and its first parent, or why there is no such thing.
@@ -210,10 +213,16 @@ impl<'a> Session<'a> {
                 Some(_) => phrase!("the commit that it landed as is not in {branch}", branch = decided.onto.as_str()),
             }));
         };
-        let Some(base) = self.repo.commit(&candidate)?.parents.into_iter().next() else {
+        let commit = self.repo.commit(&candidate)?;
+        // A merge that holds nothing but what its parents give is as much to be trusted as they are.
+        let sources = match commit.parents.as_slice() {
+            [ours, theirs] if self.scratch.merge(ours, theirs)? == Merged::Tree(commit.tree) => commit.parents.clone(),
+            _ => Vec::new(),
+        };
+        let Some(base) = commit.parents.into_iter().next() else {
             return Ok(Err(phrase!("{id} has no parent", id = candidate.short())));
         };
-        Ok(Ok(Job { experiment, what: Rechecked::Landed, base, candidate, made: None }))
+        Ok(Ok(Job { experiment, what: Rechecked::Landed, base, candidate, made: None, sources }))
     }
 
     fn take(&mut self, job: &Job<'_>) -> Result<(), Failure> {
@@ -231,7 +240,7 @@ impl<'a> Session<'a> {
         let tip = if job.made.as_ref() == Some(&job.candidate) { &job.base } else { &job.candidate };
         let config = ctx.config(repo, Some(tip))?;
         let other = if tip == &job.base { &job.candidate } else { &job.base };
-        super::trust::gate(ctx, repo, &config, &[tip.clone(), other.clone()])?;
+        super::trust::gate_made(ctx, repo, &config, &[tip.clone(), other.clone()], &job.sources)?;
         ctx.note(phrase!("measuring {name}", name));
         let sides = measure::two_sides(repo, &job.base, &job.candidate)?;
         let plan = measure::plan(&format!("recheck:{}:{name}", job.what.as_str()), config, self.how, sides)?;
@@ -320,8 +329,8 @@ fn list(ctx: &Ctx, looked: &Looked<'_>, named: bool) -> Result<(), Failure> {
         return ctx.say("no decisions yet");
     }
     ctx.say(match moved.len() {
-        0 => phrase!("nothing that {all} decision{s} rest on has changed", all, s = plural(all)),
-        n => phrase!("{n} of {all} decision{s} rest on something that has changed", n, all, s = plural(all)),
+        0 => phrase!("nothing has changed under {all} decision{s}", all, s = plural(all)),
+        n => phrase!("something has changed under {n} of {all} decision{s}", n, all, s = plural(all)),
     })?;
     for one in moved {
         ctx.say("")?;

@@ -61,7 +61,7 @@ impl Session<'_> {
             commits.push((*id).clone());
         }
         let config = ctx.config(repo, Some(&found.whole))?;
-        super::trust::gate(ctx, repo, &config, &commits)?;
+        super::trust::gate_made(ctx, repo, &config, &commits, &found.sources)?;
         ctx.note(phrase!("measuring {name}", name));
         let mut sides = measure::two_sides(repo, &found.base, &found.whole)?;
         for (name, id) in &alone {

@@ -110,7 +110,13 @@ fn lines(needs: &Needs) -> Vec<String> {
 /// Refuses to run the commands of a configuration that nobody has trusted; asks on a terminal. The first commit is the
 /// candidate.
 pub fn gate(ctx: &Ctx, repo: &Repo, config: &Config, commits: &[Oid]) -> Result<(), Failure> {
-    let needs = needs(repo, config, commits.first(), commits)?;
+    gate_made(ctx, repo, config, commits, &[])
+}
+
+/// The same where some of the commits were made by merging `sources`.
+pub fn gate_made(ctx: &Ctx, repo: &Repo, config: &Config, commits: &[Oid], sources: &[Oid]) -> Result<(), Failure> {
+    let mut needs = needs(repo, config, commits.first(), commits)?;
+    needs.made_of(repo, sources)?;
     let around = Surroundings::here();
     let mut store = Store::load()?;
     let Standing::Unknown(unknown) = trust::standing(repo, &needs, &store, around)? else { return Ok(()) };
@@ -127,7 +133,8 @@ pub fn gate(ctx: &Ctx, repo: &Repo, config: &Config, commits: &[Oid]) -> Result<
             return Ok(());
         }
     }
-    let shorts: Vec<&str> = commits.iter().map(Oid::short).collect();
+    let named = if sources.is_empty() { commits } else { sources };
+    let shorts: Vec<&str> = named.iter().map(Oid::short).collect();
     Err(Failure::state(phrase!("the commands of {file} are not trusted here", file = FILE_NAME))
         .because(phrase!("commands run as you, and these files were not committed in this clone: {files}", files))
         .try_next(phrase!("git verdict trust {shorts}", shorts = shorts.join(" "))))

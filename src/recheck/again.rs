@@ -8,8 +8,13 @@ use std::path::PathBuf;
 /// What became of a change on the base of today.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Applied {
-    /// The tree of the base with a reverted change made to it, or without a kept one.
-    Tree(Oid),
+    /// The base with a reverted change made to it, or without a kept one.
+    Made {
+        /// Its tree.
+        tree: Oid,
+        /// The commit that was merged into it.
+        from: Oid,
+    },
     /// A reverted change is there already, or a kept one is not there any more.
     Nothing,
     /// Files that it cannot be made to, or taken out of.
@@ -37,11 +42,11 @@ pub fn apply(repo: &Repo, scratch: &Scratch<'_>, decided: &Decided, tip: &Oid) -
     let today = repo.tree_of(tip)?;
     let mut outcome = Applied::Missing(decided.candidate.commit.clone());
     for (without, with) in pairs {
-        let (Ok(without), Ok(with)) = (repo.tree_of(&without), repo.tree_of(&with)) else { continue };
-        let (from, to) = if kept { (with, without) } else { (without, with) };
+        let (old, new) = if kept { (with, without) } else { (without, with) };
+        let (Ok(from), Ok(to)) = (repo.tree_of(&old), repo.tree_of(&new)) else { continue };
         match scratch.three_way(&from, &today, &to)? {
             Merged::Tree(tree) if tree == today => return Ok(Applied::Nothing),
-            Merged::Tree(tree) => return Ok(Applied::Tree(tree)),
+            Merged::Tree(tree) => return Ok(Applied::Made { tree, from: new }),
             Merged::Conflict(files) if matches!(outcome, Applied::Missing(_)) => outcome = Applied::Conflict(files),
             Merged::Conflict(_) => {}
         }

@@ -22,9 +22,10 @@ pub mod told;
 pub use again::{Applied, apply};
 
 use crate::config::{Better, Config, FILE_NAME, Matters};
-use crate::experiment::{Experiment, State};
+use crate::experiment::{Book, Experiment, State};
 use crate::git::{GitError, Oid, Repo};
 use crate::grounds::{self, Grounds, Kind, Look, Moved};
+use crate::ledger::LedgerError;
 use crate::ledger::event::{Decided, Measured, Rechecked};
 use crate::ledger::identity;
 use crate::phrase;
@@ -86,25 +87,61 @@ pub struct Today {
     pub tip: Oid,
     /// The configuration: that of the commit, else that of the work tree, where it is not committed.
     pub config: Option<Config>,
-    /// Whether the configuration is that of the commit.
-    pub committed: bool,
 }
 
 impl Today {
     /// Where a branch is now, as a local one or one of a remote; none when it is not here.
     pub fn of(repo: &Repo, branch: &str) -> Result<Option<Today>, RecheckError> {
-        let Some(tip) = identity::tip_of(repo, branch)? else { return Ok(None) };
+        identity::tip_of(repo, branch)?.map(|tip| Today::at(repo, tip)).transpose()
+    }
+
+    /// A commit, as if a branch were there.
+    pub fn at(repo: &Repo, tip: Oid) -> Result<Today, RecheckError> {
         if let Some(bytes) = repo.file_at(&tip, Path::new(FILE_NAME))? {
             let config = Config::parse(&String::from_utf8_lossy(&bytes), &format!("{}:{FILE_NAME}", tip.short()))?;
-            return Ok(Some(Today { tip, config: Some(config), committed: true }));
+            return Ok(Today { tip, config: Some(config) });
         }
         let config = repo.workdir().ok().map(Config::load).transpose()?.flatten();
-        Ok(Some(Today { tip, config, committed: false }))
+        Ok(Today { tip, config })
     }
 }
 
 /// Compares the ground of each decision with that of the branch that it landed on. Each branch is read once.
 pub fn look<'b>(repo: &Repo, experiments: &[&'b Experiment], look: Look) -> Result<Looked<'b>, RecheckError> {
+    look_from(repo, experiments, look, None)
+}
+
+/// What the end of a range moves of what decisions rest on: nothing is read of them while it moves nothing itself.
+pub fn moved_within<'b>(
+    repo: &Repo,
+    (base, head): (&Oid, &Oid),
+    book: &mut dyn FnMut() -> Result<&'b Book, LedgerError>,
+) -> Result<Vec<Moving<'b>>, RecheckError> {
+    let of = |commit: &Oid| -> Result<Grounds, RecheckError> {
+        let today = Today::at(repo, commit.clone())?;
+        Ok(grounds::now(repo, today.config.as_ref(), commit, Look::default())?)
+    };
+    let (before, after) = (of(base)?, of(head)?);
+    let here: Vec<(Kind, String)> =
+        grounds::differences(&before, &after).into_iter().map(|one| (one.kind, one.name)).collect();
+    if here.is_empty() {
+        return Ok(Vec::new());
+    }
+    let experiments: Vec<&Experiment> = book()?.experiments.iter().filter(|e| is_decided(e)).collect();
+    let mut found = look_from(repo, &experiments, Look::default(), Some(&after))?.moved;
+    for one in &mut found {
+        one.moved.retain(|moved| here.contains(&(moved.kind, moved.name.clone())));
+    }
+    found.retain(|one| !one.moved.is_empty());
+    Ok(found)
+}
+
+fn look_from<'b>(
+    repo: &Repo,
+    experiments: &[&'b Experiment],
+    look: Look,
+    today: Option<&Grounds>,
+) -> Result<Looked<'b>, RecheckError> {
     let mut branches: BTreeMap<&str, Option<Grounds>> = BTreeMap::new();
     let mut found = Looked::default();
     for experiment in experiments {
@@ -115,11 +152,11 @@ pub fn look<'b>(repo: &Repo, experiments: &[&'b Experiment], look: Look) -> Resu
             continue;
         };
         let branch = decided.onto.as_str();
-        if !branches.contains_key(branch) {
+        if today.is_none() && !branches.contains_key(branch) {
             let now = |today: Today| grounds::now(repo, today.config.as_ref(), &today.tip, look);
             branches.insert(branch, Today::of(repo, branch)?.map(now).transpose()?);
         }
-        let Some(Some(now)) = branches.get(branch) else {
+        let Some(now) = today.or_else(|| branches.get(branch)?.as_ref()) else {
             found.unknown.push((experiment, phrase!("the branch {branch} is not here", branch)));
             continue;
         };
@@ -203,6 +240,9 @@ pub enum RecheckError {
     /// git failed.
     #[error(transparent)]
     Git(#[from] GitError),
+    /// The ledger failed.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
     /// A configuration cannot be read.
     #[error(transparent)]
     Config(#[from] crate::config::ConfigError),
@@ -212,24 +252,28 @@ impl crate::error::Explain for RecheckError {
     fn exit(&self) -> crate::error::Exit {
         match self {
             RecheckError::Git(inner) => inner.exit(),
+            RecheckError::Ledger(inner) => inner.exit(),
             RecheckError::Config(inner) => inner.exit(),
         }
     }
     fn what(&self) -> Phrase {
         match self {
             RecheckError::Git(inner) => inner.what(),
+            RecheckError::Ledger(inner) => inner.what(),
             RecheckError::Config(inner) => inner.what(),
         }
     }
     fn why(&self) -> Option<Phrase> {
         match self {
             RecheckError::Git(inner) => inner.why(),
+            RecheckError::Ledger(inner) => inner.why(),
             RecheckError::Config(inner) => inner.why(),
         }
     }
     fn next(&self) -> Option<Phrase> {
         match self {
             RecheckError::Git(inner) => inner.next(),
+            RecheckError::Ledger(inner) => inner.next(),
             RecheckError::Config(inner) => inner.next(),
         }
     }

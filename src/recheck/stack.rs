@@ -28,6 +28,8 @@ pub struct Stack<'b> {
     pub whole: Oid,
     /// Its parts, the lowest first.
     pub parts: Vec<Part<'b>>,
+    /// All commits that were merged to have each part alone.
+    pub sources: Vec<Oid>,
 }
 
 /// A part of a stack.
@@ -80,7 +82,8 @@ pub fn stack<'b>(
         };
         parts.push(Part { experiment, decided, alone });
     }
-    Ok(Ok(Stack { base, whole, parts }))
+    let sources = parts.iter().map(|part| &part.decided.candidate.commit).chain([&base]).cloned().collect();
+    Ok(Ok(Stack { base, whole, parts, sources }))
 }
 
 /// One metric of a stack: sums and the whole, in the metric's base unit.
