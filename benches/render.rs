@@ -135,6 +135,7 @@ fn experiment(name: &str) -> Experiment {
             added: 310,
             removed: 60,
             new_dependencies: vec!["virtualenv (requirements.txt)".into(); 5],
+            maintenance: None,
         },
         recommendation: recommendation(),
         failures: Vec::new(),

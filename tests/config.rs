@@ -357,26 +357,30 @@ fn the_first_problem_of_a_file_is_the_one_reported() {
 fn exchange_rates_are_checked_word_by_word_and_against_each_other() {
     let body = |worth: &str| {
         format!(
-            "version = 1\n[metrics]\nt = {{ step = 's' }}\nm = {{ path = 'x' }}\nn = {{ run = 'x' }}\n[steps.s]\nrun = 'x'\n[policy]\nworth = [{worth}]\n"
+            "version = 1\n[metrics]\nt = {{ step = 's' }}\nm = {{ path = 'x' }}\nu = {{ step = 's' }}\nn = {{ run = 'x' }}\n[steps.s]\nrun = 'x'\n[policy]\nworth = [{worth}]\n"
         )
     };
     let cases = [
-        ("'1 min t'", "9:11: '1 min t' is no exchange rate: it has no '='"),
-        ("'1 min t = 5 MB m = 3 n'", "9:28: an exchange rate has one '='"),
-        ("'t = 5 MB m'", "9:11: 't' is not an amount, a unit and a metric"),
-        ("'1 min = 5 MB m'", "9:11: '1 min' names no metric"),
-        ("'1 t = 5 MB m'", "9:11: '1' has no unit: metric 't' is a time"),
-        ("'1 min t = 5 min m'", "9:21: '5 min' has the wrong unit: metric 'm' is a size"),
-        ("'1 min t = 0 MB m'", "9:21: '0 MB' is not above zero"),
-        ("'1 min t = 5 s t'", "9:25: both sides of this rate are 't'"),
-        ("5", "9:10: 'worth' is an integer, not a string"),
+        ("'1 min t'", "10:11: '1 min t' is no exchange rate: it has no '='"),
+        ("'1 min t = 5 MB m = 3 n'", "10:28: an exchange rate has one '='"),
+        ("'t = 5 MB m'", "10:11: 't' is not an amount, a unit and a metric"),
+        ("'5 MB = 1 min'", "10:18: '1 min' names no metric, and several have such a unit"),
+        ("'3 req/s x = 1 min t'", "10:19: unknown metric 'x'"),
+        ("'1 n = 1e400 MB m'", "10:17: '1e400 MB' is not a finite number of zero or more"),
+        ("'-1 n = 1 MB m'", "10:11: '-1' is not a finite number of zero or more"),
+        ("'1 maintenanc = 1 MB m'", "10:13: unknown metric 'maintenanc'"),
+        ("'1 t = 5 MB m'", "10:11: '1' has no unit: metric 't' is a time"),
+        ("'1 min t = 5 min m'", "10:21: '5 min' has the wrong unit: metric 'm' is a size"),
+        ("'1 min t = 0 MB m'", "10:21: '0 MB' is not above zero"),
+        ("'1 min t = 5 s t'", "10:25: both sides of this rate are 't'"),
+        ("5", "10:10: 'worth' is an integer, not a string"),
         (
             "'1 min t = 500 MB m', '500 MB m = 2 min t'",
-            "9:32: this rate contradicts those before it: by them 500.0 MB m is worth 60.00 s t, here 120.0 s t",
+            "10:32: this rate contradicts those before it: by them 500.0 MB m is worth 60.00 s t, here 120.0 s t",
         ),
         (
             "'1 min t = 500 MB m', '1 MB m = 2 n', '1 s t = 1 n'",
-            "9:48: this rate contradicts those before it: by them 1.00 s t is worth 16.67 n, here 1 n",
+            "10:48: this rate contradicts those before it: by them 1.00 s t is worth 16.67 n, here 1 n",
         ),
     ];
     for (worth, message) in cases {
@@ -388,6 +392,10 @@ fn exchange_rates_are_checked_word_by_word_and_against_each_other() {
 
     let rate = config.parse_worth("3 n = 1 h t").unwrap();
     assert_eq!((rate.left.metric.as_str(), rate.left.amount, rate.right.amount), ("n", 3.0, 3600.0));
+    let rate = config.parse_worth("10 maintenance = 50MB").unwrap();
+    assert_eq!((rate.left.metric.as_str(), rate.right.metric.as_str(), rate.right.amount), ("maintenance", "m", 50e6));
+    let wrong = config.parse_worth("1 min = 50 MB").unwrap_err();
+    assert_eq!(wrong.help.as_deref(), Some("name the one that is meant: t, u"));
     let wrong = config.parse_worth("3 n = 1 h tt").unwrap_err();
     assert_eq!(wrong.to_string(), "worth:1:11: unknown metric 'tt'");
     assert_eq!(wrong.help.as_deref(), Some("did you mean 't'?"));

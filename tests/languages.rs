@@ -544,8 +544,21 @@ fn a_wrong_command_line_is_told_in_chinese() {
 }
 
 /// Words of others and of history that stand in Chinese output as they are.
-const NAMES: &[&str] =
-    &["slim", "size", "main", "verdict", "git", "keep", "half", "is", "enough", "perf", "commit", "Verdict"];
+const NAMES: &[&str] = &[
+    "slim",
+    "size",
+    "main",
+    "verdict",
+    "git",
+    "keep",
+    "half",
+    "is",
+    "enough",
+    "perf",
+    "commit",
+    "Verdict",
+    "maintenance",
+];
 
 #[test]
 fn an_experiment_from_start_to_end_says_nothing_in_english() {

@@ -119,7 +119,7 @@ fn measured(rounds: usize) -> Fact {
             tail: String::new(),
         }],
         comparison: rows(),
-        complexity: Complexity { files: 1, added: 20, removed: 3, new_dependencies: vec![] },
+        complexity: Complexity { files: 1, added: 20, removed: 3, new_dependencies: vec![], maintenance: None },
         recommendation: recommendation(),
         failures: Vec::new(),
         reused: None,

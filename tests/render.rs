@@ -14,6 +14,7 @@ use git_verdict::experiment::{Experiment, State};
 use git_verdict::git::{Oid, Person};
 use git_verdict::ledger::event::{Decided, Event, Fact, Identity, Measured, Opened, VERSION, Verdict};
 use git_verdict::measure::{CheckResult, Side, environment::Environment};
+use git_verdict::policy::maintenance::Maintenance;
 use git_verdict::policy::{Advice, Complexity, MetricComparison, Recommendation};
 use git_verdict::render::message::{distinct, parse_message};
 use git_verdict::render::table::{self, Look};
@@ -154,6 +155,7 @@ fn measured() -> Measured {
             added: 31,
             removed: 6,
             new_dependencies: vec!["virtualenv (requirements.txt)".into()],
+            maintenance: Some(Maintenance::new(25, 0, 1, 1)),
         },
         recommendation: recommendation(Advice::Revert, &["6.0 min of build_time cost more than 0.30 GB"]),
         failures: Vec::new(),

@@ -57,6 +57,7 @@ fn every_output_that_has_a_schema_is_printed_and_is_what_the_schema_says() {
     seen.run(&repo, 0, &["measure", "--queued"]);
     seen.run(&repo, 0, &["status"]);
     seen.run(&repo, 0, &["compare"]);
+    seen.run(&repo, 0, &["compare", "--worth", "1 s time = 1 kB size", "--worth", "1 maintenance = 1 MB size"]);
     seen.run(&repo, 0, &["keep", "--because", "a quarter is enough", "--dry-run"]);
     seen.run(&repo, 0, &["keep", "--because", "a quarter is enough", "--force"]);
     seen.run(&repo, 0, &["undo", "--because", "too early", "--dry-run"]);

@@ -1,11 +1,14 @@
 //! `git verdict compare`: options side by side.
 
-use super::{Ctx, Done};
+use super::{Ctx, Done, rates};
+use crate::config::MAINTENANCE;
 use crate::error::{Exit, Failure};
 use crate::experiment::Experiment;
-use crate::ledger::{Ledger, Wanted};
+use crate::ledger::event::Measured;
+use crate::ledger::{Fact, Ledger, Wanted};
 use crate::measure::environment::comparable;
 use crate::phrase;
+use crate::policy::Recommendation;
 use crate::policy::options::{Candidate, Judged, judge};
 use crate::render::table::{self, Cell, Column};
 use crate::render::text::clean;
@@ -16,6 +19,8 @@ use serde_json::json;
 pub struct Args {
     /// The experiments (default: all that were measured and not abandoned)
     names: Vec<String>,
+    #[command(flatten)]
+    rates: rates::Flags,
 }
 
 pub fn run(ctx: &Ctx, args: Args) -> Done {
@@ -54,8 +59,16 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
         })
         .collect();
     let judged = judge(&options);
+    let latest: Vec<&Measured> = chosen.iter().filter_map(|e| e.latest()).map(|(_, measured)| measured).collect();
+    let supposed = rates::read(ctx, &repo, &args.rates, &latest)?;
+    let even: Vec<_> = latest.iter().map(|measured| rates::break_even(measured)).collect();
     ctx.say(table::table(&columns(ctx), &rows(ctx, &chosen, &options, &judged), ctx.look()))?;
     ctx.say("'in all' adds what an option stands on; '*' marks what no other beats")?;
+    for (experiment, even) in chosen.iter().zip(&even) {
+        if let Some(even) = even {
+            ctx.say(phrase!("{name}: {even}", name = clean(&experiment.name), even = even.phrase()))?;
+        }
+    }
     let apart = apart(&options);
     for Apart { one, other, why } in &apart {
         ctx.say(phrase!(
@@ -65,12 +78,23 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
             why = clean(&why.join("; "))
         ))?;
     }
+    let mut what_if: Vec<Option<Recommendation>> = vec![None; chosen.len()];
+    if let Some(supposed) = &supposed {
+        for (experiment, said) in chosen.iter().zip(&mut what_if) {
+            let Some((id, _)) = experiment.latest() else { continue };
+            // The folded ledger leaves out the samples, of which runs that failed are a part.
+            if let Some(Fact::Measured(measured)) = ledger.find(*id)?.map(|event| event.fact) {
+                supposed.say(ctx, &experiment.name, said.insert(supposed.recommend(&measured)))?;
+            }
+        }
+    }
     ctx.emit(
         "compare",
-        json!({"not_comparable": apart, "options": chosen.iter().zip(&judged).map(|(e, j)| json!({
+        json!({"not_comparable": apart, "what_if": supposed.as_ref().map(|supposed| &supposed.rates), "options": chosen.iter().zip(&judged).zip(even.iter().zip(&what_if)).map(|((e, j), (even, what_if))| json!({
             "experiment": e.name, "state": e.state, "stands_on": name_of(e.opened.stands_on),
             "comparison": e.latest().map(|(_, m)| &m.comparison), "complexity": e.latest().map(|(_, m)| &m.complexity),
-            "root": j.root, "totals": j.totals, "lines": j.lines, "beaten_by": j.beaten_by,
+            "root": j.root, "totals": j.totals, "lines": j.lines, "maintenance": j.maintenance, "beaten_by": j.beaten_by,
+            "break_even": even, "what_if": what_if,
         })).collect::<Vec<_>>()}),
     )?;
     Ok(Exit::Done)
@@ -89,7 +113,8 @@ fn rows(ctx: &Ctx, chosen: &[&Experiment], options: &[Candidate<'_>], judged: &[
         let mark = if judged.beaten_by.is_none() { " *" } else { "" };
         let mut names = vec![format!("{}{mark}", clean(option.name))];
         names.extend(option.stands_on.map(|on| ctx.tell(phrase!("on {name}", name = clean(on)))));
-        for index in 0..option.rows.len().max(names.len()) {
+        let cost = option.complexity.maintenance.map(|cost| (cost.points, judged.maintenance));
+        for index in 0..(option.rows.len() + usize::from(cost.is_some())).max(names.len()) {
             let first = index == 0;
             let mut line: Vec<Cell> = vec![names.get(index).cloned().unwrap_or_default().into()];
             line.push(if first { ctx.tell(experiment.state.as_str()).into() } else { Cell::default() });
@@ -102,7 +127,13 @@ fn rows(ctx: &Ctx, chosen: &[&Experiment], options: &[Candidate<'_>], judged: &[
                         total.map_or("-".into(), |t| change(&row.unit, t.base, t.candidate).into()),
                     ]);
                 }
-                None => line.extend([Cell::default(), Cell::default(), Cell::default()]),
+                None => match cost.filter(|_| index == option.rows.len()) {
+                    Some((own, all)) => {
+                        let all = all.map_or("-".to_string(), |all| format!("{all:+}"));
+                        line.extend([MAINTENANCE.into(), format!("{own:+}").into(), all.into()]);
+                    }
+                    None => line.extend([Cell::default(), Cell::default(), Cell::default()]),
+                },
             }
             line.push(if first { judged.lines.to_string().into() } else { Cell::default() });
             line.push(judged.beaten_by.clone().filter(|_| first).unwrap_or_default().into());

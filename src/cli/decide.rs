@@ -4,7 +4,7 @@ use super::context::asking;
 use super::land::{self, Wish};
 use super::measure::{self, How};
 use super::revert::Mode;
-use super::{Ctx, Done, abandon};
+use super::{Ctx, Done, abandon, rates};
 use crate::config::Policy;
 use crate::error::{Exit, Failure};
 use crate::experiment::{Book, Experiment};
@@ -25,6 +25,8 @@ pub struct Args {
     /// How a revert lands (default: [policy] revert, or merge)
     #[arg(long, value_name = "MODE")]
     mode: Option<Mode>,
+    #[command(flatten)]
+    rates: rates::Flags,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +67,9 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
         };
         ctx.say(format!("{}: {}\n", experiment.name, crate::render::text::clean(&experiment.opened.hypothesis)))?;
         measure::show(ctx, measured)?;
+        if let Some(supposed) = rates::read(ctx, &repo, &args.rates, &[measured])? {
+            supposed.say(ctx, &experiment.name, &supposed.recommend(measured))?;
+        }
         let table =
             Table { ctx, repo: &repo, ledger: &ledger, book: &book, experiment, policy: &policy, mode: args.mode };
         table.preview_recommended(measured)?;

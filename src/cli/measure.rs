@@ -108,7 +108,8 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
         }
         show(ctx, measured)?;
         ctx.say(phrase!("next: {next}", next = format!("git verdict decide {}", event.name)))?;
-        values.push(json!({"experiment": event.name, "record": event.id, "measured": measured}));
+        let even = super::rates::break_even(measured);
+        values.push(json!({"experiment": event.name, "record": event.id, "measured": measured, "break_even": even}));
     }
     let mut first = values.remove(0);
     if !values.is_empty() {

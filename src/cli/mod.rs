@@ -27,6 +27,7 @@ mod man;
 mod measure;
 mod noise;
 mod progress;
+mod rates;
 mod recheck;
 mod recheck_stack;
 mod report;

@@ -272,7 +272,7 @@ fn measurement(ctx: &Ctx, id: &Ulid, measured: &Measured) -> Result<(), Failure>
     let weight = &measured.complexity;
     let (files, added, removed) = (weight.files, weight.added, weight.removed);
     let s = plural(files);
-    ctx.say(match weight.new_dependencies.as_slice() {
+    let size = match weight.new_dependencies.as_slice() {
         [] => phrase!("complexity: {files} file{s}, +{added} -{removed} lines", files, s, added, removed),
         new => phrase!(
             "complexity: {files} file{s}, +{added} -{removed} lines, new: {new}",
@@ -282,7 +282,12 @@ fn measurement(ctx: &Ctx, id: &Ulid, measured: &Measured) -> Result<(), Failure>
             removed,
             new = clean(&new.join(", "))
         ),
-    })
+    };
+    ctx.say(size)?;
+    if let Some(cost) = weight.maintenance {
+        ctx.say(cost.phrase())?;
+    }
+    Ok(())
 }
 
 fn decision(ctx: &Ctx, repo: &Repo, decided: &Decided, search: Option<&Search>) -> Result<(), Failure> {

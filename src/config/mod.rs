@@ -11,7 +11,7 @@ mod quantity;
 mod worth;
 
 pub use error::ConfigError;
-pub use worth::{Contradiction, contradiction};
+pub use worth::{Contradiction, Named, contradiction, parse_worth};
 
 use crate::measure::placement::Placement;
 use crate::phrase::Lang;
@@ -22,6 +22,10 @@ use std::time::Duration;
 
 /// The file's name at the root of the repository.
 pub const FILE_NAME: &str = "verdict.toml";
+
+/// The name by which exchange rates speak of what a change costs to maintain: a plain number, counted from the diff. A metric
+/// of this name takes its place.
+pub const MAINTENANCE: &str = "maintenance";
 
 /// A whole configuration.
 #[derive(Debug, Clone, PartialEq, Default)]

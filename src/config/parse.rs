@@ -556,7 +556,7 @@ impl Reader<'_> {
             }
         };
         let unit_of = |name: &str| metrics.iter().find(|m| m.name == name).map(|m| &m.unit);
-        let known: Vec<Named> = names.iter().map(|name| Named { name, unit: unit_of(name) }).collect();
+        let known = worth::with_maintenance(names.iter().map(|name| Named { name, unit: unit_of(name) }).collect());
         let (mut rates, mut places) = (Vec::new(), Vec::new());
         for value in lines {
             let item = Field { key: field.key, at: field.at.clone(), value };
@@ -574,16 +574,7 @@ impl Reader<'_> {
             }
         }
         if let Some(found) = contradiction(&rates) {
-            let rate = &rates[found.index];
-            let show = |name: &str, value: f64| unit_of(name).map_or(value.to_string(), |unit| unit.show(value));
-            let right = &rate.right.metric;
-            let message = format!(
-                "this rate contradicts those before it: by them {} {} is worth {} {right}, here {} {right}",
-                show(&rate.left.metric, rate.left.amount),
-                rate.left.metric,
-                show(right, found.implied),
-                show(right, rate.right.amount),
-            );
+            let message = found.explain(&rates, &known);
             self.problem(places[found.index], message, "keep one rate for each pair of metrics");
         }
         rates

@@ -1,19 +1,31 @@
-//! Exchange rates: `1 min build_time = 500 MB image_size`, and whether several of them agree.
+//! Exchange rates: `1 min build_time = 500 MB image_size`, and whether several of them agree. A side without a metric
+//! (`1 min`) speaks of the only metric with such a unit.
 
 use super::error::{Problem, echo, suggest};
 use super::quantity::amount;
-use super::{ConfigError, Metric, Priced, Worth};
-use crate::units::{Unit, base_unit};
+use super::{ConfigError, MAINTENANCE, Metric, Priced, Worth};
+use crate::units::{QuantityError, Unit, parse_quantity};
 use std::collections::HashMap;
 
 /// How far two rates may be apart before they contradict each other, relative: room for rounded amounts.
 const TOLERANCE: f64 = 0.005;
 const SHAPE: &str = "write it like \"1 min build_time = 500 MB image_size\"";
 
-/// A metric that a rate may name; without a unit when its own definition is in error.
-pub(super) struct Named<'a> {
+/// A metric that a rate may name.
+#[derive(Debug, Clone, Copy)]
+pub struct Named<'a> {
+    /// Its name.
     pub name: &'a str,
+    /// Its unit; none when its own definition is in error.
     pub unit: Option<&'a Unit>,
+}
+
+/// What a rate may name beside these: maintenance, unless a metric has that name.
+pub(super) fn with_maintenance(mut known: Vec<Named>) -> Vec<Named> {
+    if !known.iter().any(|metric| metric.name == MAINTENANCE) {
+        known.push(Named { name: MAINTENANCE, unit: Some(&Unit::Count) });
+    }
+    known
 }
 
 /// Reads one rate. Offsets of a problem are bytes in `line`; `None` when a metric it names has no unit.
@@ -42,19 +54,66 @@ fn side(text: &str, offset: usize, known: &[Named]) -> Result<Option<(usize, Pri
     let start = offset + (text.len() - text.trim_start().len());
     let trimmed = text.trim();
     let Some(space) = trimmed.rfind(char::is_whitespace) else {
-        let message = format!("'{}' is not an amount, a unit and a metric", echo(trimmed));
-        return Err(Problem::new(start, message, SHAPE));
+        return match only_metric(trimmed, start, known)? {
+            Some(found) => priced(trimmed, start, start, found),
+            None => {
+                let message = format!("'{}' is not an amount, a unit and a metric", echo(trimmed));
+                Err(Problem::new(start, message, SHAPE))
+            }
+        };
     };
     let quantity = trimmed[..space].trim_end();
     let name = trimmed[space..].trim_start();
     let name_at = start + trimmed.len() - name.len();
     let Some(metric) = known.iter().find(|m| m.name == name) else {
-        if base_unit(name).is_some() {
-            return Err(Problem::new(start, format!("'{}' names no metric", echo(trimmed)), SHAPE));
+        if let Some(found) = only_metric(trimmed, start, known)? {
+            return priced(trimmed, start, start, found);
         }
-        let help = suggest(name, known.iter().map(|m| m.name), "metric");
-        return Err(Problem::new(name_at, format!("unknown metric '{}'", echo(name)), help));
+        let names = known.iter().map(|m| m.name);
+        let (what, help) = match parse_quantity(trimmed) {
+            Err(QuantityError::UnknownUnit { nearest, .. }) if super::nearest(name, names.clone()).is_none() => {
+                ("unit or metric", format!("did you mean the unit '{nearest}'?"))
+            }
+            _ => ("metric", suggest(name, names, "metric")),
+        };
+        return Err(Problem::new(name_at, format!("unknown {what} '{}'", echo(name)), help));
     };
+    priced(quantity, start, name_at, *metric)
+}
+
+/// The metric that an amount without one speaks of: the only one whose values have such a unit. None when it is no amount
+/// with a unit.
+fn only_metric<'a>(text: &str, start: usize, known: &[Named<'a>]) -> Result<Option<Named<'a>>, Problem> {
+    let kind = match parse_quantity(text) {
+        Ok((_, Unit::Count)) => return Ok(None),
+        Ok((_, unit)) => unit,
+        Err(QuantityError::UnknownUnit { unit, .. }) => Unit::Custom(unit),
+        Err(QuantityError::NotFinite(_)) => {
+            let message = format!("'{}' is not a finite number of zero or more", echo(text));
+            return Err(Problem::new(start, message, SHAPE));
+        }
+        Err(_) => return Ok(None),
+    };
+    let fitting: Vec<Named> = known.iter().copied().filter(|metric| metric.unit == Some(&kind)).collect();
+    match fitting[..] {
+        [one] => Ok(Some(one)),
+        [] if matches!(kind, Unit::Custom(_)) => Ok(None),
+        [] => {
+            let message = format!("'{}' names no metric, and no metric has such a unit", echo(text));
+            Err(Problem::new(start, message, suggest("", known.iter().map(|m| m.name), "metric")))
+        }
+        _ => {
+            let names: Vec<String> = fitting.iter().map(|metric| echo(metric.name)).collect();
+            let message = format!("'{}' names no metric, and several have such a unit", echo(text));
+            let help = format!("name the one that is meant: {}", names.join(", "));
+            Err(Problem::new(start, message, help))
+        }
+    }
+}
+
+/// This amount of this metric, whose name is at `name_at`.
+fn priced(quantity: &str, start: usize, name_at: usize, metric: Named) -> Result<Option<(usize, Priced)>, Problem> {
+    let name = metric.name;
     let Some(unit) = metric.unit else { return Ok(None) };
     let amount = amount(quantity, unit, name).map_err(|problem| Problem { at: start + problem.at, ..problem })?;
     if amount <= 0.0 {
@@ -65,8 +124,13 @@ fn side(text: &str, offset: usize, known: &[Named]) -> Result<Option<(usize, Pri
 }
 
 pub(super) fn parse_line(line: &str, metrics: &[Metric]) -> Result<Worth, ConfigError> {
-    let known: Vec<Named> = metrics.iter().map(|m| Named { name: &m.name, unit: Some(&m.unit) }).collect();
-    match read(line, &known) {
+    parse_worth(line, metrics.iter().map(|m| Named { name: &m.name, unit: Some(&m.unit) }).collect())
+}
+
+/// Reads one exchange rate such as `1 min build_time = 500 MB image_size` against these metrics and maintenance. Errors name
+/// the file `worth`, line 1 and the column in `line`.
+pub fn parse_worth(line: &str, known: Vec<Named>) -> Result<Worth, ConfigError> {
+    match read(line, &with_maintenance(known)) {
         Ok(Some(worth)) => Ok(worth),
         Ok(None) => Err(Problem::new(0, "names a metric without a unit", SHAPE).locate(line, "worth")),
         Err(problem) => Err(problem.locate(line, "worth")),
@@ -80,6 +144,23 @@ pub struct Contradiction {
     pub index: usize,
     /// How much of its right metric, in the base unit, the rates before it make its left side worth.
     pub implied: f64,
+}
+
+impl Contradiction {
+    /// What is wrong, of these rates, in metrics of these units.
+    pub fn explain(&self, rates: &[Worth], known: &[Named]) -> String {
+        let Worth { left, right } = &rates[self.index];
+        let show = |metric: &str, value: f64| {
+            let unit = known.iter().find(|named| named.name == metric).and_then(|named| named.unit);
+            format!("{} {metric}", unit.unwrap_or(&Unit::Count).show(value))
+        };
+        format!(
+            "this rate contradicts those before it: by them {} is worth {}, here {}",
+            show(&left.metric, left.amount),
+            show(&right.metric, self.implied),
+            show(&right.metric, right.amount),
+        )
+    }
 }
 
 /// The first rate that contradicts those before it, directly or around a cycle, by more than half a percent.

@@ -17,6 +17,8 @@ pub struct FileChange {
     pub removed: usize,
     /// Whether git takes it for binary: then the counts are zero.
     pub binary: bool,
+    /// How many files more this makes: 1 for a new one, -1 for one that was deleted.
+    pub more: i64,
 }
 
 /// What is uncommitted.
@@ -73,7 +75,12 @@ impl Repo {
             let (_, added, removed) = counts.unwrap_or_default();
             let Some(path) = new.clone().or(old.clone()) else { continue };
             let old_path = (delta.status() == git2::Delta::Renamed).then_some(old).flatten();
-            files.push(FileChange { path, old_path, added, removed, binary });
+            let more = match delta.status() {
+                git2::Delta::Added | git2::Delta::Copied => 1,
+                git2::Delta::Deleted => -1,
+                _ => 0,
+            };
+            files.push(FileChange { path, old_path, added, removed, binary, more });
         }
         Ok(files)
     }

@@ -1,4 +1,4 @@
-//! What a diff weighs: files, lines, new dependencies.
+//! What a diff weighs: files, lines, new dependencies, and what it costs to maintain ([`Maintenance`]).
 //!
 //! A dependency is new when a manifest that the diff touches names it on the candidate and none of them names it on the
 //! base, for the same package manager. A new version of something named before is not new. Manifests are read with
@@ -15,6 +15,7 @@
 //! | `Dockerfile`, `Containerfile` | base images without tag, packages that `RUN` lines install |
 
 use super::Complexity;
+use super::maintenance::Maintenance;
 use crate::git::{GitError, Oid, Repo};
 use crate::inspect::dockerfile::image_name;
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,23 +44,31 @@ pub fn weigh(repo: &Repo, base: &Oid, candidate: &Oid) -> Result<Complexity, Git
     let changed = repo.changed_files(base, candidate)?;
     let mut before = BTreeSet::new();
     let mut after: BTreeMap<Dependency, String> = BTreeMap::new();
+    let (mut lines, mut stages) = (0, 0);
     for file in &changed {
+        if !written_by_tools(&file.path) {
+            lines += file.added as i64 - file.removed as i64;
+        }
         let Some(read) = reader(&file.path) else { continue };
-        let named = |commit: &Oid, path: &Path| -> Result<Option<Vec<Dependency>>, GitError> {
-            Ok(match repo.file_at(commit, path)? {
-                Some(bytes) => read(&String::from_utf8_lossy(&bytes)),
-                None => Some(Vec::new()),
-            })
+        let named = |commit: &Oid, path: &Path| -> Result<(Option<Vec<Dependency>>, i64), GitError> {
+            let Some(bytes) = repo.file_at(commit, path)? else { return Ok((Some(Vec::new()), 0)) };
+            let text = String::from_utf8_lossy(&bytes);
+            Ok((read(&text), if is_dockerfile(path) { stages_of(&text) } else { 0 }))
         };
-        let old = named(base, file.old_path.as_deref().unwrap_or(&file.path))?;
-        let new = named(candidate, &file.path)?;
+        let (old, old_stages) = named(base, file.old_path.as_deref().unwrap_or(&file.path))?;
+        let (new, new_stages) = named(candidate, &file.path)?;
+        stages += new_stages - old_stages;
         if let (Some(old), Some(new)) = (old, new) {
             before.extend(old);
             let place = file.path.display().to_string();
             after.extend(new.into_iter().map(|dependency| (dependency, place.clone())));
         }
     }
+    let files = changed.iter().map(|file| file.more).sum();
+    // What both name cancels out.
+    let dependencies = after.len() as i64 - before.len() as i64;
     Ok(Complexity {
+        maintenance: Some(Maintenance::new(lines, files, stages, dependencies)),
         files: changed.len(),
         added: changed.iter().map(|f| f.added).sum(),
         removed: changed.iter().map(|f| f.removed).sum(),
@@ -86,8 +95,6 @@ pub fn named(path: &Path, text: &str) -> Vec<String> {
 fn reader(path: &Path) -> Option<Reader> {
     let name = path.file_name()?.to_str()?;
     let lower = name.to_lowercase();
-    let docker =
-        |word: &str| lower == word || lower.starts_with(&format!("{word}.")) || lower.ends_with(&format!(".{word}"));
     let read: Reader = match name {
         "pyproject.toml" => pyproject,
         "setup.cfg" => setup_cfg,
@@ -96,10 +103,30 @@ fn reader(path: &Path) -> Option<Reader> {
         "go.mod" => go_mod,
         "Gemfile" => gemfile,
         _ if lower.starts_with("requirements") && (lower.ends_with(".txt") || lower.ends_with(".in")) => requirements,
-        _ if docker("dockerfile") || docker("containerfile") => dockerfile,
+        _ if is_dockerfile(path) => dockerfile,
         _ => return None,
     };
     Some(read)
+}
+
+fn is_dockerfile(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    let parts =
+        name.split_once('.').map(|(first, _)| first).into_iter().chain(name.rsplit_once('.').map(|(_, last)| last));
+    parts.chain([name.as_str()]).any(|part| part == "dockerfile" || part == "containerfile")
+}
+
+/// Lockfiles and checksums: nobody maintains their lines.
+fn written_by_tools(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.ends_with(".lock")
+        || ["package-lock.json", "npm-shrinkwrap.json", "pnpm-lock.yaml", "go.sum"].contains(&&*name)
+}
+
+/// How many stages a Dockerfile has.
+fn stages_of(text: &str) -> i64 {
+    let is_from = |line: &&String| line.split_whitespace().next().is_some_and(|word| word.eq_ignore_ascii_case("FROM"));
+    instructions(text).iter().filter(is_from).count() as i64
 }
 
 /// A Python requirement's name as PEP 503 normalises it: `Flask_SQLAlchemy[x]>=2` is `flask-sqlalchemy`.
@@ -593,6 +620,28 @@ CMD ["pip", "install", "not-run-here"]
         assert_eq!(forward.new_dependencies, ["gunicorn (Dockerfile)", "httpx (requirements.txt)"]);
         let back = weigh(&repo, &id("HEAD"), &id("HEAD~")).expect("a diff");
         assert_eq!((back.added, back.removed, back.new_dependencies.len()), (3, 4, 0));
-        assert_eq!(weigh(&repo, &id("HEAD"), &id("HEAD")).expect("no diff"), Complexity::default());
+        let (there, again) = (forward.maintenance.expect("a figure"), back.maintenance.expect("a figure"));
+        assert_eq!((there.lines, there.files, there.stages, there.dependencies), (1, 0, 0, 2));
+        assert_eq!(again.points, -there.points, "the reverse costs the same with the other sign");
+        let none = Complexity { maintenance: Some(Maintenance::default()), ..Complexity::default() };
+        assert_eq!(weigh(&repo, &id("HEAD"), &id("HEAD")).expect("no diff"), none);
+    }
+
+    #[test]
+    fn maintenance_counts_files_and_stages_and_passes_over_lockfiles() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        Git::at(dir.path()).args(["init", "--quiet", "--initial-branch", "main"]).run().expect("git init");
+        commit(dir.path(), &[("Dockerfile", "FROM python:3.10\nRUN make\n"), ("poetry.lock", "1\n")])
+            .expect("a commit");
+        let two = "FROM python:3.10 AS build\nRUN make\nFROM python:3.10\nCOPY --from=build /a /a\n";
+        commit(dir.path(), &[("Dockerfile", two), ("poetry.lock", "1\n2\n3\n"), ("new.sh", "x\ny\n")])
+            .expect("a commit");
+        let repo = Repo::discover(dir.path()).expect("a repository");
+        let id = |name: &str| repo.resolve(name).expect("a commit");
+        let weight = weigh(&repo, &id("HEAD~"), &id("HEAD")).expect("a diff");
+        assert_eq!(weight.maintenance, Some(Maintenance::new(4, 1, 1, 0)));
+        assert_eq!(weight.added - weight.removed, 6, "all lines count for the size of the change");
+        let names = ["Dockerfile", "Dockerfile.dev", "web.dockerfile", "Containerfile"];
+        assert!(names.iter().all(|name| is_dockerfile(Path::new(name))) && !is_dockerfile(Path::new("dockerfiles")));
     }
 }

@@ -2,8 +2,10 @@
 
 pub mod compare;
 pub mod complexity;
+pub mod maintenance;
 pub mod noise;
 pub mod options;
+pub mod rates;
 pub mod recommend;
 
 use crate::config::{Better, Matters};
@@ -76,6 +78,9 @@ pub struct Complexity {
     /// Dependencies that manifests name on the candidate and not on the base: `requests (requirements.txt)`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub new_dependencies: Vec<String>,
+    /// What it costs to maintain; none in old records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maintenance: Option<maintenance::Maintenance>,
 }
 
 /// What the rules recommend.

@@ -47,6 +47,8 @@ pub struct Judged {
     pub totals: Vec<Total>,
     /// Lines added and removed, with all that it stands on.
     pub lines: usize,
+    /// What it costs to maintain, with all that it stands on; none when one of these records does not have it.
+    pub maintenance: Option<i64>,
     /// What beats it: another option on the same base, or `base` (doing nothing). None when nothing does.
     pub beaten_by: Option<String>,
 }
@@ -108,6 +110,7 @@ fn total(option: &Candidate<'_>, by_name: &HashMap<&str, &Candidate<'_>>) -> Jud
         root: chain[chain.len() - 1].base.clone(),
         totals: totals.collect(),
         lines: chain.iter().map(|o| o.complexity.added + o.complexity.removed).sum(),
+        maintenance: chain.iter().map(|o| o.complexity.maintenance.map(|cost| cost.points)).sum(),
         beaten_by: None,
     }
 }
@@ -119,7 +122,7 @@ fn comparable_options(one: &Candidate<'_>, other: &Candidate<'_>) -> bool {
 
 fn nothing(one: &Judged) -> Judged {
     let totals = one.totals.iter().map(|t| Total { candidate: t.base, ..t.clone() }).collect();
-    Judged { name: "base".into(), totals, lines: 0, beaten_by: None, root: one.root.clone() }
+    Judged { name: "base".into(), totals, lines: 0, maintenance: None, beaten_by: None, root: one.root.clone() }
 }
 
 fn beats(one: &Judged, other: &Judged, rows: &[MetricComparison]) -> bool {

@@ -11,6 +11,8 @@
 //! | improved and worse, no rate connects them | trade-off |
 //! | an inconclusive metric that could change the answer | measure-more |
 //!
+//! What a change costs to maintain counts as a metric does, once an exchange rate names it; until then it is told.
+//!
 //! A candidate whose runs fail at times where the base's never do is not recommended to be kept, whatever its numbers say
 //! ([`weigh_failures`]).
 //!
@@ -18,13 +20,16 @@
 //! metric, so when both ends lead to the same advice, so does all between them.
 
 use super::compare::what_settles;
+use super::maintenance::{self, Maintenance};
+use super::rates::price_maintenance;
 use super::{Advice, Complexity, MetricComparison, Recommendation};
-use crate::config::{Better, Matters, Policy, Worth};
+use crate::config::{Better, MAINTENANCE, Matters, Policy, Worth};
 use crate::measure::{self, CheckResult, FailedRun, Runs, Sample};
 use crate::phrase;
 use crate::phrase::{Phrase, plural};
 use crate::stats::Word;
 use crate::units::Unit;
+use serde::Serialize;
 use std::collections::{BTreeMap, VecDeque};
 
 /// One metric's change, as reasons tell it.
@@ -45,7 +50,7 @@ pub struct Change {
 }
 
 /// An amount of a metric that is gained or lost.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Amount {
     /// The metric.
     pub metric: String,
@@ -53,6 +58,21 @@ pub struct Amount {
     pub unit: Unit,
     /// The change in the base unit, with its sign.
     pub change: f64,
+}
+
+/// The rate at which a trade of one metric for another breaks even. All amounts are above zero, in base units.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct BreakEven {
+    /// What is lost: a round amount.
+    pub loss: Amount,
+    /// What that amount may cost at most.
+    pub gain: Amount,
+    /// The least that it may cost at most, by the intervals of both changes; none when both are exact.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub least: Option<f64>,
+    /// The greatest; none when both are exact, and when the loss may be next to nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub greatest: Option<f64>,
 }
 
 /// One reason for an advice. [`Reason::phrase`] is its sentence, without a full stop.
@@ -135,12 +155,7 @@ pub enum Reason {
         losses: Vec<String>,
     },
     /// The rate at which a trade of one metric for another breaks even.
-    BreakEven {
-        /// What is lost: a round amount.
-        loss: Amount,
-        /// What that amount may cost at most.
-        gain: Amount,
-    },
+    BreakEven(BreakEven),
     /// The same for several metrics at once.
     BreakEvenTogether {
         /// What is gained.
@@ -148,6 +163,8 @@ pub enum Reason {
         /// What is lost.
         losses: Vec<Amount>,
     },
+    /// What the change costs to maintain, which the rates put a price on.
+    Maintenance(Maintenance),
     /// A metric is inconclusive, and could change the answer.
     Open {
         /// The metric.
@@ -166,7 +183,16 @@ pub fn recommend(
     complexity: &Complexity,
     policy: &Policy,
 ) -> Recommendation {
-    let (advice, reasons) = judge(rows, checks, complexity, policy);
+    let (advice, mut reasons) = judge(rows, checks, complexity, policy);
+    if let Some(cost) = complexity.maintenance {
+        for reason in &mut reasons {
+            if matches!(reason, Reason::Improved(change) | Reason::Regressed(change) if change.metric == MAINTENANCE)
+                && maintenance::row(rows, complexity).is_some()
+            {
+                *reason = Reason::Maintenance(cost);
+            }
+        }
+    }
     Recommendation::new(advice, reasons.iter().map(Reason::phrase).collect())
 }
 
@@ -190,6 +216,9 @@ pub fn judge(
     if rows.is_empty() {
         return (Advice::MeasureMore, vec![Reason::NothingMeasured]);
     }
+    let cost = maintenance::row(rows, complexity).filter(|_| price_maintenance(&policy.worth));
+    let with_cost: Vec<MetricComparison> = rows.iter().cloned().chain(cost).collect();
+    let rows = &with_cost[..];
     let open: Vec<&MetricComparison> = rows.iter().filter(|r| r.word == Word::Inconclusive).collect();
     if open.is_empty() {
         return weigh(&settled(rows), complexity, policy);
@@ -335,11 +364,22 @@ fn settled(rows: &[MetricComparison]) -> Vec<Effect<'_>> {
 fn weigh(effects: &[Effect<'_>], complexity: &Complexity, policy: &Policy) -> (Advice, Vec<Reason>) {
     let (gains, losses): (Vec<_>, Vec<_>) = effects.iter().cloned().partition(|e| e.gain > 0.0);
     let told = |effects: &[Effect<'_>]| effects.iter().map(Effect::reason).collect::<Vec<_>>();
+    // What is counted from the diff alone is no change of what was measured.
+    if let ([one], true) = (effects, effects.iter().all(|e| maintenance::is_counted(e.row))) {
+        let advice = if one.gain > 0.0 { Advice::Keep } else { Advice::Revert };
+        return (advice, vec![Reason::NothingChanged, one.reason()]);
+    }
     match (gains.is_empty(), losses.is_empty()) {
         (false, true) => (Advice::Keep, [told(&gains), vec![complexity_reason(complexity)]].concat()),
         (true, false) => (Advice::Revert, [told(&losses), vec![complexity_reason(complexity)]].concat()),
         (true, true) => nothing_changed(complexity),
-        (false, false) => mixed(&gains, &losses, policy),
+        (false, false) => {
+            let (advice, mut reasons) = mixed(&gains, &losses, policy);
+            if !effects.iter().any(|e| maintenance::is_counted(e.row)) {
+                reasons.push(complexity_reason(complexity));
+            }
+            (advice, reasons)
+        }
     }
 }
 
@@ -353,7 +393,7 @@ fn nothing_changed(complexity: &Complexity) -> (Advice, Vec<Reason>) {
 }
 
 fn complexity_reason(complexity: &Complexity) -> Reason {
-    let Complexity { files, added, removed, new_dependencies } = complexity;
+    let Complexity { files, added, removed, new_dependencies, .. } = complexity;
     if *files == 0 {
         Reason::SameFiles
     } else if added > removed || !new_dependencies.is_empty() {
@@ -400,10 +440,11 @@ fn mixed(gains: &[Effect<'_>], losses: &[Effect<'_>], policy: &Policy) -> (Advic
         }
         left = rest;
     }
+    let even = even(gains, losses);
     if better && worse {
         let names = |effects: &[Effect<'_>]| effects.iter().map(|e| e.row.metric.clone()).collect();
         let mut all = vec![Reason::NoRate { gains: names(gains), losses: names(losses) }];
-        all.extend(break_even(gains, losses));
+        all.extend(even);
         all.append(&mut reasons);
         all.extend(gains.iter().chain(losses).map(Effect::reason));
         return (Advice::TradeOff, all);
@@ -414,6 +455,7 @@ fn mixed(gains: &[Effect<'_>], losses: &[Effect<'_>], policy: &Policy) -> (Advic
         (Advice::Revert, losses.iter().chain(gains).collect())
     };
     reasons.extend(order.into_iter().map(Effect::reason));
+    reasons.extend(even);
     (advice, reasons)
 }
 
@@ -437,20 +479,39 @@ fn prices(currency: &str, worth: &[Worth]) -> BTreeMap<String, f64> {
     known
 }
 
+/// The rate at which these rows break even: for one metric that improved and one that got worse, once none is inconclusive.
+pub fn break_even(rows: &[MetricComparison]) -> Option<BreakEven> {
+    if rows.iter().any(|row| row.word == Word::Inconclusive) {
+        return None;
+    }
+    let (gains, losses): (Vec<_>, Vec<_>) = settled(rows).into_iter().partition(|e| e.gain > 0.0);
+    match even(&gains, &losses)? {
+        Reason::BreakEven(found) => Some(found),
+        _ => None,
+    }
+}
+
 /// The rate at which it would be worth it.
-fn break_even(gains: &[Effect<'_>], losses: &[Effect<'_>]) -> Option<Reason> {
+fn even(gains: &[Effect<'_>], losses: &[Effect<'_>]) -> Option<Reason> {
     if gains.iter().chain(losses).any(|e| !e.gain.is_finite()) {
         return None;
     }
-    if let ([gain], [loss]) = (gains, losses) {
-        let round = round_amount(&loss.row.unit, loss.gain.abs());
-        return Some(Reason::BreakEven {
-            loss: Amount { change: round, ..loss.amount() },
-            gain: Amount { change: gain.gain * round / loss.gain.abs(), ..gain.amount() },
-        });
-    }
-    let amounts = |effects: &[Effect<'_>]| effects.iter().map(Effect::amount).collect();
-    Some(Reason::BreakEvenTogether { gains: amounts(gains), losses: amounts(losses) })
+    let ([gain], [loss]) = (gains, losses) else {
+        let amounts = |effects: &[Effect<'_>]| effects.iter().map(Effect::amount).collect();
+        return Some(Reason::BreakEvenTogether { gains: amounts(gains), losses: amounts(losses) });
+    };
+    let round = round_amount(&loss.row.unit, loss.gain.abs());
+    // The least gain for the greatest loss, and the other way round.
+    let ([least_gain, most_gain], [most_loss, least_loss]) = (gain.range, loss.range.map(|end| -end));
+    let noisy = gain.range[0] < gain.range[1] || loss.range[0] < loss.range[1];
+    let bounds = [least_gain.max(0.0) * round / most_loss, most_gain * round / least_loss];
+    let bound = |at: usize, sure: bool| Some(bounds[at]).filter(|bound| noisy && sure && bound.is_finite());
+    Some(Reason::BreakEven(BreakEven {
+        loss: Amount { change: round, ..loss.amount() },
+        gain: Amount { change: gain.gain * round / loss.gain.abs(), ..gain.amount() },
+        least: bound(0, most_loss > 0.0),
+        greatest: bound(1, least_loss > 0.0),
+    }))
 }
 
 /// A round amount of a unit, at most as large as `value` where there is one: one minute, one megabyte.
@@ -500,14 +561,18 @@ fn amounts(list: &[Amount]) -> Vec<Phrase> {
 
 fn size_of(complexity: &Complexity) -> Phrase {
     let Complexity { files, added, removed, .. } = complexity;
-    phrase!(
+    let size = phrase!(
         "{added} line{s} added and {removed} removed in {files} file{s2}",
         added,
         s = plural(*added),
         removed,
         files,
         s2 = plural(*files)
-    )
+    );
+    match complexity.maintenance {
+        Some(cost) => phrase!("{size} ({cost})", size, cost = cost.phrase()),
+        None => size,
+    }
 }
 
 impl Change {
@@ -525,6 +590,41 @@ impl Change {
                 change,
                 low = percent(low),
                 high = percent(high)
+            ),
+        }
+    }
+}
+
+impl BreakEven {
+    /// `it is worth it if 1 min of build_time costs less than 50.0 MB of image_size`.
+    pub fn phrase(&self) -> Phrase {
+        let show = |amount: f64| self.gain.unit.show(amount);
+        let (round, lost) = (show_round(&self.loss), &self.loss.metric);
+        let (price, gained) = (show(self.gain.change), &self.gain.metric);
+        match (self.least, self.greatest) {
+            (Some(least), Some(greatest)) => phrase!(
+                "it is worth it if {round} of {lost} costs less than {price} of {gained} (by the intervals between {low} and {high})",
+                round,
+                lost,
+                price,
+                gained,
+                low = show(least),
+                high = show(greatest)
+            ),
+            (Some(least), None) => phrase!(
+                "it is worth it if {round} of {lost} costs less than {price} of {gained} (by the intervals at least {low})",
+                round,
+                lost,
+                price,
+                gained,
+                low = show(least)
+            ),
+            _ => phrase!(
+                "it is worth it if {round} of {lost} costs less than {price} of {gained}",
+                round,
+                lost,
+                price,
+                gained
             ),
         }
     }
@@ -612,13 +712,8 @@ impl Reason {
                 up = names(gains),
                 down = names(losses)
             ),
-            Reason::BreakEven { loss, gain } => phrase!(
-                "it is worth it if {round} of {lost} costs less than {price} of {gained}",
-                round = show_round(loss),
-                lost = &loss.metric,
-                price = gain.unit.show(gain.change.abs()),
-                gained = &gain.metric
-            ),
+            Reason::BreakEven(even) => even.phrase(),
+            Reason::Maintenance(cost) => cost.phrase(),
             Reason::BreakEvenTogether { gains, losses } => phrase!(
                 "it is worth it if {down} together cost less than {up} is worth",
                 down = amounts(losses),
@@ -725,11 +820,11 @@ mod tests {
     }
 
     fn grown() -> Complexity {
-        Complexity { files: 2, added: 30, removed: 4, new_dependencies: vec![] }
+        Complexity { files: 2, added: 30, removed: 4, new_dependencies: vec![], ..Complexity::default() }
     }
 
     fn shrunk() -> Complexity {
-        Complexity { files: 1, added: 1, removed: 12, new_dependencies: vec![] }
+        Complexity { files: 1, added: 1, removed: 12, new_dependencies: vec![], ..Complexity::default() }
     }
 
     fn advise(rows: &[MetricComparison], complexity: &Complexity, worth: Vec<Worth>) -> Recommendation {
@@ -805,6 +900,71 @@ mod tests {
     }
 
     #[test]
+    fn a_break_even_rate_has_the_interval_that_follows_from_both_changes() {
+        // +60 s, between 50 s and 80 s; -520 MB, exact.
+        let rows = [sampled(build(100.0, 160.0), [0.5, 0.8]), image(1e9, 0.48e9)];
+        let found = break_even(&rows).unwrap();
+        assert_eq!((found.loss.change, found.gain.change), (60.0, 520e6));
+        let close = |bound: Option<f64>, wanted: f64| bound.is_some_and(|bound| (bound / wanted - 1.0).abs() < 1e-9);
+        assert!(close(found.least, 390e6) && close(found.greatest, 624e6), "{found:?}");
+        assert_eq!(
+            found.phrase(),
+            "it is worth it if 1 min of build_time costs less than 520.0 MB of image_size \
+             (by the intervals between 390.0 MB and 624.0 MB)"
+        );
+        // Both noisy, and the loss may be nothing: then there is no upper bound.
+        let rows = [sampled(build(100.0, 160.0), [0.0, 0.8]), sampled(image(1e9, 0.5e9), [-0.6, -0.4])];
+        let found = break_even(&rows).unwrap();
+        assert!(close(found.least, 300e6) && found.greatest.is_none(), "{found:?}");
+        assert!(found.phrase().contains("(by the intervals at least 300.0 MB)"));
+        let exact = break_even(&option_2()).unwrap();
+        assert_eq!((exact.least, exact.greatest), (None, None));
+        assert_eq!(break_even(&option_1()), None, "nothing is lost");
+    }
+
+    fn upkeep(lines: i64) -> Complexity {
+        Complexity { maintenance: Some(Maintenance::new(lines, 0, 0, 0)), ..grown() }
+    }
+
+    #[test]
+    fn maintenance_counts_once_a_rate_names_it() {
+        let rows = [image(3.6e9, 3.3e9)];
+        assert_eq!(advise(&rows, &upkeep(70), vec![]).advice, Advice::Keep);
+        let price = |megabytes: f64| vec![rate((10.0, MAINTENANCE), (megabytes * 1e6, "image_size"))];
+        assert_eq!(advise(&rows, &upkeep(70), price(40.0)).advice, Advice::Keep);
+        let said = advise(&rows, &upkeep(70), price(50.0));
+        assert_eq!(said.advice, Advice::Revert);
+        assert_eq!(
+            said.reasons,
+            [
+                "maintenance +70 costs as much as 350.0 MB of image_size by the exchange rates, and image_size -300.0 MB gains \
+                 only 300.0 MB",
+                "maintenance +70: lines +70",
+                "image_size improved from 3.60 GB to 3.30 GB (-8.3 %)",
+                "it is worth it if 1 of maintenance costs less than 4.3 MB of image_size",
+            ]
+        );
+        // What is saved counts as well.
+        let worse = [image(3.3e9, 3.4e9)];
+        assert_eq!(advise(&worse, &upkeep(-70), price(50.0)).advice, Advice::Keep);
+        // A metric of that name takes its place.
+        let own = row(MAINTENANCE, Unit::Count, 5.0, 5.0, Word::Unchanged);
+        assert_eq!(advise(&[image(3.6e9, 3.3e9), own], &upkeep(70), price(50.0)).advice, Advice::Keep);
+        // An old record has no such figure.
+        assert_eq!(advise(&rows, &grown(), price(50.0)).advice, Advice::Keep);
+    }
+
+    #[test]
+    fn where_nothing_measured_changed_maintenance_decides() {
+        let same = [row("image_size", Unit::Bytes, 7.0, 7.0, Word::Unchanged)];
+        let price = || vec![rate((10.0, MAINTENANCE), (1e6, "image_size"))];
+        let said = advise(&same, &upkeep(3), price());
+        assert_eq!(said.advice, Advice::Revert);
+        assert_eq!(said.reasons, ["no metric changed by as much as matters", "maintenance +3: lines +3"]);
+        assert_eq!(advise(&same, &upkeep(-3), price()).advice, Advice::Keep);
+    }
+
+    #[test]
     fn rates_are_chained() {
         let chain = vec![rate((60.0, "build_time"), (1.0, "cents")), rate((1e9, "image_size"), (20.0, "cents"))];
         // A minute is a cent, a gigabyte twenty: six cents for six minutes, six for 0.3 GB.
@@ -867,7 +1027,7 @@ mod tests {
         let same = [row("x", Unit::Count, 7.0, 7.0, Word::Unchanged)];
         assert_eq!(advise(&same, &grown(), vec![]).advice, Advice::Revert);
         assert_eq!(advise(&same, &shrunk(), vec![]).advice, Advice::Keep);
-        let even = Complexity { files: 1, added: 2, removed: 2, new_dependencies: vec![] };
+        let even = Complexity { files: 1, added: 2, removed: 2, new_dependencies: vec![], ..Complexity::default() };
         assert_eq!(advise(&same, &even, vec![]).advice, Advice::Revert);
         assert_eq!(advise(&same, &Complexity::default(), vec![]).advice, Advice::Keep);
         let dependency = Complexity { new_dependencies: vec!["httpx (requirements.txt)".into()], ..shrunk() };

@@ -13,6 +13,7 @@ use super::{Lang, RenderError, Renderer, trailer as trailers};
 use crate::config::RevertMode;
 use crate::decision::Draft;
 use crate::ledger::event::{Decided, Fact, Measured, Verdict};
+use crate::policy::recommend::break_even;
 use minijinja::Value;
 use minijinja::value::Serde;
 use serde::Serialize;
@@ -164,6 +165,8 @@ struct MessageView {
     complexity: Option<ComplexityView>,
     /// Where the changes came from: `-0.3 GB from layer 7 (COPY --from=build), +6 min from step [build 4/9]`.
     origin: Option<String>,
+    /// The rate at which a mixed result breaks even, without a full stop.
+    break_even: Option<String>,
     reverts: Vec<String>,
     file: Option<String>,
 }
@@ -205,6 +208,8 @@ impl MessageView {
             overrode: decided.overrode,
             complexity: measured.map(|m| ComplexityView::new(&m.complexity, lang)),
             origin: measured.and_then(view::origin),
+            break_even: break_even(&decided.comparison)
+                .map(|even| clean(&even.phrase().in_language(&lang)).into_owned()),
             reverts: decided.commits.iter().rev().map(ToString::to_string).collect(),
             file: file.map(|f| clean(&f.display().to_string()).into_owned()),
             experiment,

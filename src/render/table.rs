@@ -373,6 +373,9 @@ pub fn complexity(complexity: &Complexity, language: Lang) -> String {
         let n = complexity.new_dependencies.len();
         parts.push(lang::text(language, "complexity.dependencies", context! { n => n }));
     }
+    if let Some(cost) = complexity.maintenance {
+        parts.push(lang::text(language, "complexity.maintenance", context! { n => format!("{:+}", cost.points) }));
+    }
     parts.join(&lang::word(language, "list.comma"))
 }
 
