@@ -32,6 +32,7 @@
 //! | [`hooks`] | the git hooks |
 //! | [`trust`] | whose commands may be run |
 //! | [`schema`] | what machines may rely on in output and configuration |
+//! | [`mcp`] | how an agent asks for what a command does, and what it may not ask for |
 //! | [`cli`] | arguments and presentation, one file per command |
 
 pub mod adr;
@@ -48,6 +49,7 @@ pub mod guard;
 pub mod hooks;
 pub mod inspect;
 pub mod ledger;
+pub mod mcp;
 pub mod measure;
 pub mod phrase;
 pub mod policy;

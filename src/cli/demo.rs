@@ -15,6 +15,7 @@ use crate::ledger::{Event, Fact};
 use crate::phrase;
 use crate::phrase::Phrase;
 use crate::policy::{Advice, MetricComparison};
+use crate::render::text::shell_word;
 use crate::render::{Lang, lang, number};
 use crate::stats::Word;
 use engine::Engine;
@@ -510,9 +511,9 @@ fn line(program: &str, words: &[&str]) -> String {
     let mut text = program.to_string();
     let mut column = text.len();
     for (index, word) in words.iter().enumerate() {
-        let shown = quoted(word);
+        let shown = shell_word(word);
         let with_value =
-            words.get(index + 1).filter(|_| word.starts_with("--")).map_or(0, |next| quoted(next).len() + 1);
+            words.get(index + 1).filter(|_| word.starts_with("--")).map_or(0, |next| shell_word(next).len() + 1);
         if word.starts_with("--") && column + 1 + shown.len() + with_value > 96 {
             text.push_str(" \\\n   ");
             column = 3;
@@ -522,15 +523,6 @@ fn line(program: &str, words: &[&str]) -> String {
         column += 1 + shown.len();
     }
     text
-}
-
-/// A word as the shell wants it.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+@%^~".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_string();
-    }
-    format!("'{}'", word.replace('\'', "'\\''"))
 }
 
 /// The reason of a decision, in the numbers that were measured.

@@ -24,6 +24,7 @@ mod keep;
 mod land;
 mod log;
 mod man;
+mod mcp;
 mod measure;
 mod noise;
 mod progress;
@@ -153,6 +154,8 @@ enum Command {
     Doctor(doctor::Args),
     /// See the whole story in a temporary repository
     Demo(demo::Args),
+    /// Serve agents over the Model Context Protocol, on standard input and output
+    Mcp(mcp::Args),
     /// Print the JSON Schemas of output and of verdict.toml
     Schema(schema::Args),
     /// Print a completion script for a shell
@@ -227,6 +230,7 @@ fn dispatch(ctx: &Ctx, command: Command) -> Result<Exit, Failure> {
         Command::Trust(args) => trust::run(ctx, args),
         Command::Doctor(args) => doctor::run(ctx, args),
         Command::Demo(args) => demo::run(ctx, args),
+        Command::Mcp(args) => mcp::run(ctx, args),
         Command::Schema(args) => schema::run(ctx, &args),
         Command::Completions(args) => completions::run(ctx, &args, Cli::command()),
         Command::Man(args) => man::run(ctx, &args, Cli::command()),

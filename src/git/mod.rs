@@ -323,6 +323,16 @@ impl Repo {
     pub fn config_value(&self, key: &str) -> Option<String> {
         self.inner.config().ok()?.get_string(key).ok()
     }
+
+    /// Every value of a setting with its scope (`system`, `global`, `local`, `worktree`, `command`), as the real git reads it:
+    /// those that count least first.
+    pub fn scoped_values(&self, key: &str) -> Vec<(String, String)> {
+        let told =
+            self.run_git().args(["config", "--null", "--show-scope", "--get-all", key]).bytes().unwrap_or_default();
+        let told = String::from_utf8_lossy(&told).into_owned();
+        let words: Vec<&str> = told.split('\0').collect();
+        words.chunks_exact(2).map(|pair| (pair[0].to_string(), pair[1].to_string())).collect()
+    }
 }
 
 #[cfg(test)]

@@ -290,6 +290,15 @@ pub fn markdown_code(text: &str, in_table: bool) -> String {
     format!("{fence}{gap}{text}{gap}{fence}")
 }
 
+/// A word as the shell wants it.
+pub fn shell_word(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+@%^~".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_string();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
