@@ -63,6 +63,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ("{c:?} is no lower-case letter, digit, '.', '_' or '-'", "a finding about a name, escaped"),
     ("{guard} || git-verdict hook run {name} \"$@\" || :", "a command"),
     ("{guard} || git-verdict hook run {name} \"$@\" || test $? -ne 1", "a command"),
+    ("a style cannot hold '</'", "a finding about a template, which is English"),
     ("A DATE is 2026-01-31, a time in RFC 3339, 'today', 'yesterday', or '3 weeks ago'.", "help"),
     ("it took longer than {} s ({TIME_SETTING})", "a finding about a program"),
     ("sh build.sh", "a command"),
@@ -385,7 +386,11 @@ fn all_help(command: &mut clap::Command) -> BTreeMap<String, String> {
 
 #[test]
 fn every_text_of_help_is_translated_and_nothing_else() {
-    let said = all_help(&mut git_verdict::cli::Cli::command());
+    let tree = all_help(&mut git_verdict::cli::Cli::command());
+    // `schema` lists outputs with what they are of: some names of commands, or words, too.
+    let outputs = git_verdict::schema::names().into_iter().map(|(name, what)| (what, format!("schema {name}")));
+    let said: BTreeMap<String, String> =
+        tree.clone().into_iter().chain(outputs.filter(|(what, _)| english_beside_code(what))).collect();
     let mut keys = BTreeSet::new();
     for (key, translation) in help_texts(Lang::ZhCn) {
         assert!(keys.insert(key.clone()), "twice: {key}");
@@ -400,7 +405,12 @@ fn every_text_of_help_is_translated_and_nothing_else() {
         .collect();
     assert!(missing.is_empty(), "no translation in templates/zh-CN/help.po:\n{}", missing.join("\n"));
     let english: BTreeSet<String> = all_help(&mut git_verdict::cli::command(Lang::En)).into_keys().collect();
-    assert_eq!(english, said.into_keys().collect());
+    assert_eq!(english, tree.into_keys().collect());
+}
+
+/// Whether there are words beside code in backticks.
+fn english_beside_code(text: &str) -> bool {
+    text.split('`').step_by(2).any(|part| part.contains(char::is_alphabetic))
 }
 
 #[test]
@@ -611,6 +621,126 @@ fn english(line: &str) -> Option<String> {
     let row = regex::Regex::new(r"(?:^|[^A-Za-z/._-])([a-z]+(?: [a-z]+){2,})(?:$|[^A-Za-z/_=-])").unwrap();
     let found = row.captures(line)?[1].to_string();
     (!found.starts_with("git ")).then_some(found)
+}
+
+/// What others wrote, in the story of the demo: git, the builder, its history and its files.
+const OF_OTHERS: &[&str] = &[
+    "purge the package cache in the step that fills it",
+    "package the service as an image",
+    "build the image in two stages",
+    "record the decision on multi-stage",
+    "merge verdict/multi-stage, tried and reverted",
+    "package cache purge",
+    "multi-stage build",
+    "The packages are installed in a stage of their own; the image gets only what the service needs of them.",
+    "Successfully installed 12 packages",
+    "bytes in layers",
+    "RUN minipip install",
+    "minipip cache purge",
+    "git version",
+    "memory free",
+    "append record",
+    "This reverts commit",
+];
+
+/// The words that a command begins with.
+const COMMANDS: &[&str] = &["git", "poetry", "sh", "rm", "docker", "podman", "pip", "uv", "apt-get", "npm"];
+
+/// Fails at the first line with two English words in a row that no program, file or person of the story brought in.
+#[track_caller]
+fn nothing_english(what: &str, text: &str) {
+    let row = regex::Regex::new(r"(?:^|[^A-Za-z0-9/._=<>-])([a-z]+(?: [a-z]+)+)(?:$|[^A-Za-z0-9/_=-])").unwrap();
+    for line in text.lines().filter(|line| !line.starts_with(['$', '+', '-', '@']) && !line.starts_with("diff --git")) {
+        if line.trim_start().starts_with("Verdict-") {
+            continue;
+        }
+        let mut own: String = line.split('`').step_by(2).collect();
+        for theirs in OF_OTHERS {
+            own = own.replace(theirs, "");
+        }
+        for found in row.captures_iter(&own) {
+            let command = COMMANDS.contains(&found[1].split(' ').next().unwrap());
+            assert!(command, "{what}: '{}' in\n{line}\nof\n{text}", &found[1]);
+        }
+    }
+}
+
+#[test]
+fn the_whole_story_of_the_demo_says_nothing_in_english() {
+    let mut repo = common::Repo::with(&[("a", "")]);
+    repo.set("LC_ALL", "zh_CN.UTF-8");
+    let story = repo.ok(&["demo", "--dir", "demo"]);
+    nothing_english("demo", &(story.stdout + &story.stderr));
+    let dir = repo.path().join("demo");
+    let at = dir.to_str().unwrap();
+    let git = |words: &[&str]| repo.run_in(&dir, "git", words, None).stdout;
+    let commit = git(&["rev-parse", "HEAD"]);
+    let (commit, parent) = (commit.trim(), format!("{}~1", commit.trim()));
+    // Layers that a package manager left its cache in.
+    let image = repo.path().join("image");
+    for folder in ["root/.cache/pip/http", "var/lib/apt/lists", "root/.npm/_cacache", "root/.cache/pypoetry/cache"] {
+        std::fs::create_dir_all(image.join(folder)).unwrap();
+        std::fs::write(image.join(folder).join("data"), vec![7; 300_000]).unwrap();
+    }
+    let image = image.to_str().unwrap().to_string();
+    let commands: &[(i32, &[&str])] = &[
+        (0, &["log"]),
+        (0, &["log", "--all", "--graph"]),
+        (0, &["show", "pip-cache"]),
+        (0, &["show", "multi-stage", "--where"]),
+        (0, &["status"]),
+        (0, &["compare", "pip-cache", "multi-stage"]),
+        (0, &["check"]),
+        (0, &["check", "--against", &parent, "--format", "markdown"]),
+        (0, &["doctor"]),
+        (0, &["doctor", "--ledger"]),
+        (0, &["adr", "new", "pip-cache"]),
+        (3, &["adr", "new", "multi-stage", "--format", "nygard"]),
+        (0, &["adr", "index"]),
+        (0, &["adr", "check"]),
+        (0, &["decisions"]),
+        (0, &["report"]),
+        (0, &["hook", "install", "--commit-msg", "--post-commit"]),
+        (0, &["hook", "status"]),
+        (0, &["hook", "uninstall"]),
+        (0, &["trust", "--show"]),
+        (2, &["trust"]),
+        (0, &["inspect", "."]),
+        (0, &["inspect", "out"]),
+        (0, &["inspect", "out/image"]),
+        (0, &["inspect", "vendor", "--against", "base"]),
+        (0, &["inspect", &image]),
+        (2, &["inspect", ".", "--against", ".git"]),
+        (0, &["inspect", ".git"]),
+        (0, &["weigh", &parent, commit, "--size", "build.sh", "--json"]),
+        (0, &["undo", "multi-stage", "--dry-run"]),
+        (3, &["keep", "pip-cache", "--because", "x"]),
+        (3, &["sync"]),
+        (0, &["start", "next", "--hypothesis", "x"]),
+        (0, &["status"]),
+        (3, &["measure"]),
+        (2, &["decide"]),
+        (2, &["abandon", "next"]),
+        (0, &["abandon", "next", "--because", "y"]),
+        (0, &["schema"]),
+        (3, &["init"]),
+        (2, &["show", "nope"]),
+        (2, &["frobnicate"]),
+        (0, &["--help"]),
+    ];
+    for (code, words) in commands {
+        let ran = repo.expect(*code, &[&["-C", at][..], words].concat());
+        let stdout = if words.contains(&"--json") { "" } else { &ran.stdout };
+        nothing_english(&words.join(" "), &format!("{stdout}{}", ran.stderr));
+    }
+    for file in ["docs/adr/0001-multi-stage.md", "docs/adr/0002-pip-cache.md", "docs/adr/README.md", "DECISIONS.md"] {
+        let text = std::fs::read_to_string(dir.join(file)).unwrap();
+        nothing_english(file, &text.replace("<!-- verdict:", "").replace("markdownlint-disable", ""));
+    }
+    let page = std::fs::read_to_string(dir.join("verdict-report.html")).unwrap();
+    let page = page.split_once("<body>").unwrap().1.split("<script>").next().unwrap();
+    let words = regex::Regex::new("<[^>]*>").unwrap().replace_all(page, "\n").into_owned();
+    nothing_english("report", &words);
 }
 
 /// Fails unless the text says this and has no row of two English words beside names.

@@ -149,6 +149,21 @@ fn examples() -> (Vec<String>, Vec<String>) {
     (blocks("```toml\n"), blocks("```toml,error\n"))
 }
 
+/// Configurations that the schema alone refuses.
+const WRONG_SHAPES: &[&str] = &[
+    "version = 2\n",
+    "[metrics.a]\npath = \"a\"\n",
+    "version = 1\n[metrics.a]\npath = \"a\"\nimage = \"b\"\n",
+    "version = 1\n[metrics.a]\nbetter = \"lower\"\n",
+    "version = 1\n[metrics.a]\nrun = \"a\"\ncompress = \"gzip\"\n",
+    "version = 1\n[metrics.a]\nrun = \"a\"\npattern = \"(a)\"\njson = \"/a\"\n",
+    "version = 1\n[steps.a]\nrum = \"a\"\n",
+    "version = 1\n[steps.a]\nrun = []\n",
+    "version = 1\n[policy]\nrevert = \"rebase\"\n",
+    "version = 1\n[measure]\nnice = 20\n",
+    "version = 1\n[extra]\n",
+];
+
 #[test]
 fn the_schema_of_the_configuration_takes_what_the_program_takes_and_refuses_wrong_shapes() {
     let validator = configuration();
@@ -161,21 +176,52 @@ fn the_schema_of_the_configuration_takes_what_the_program_takes_and_refuses_wron
         assert!(errors.is_empty(), "{text}\n{}", errors.join("\n"));
         git_verdict::config::Config::parse(text, "verdict.toml").unwrap();
     }
-    for text in [
-        "version = 2\n",
-        "[metrics.a]\npath = \"a\"\n",
-        "version = 1\n[metrics.a]\npath = \"a\"\nimage = \"b\"\n",
-        "version = 1\n[metrics.a]\nbetter = \"lower\"\n",
-        "version = 1\n[metrics.a]\nrun = \"a\"\ncompress = \"gzip\"\n",
-        "version = 1\n[metrics.a]\nrun = \"a\"\npattern = \"(a)\"\njson = \"/a\"\n",
-        "version = 1\n[steps.a]\nrum = \"a\"\n",
-        "version = 1\n[steps.a]\nrun = []\n",
-        "version = 1\n[policy]\nrevert = \"rebase\"\n",
-        "version = 1\n[measure]\nnice = 20\n",
-        "version = 1\n[extra]\n",
-    ] {
+    for text in WRONG_SHAPES {
         let value: Value = serde_json::to_value(toml::from_str::<toml::Value>(text).unwrap()).unwrap();
         assert!(!validator.is_valid(&value), "{text}");
         assert!(git_verdict::config::Config::parse(text, "verdict.toml").is_err(), "{text}");
     }
+}
+
+/// taplo is what editors check TOML with. `GIT_VERDICT_HOOK_TOOLS` names the folder that it is installed in.
+#[test]
+fn taplo_finds_the_schema_by_its_comment_or_its_own_settings_and_refuses_what_it_refuses() {
+    let Some(tools) = std::env::var_os("GIT_VERDICT_HOOK_TOOLS") else {
+        common::skip("GIT_VERDICT_HOOK_TOOLS is not set");
+        return;
+    };
+    let taplo = Path::new(&tools).join("node_modules/.bin/taplo");
+    let repo = Repo::empty();
+    repo.write(".verdict/verdict.schema.json", repo.ok(&["schema", "verdict.toml"]).stdout);
+    let mut names = Vec::new();
+    let mut write = |folder: &str, number: usize, text: &str| {
+        let name = format!("{folder}/{number}.toml");
+        repo.write(&name, format!("#:schema ../.verdict/verdict.schema.json\n{text}"));
+        names.push(name.clone());
+        name
+    };
+    let right = examples().0;
+    for (number, text) in right.iter().map(String::as_str).chain([CONFIG]).enumerate() {
+        write("right", number, text);
+    }
+    let wrong: Vec<String> = WRONG_SHAPES.iter().enumerate().map(|(n, text)| write("wrong", n, text)).collect();
+    let lint = |files: &[&str]| {
+        let words = [&["lint", "--colors", "never"], files].concat();
+        repo.run_in(repo.path(), taplo.to_str().unwrap(), &words, None)
+    };
+    let ran = lint(&["right/*.toml"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.report());
+    let ran = lint(&["wrong/*.toml"]);
+    assert_eq!(ran.code, Some(1), "{}", ran.report());
+    for name in &wrong {
+        assert!(ran.stderr.contains(&format!("{name}:")), "{name} is taken: {}", ran.report());
+    }
+    // The settings that docs/schema.md shows.
+    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/schema.md")).unwrap();
+    repo.write(".taplo.toml", page.split("```toml\n").nth(1).unwrap().split("```").next().unwrap());
+    repo.write("verdict.toml", CONFIG);
+    assert_eq!(lint(&["verdict.toml"]).code, Some(0));
+    repo.write("verdict.toml", CONFIG.replace("[steps", "[stepz"));
+    let ran = lint(&["verdict.toml"]);
+    assert!(ran.code == Some(1) && ran.stderr.contains("'stepz' was unexpected"), "{}", ran.report());
 }

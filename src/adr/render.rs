@@ -415,7 +415,7 @@ impl AdrView {
             advice: advice.map(|r| AdviceView::new(r, language)),
             overrode: fact.is_some_and(|d| d.overrode),
             complexity: measured.map(|(_, m)| ComplexityView::new(&m.complexity, language)),
-            origin: measured.and_then(|(_, m)| view::origin(m)),
+            origin: measured.and_then(|(_, m)| view::origin(m, language)),
             environment: measured.map(|(_, m)| environment(&m.environment)),
             record: decided.map(|(id, _, _)| id.to_string()),
             experiment_id: experiment.id.to_string(),

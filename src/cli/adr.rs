@@ -287,7 +287,7 @@ fn updated(
     language: Lang,
 ) -> Result<(PathBuf, DecisionFile), Failure> {
     let here = shown(&ours.path);
-    let rewrite = format!("git verdict adr new {} --force writes it anew", experiment.name);
+    let rewrite = phrase!("git verdict adr new {name} --force writes it anew", name = &experiment.name);
     if let Some(format) = args.format.map(AdrFormat::from).filter(|format| *format != ours.stamp.format) {
         let is = ours.stamp.format.as_str();
         return Err(Failure::state(phrase!(

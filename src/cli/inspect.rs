@@ -101,11 +101,12 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
         let found = artefact::between(before, &target, None, size)
             .or_else(|| artefact::between(before, beside.as_ref()?, None, None));
         let attribution = found.ok_or_else(|| {
-            let (kind, other) = (target.kind(), before.kind());
+            let word = |kind| crate::phrase::Phrase::from(if kind == "git" { "git directory" } else { kind });
+            let (kind, other) = (word(target.kind()), word(before.kind()));
             let (name, what) = (clean(&name), clean(what));
             Failure::usage(phrase!(
                 "{kind} '{name}' and {other} '{what}' cannot be compared",
-                kind,
+                kind = &kind,
                 name = &name,
                 other,
                 what

@@ -170,7 +170,7 @@ pub fn show(ctx: &Ctx, measured: &Measured) -> Result<(), Failure> {
     }
     for origin in &measured.origins {
         if let Some(reason) = origin.attribution.reason() {
-            ctx.say(wrap(&format!("{}: {}", clean(&origin.metric), clean(&reason)), look.width, 2))?;
+            ctx.say(wrap(&format!("{}: {}", clean(&origin.metric), clean(&ctx.tell(reason))), look.width, 2))?;
         }
     }
     ctx.say(table::recommendation(&measured.recommendation, ctx.look()))

@@ -4,6 +4,7 @@ use super::{Ctx, Done};
 use crate::config::nearest;
 use crate::error::{Exit, Failure};
 use crate::phrase::Phrase;
+use crate::render::lang;
 use crate::render::table::{self, Column};
 use crate::render::text::clean;
 use crate::schema;
@@ -16,8 +17,10 @@ pub struct Args {
 
 pub fn run(ctx: &Ctx, args: &Args) -> Done {
     let Some(name) = &args.name else {
-        let rows: Vec<_> =
-            schema::names().into_iter().map(|(name, what)| vec![name.as_str().into(), what.into()]).collect();
+        let rows: Vec<_> = schema::names()
+            .into_iter()
+            .map(|(name, what)| vec![name.as_str().into(), lang::help(ctx.lang, &what).into()])
+            .collect();
         ctx.say(table::table(
             &[Column::word(ctx.tell("schema")), Column::text(ctx.tell("what prints it"))],
             &rows,

@@ -6,7 +6,7 @@ use crate::error::{Exit, Failure};
 use crate::git::{Oid, Repo};
 use crate::ledger::{Ledger, Wanted};
 use crate::phrase;
-use crate::render::text::{Align, clean, pad};
+use crate::render::text::{Align, clean, pad, width};
 use crate::trust::{self, Needs, Standing, Store, Surroundings};
 use serde_json::json;
 
@@ -85,7 +85,7 @@ fn show(ctx: &Ctx, needs: &Needs, standing: &Standing) -> Result<(), Failure> {
         return ctx.say(phrase!("{file} has no commands", file = FILE_NAME));
     }
     ctx.say(phrase!("commands of {file}:", file = FILE_NAME))?;
-    for line in lines(needs) {
+    for line in lines(ctx, needs) {
         ctx.say(format!("  {line}"))?;
     }
     let unknown = if let Standing::Unknown(items) = standing { items.as_slice() } else { &[] };
@@ -102,9 +102,17 @@ fn show(ctx: &Ctx, needs: &Needs, standing: &Standing) -> Result<(), Failure> {
 }
 
 /// `step build: ./build.sh`, one line each, with nothing in it that a terminal would act on.
-fn lines(needs: &Needs) -> Vec<String> {
-    let width = needs.commands.iter().map(|(what, _)| what.len()).max().unwrap_or(0);
-    needs.commands.iter().map(|(what, run)| format!("{:<width$}  {}", clean(what), clean(run))).collect()
+fn lines(ctx: &Ctx, needs: &Needs) -> Vec<String> {
+    let named = |what: &str| match what.split_once(' ') {
+        Some(("prepare", name)) => ctx.tell(phrase!("prepare {name}", name = clean(name))),
+        Some(("step", name)) => ctx.tell(phrase!("step {name}", name = clean(name))),
+        Some(("metric", name)) => ctx.tell(phrase!("metric {name}", name = clean(name))),
+        Some(("check", name)) => ctx.tell(phrase!("check {name}", name = clean(name))),
+        _ => clean(what).into_owned(),
+    };
+    let lines: Vec<_> = needs.commands.iter().map(|(what, run)| (named(what), run)).collect();
+    let most = lines.iter().map(|(what, _)| width(what)).max().unwrap_or(0);
+    lines.into_iter().map(|(what, run)| format!("{}  {}", pad(&what, most, Align::Left), clean(run))).collect()
 }
 
 /// Refuses to run the commands of a configuration that nobody has trusted; asks on a terminal. The first commit is the
@@ -125,7 +133,7 @@ pub fn gate_made(ctx: &Ctx, repo: &Repo, config: &Config, commits: &[Oid], sourc
     let files = files.join(", ");
     if ctx.can_ask() && !around.automatic {
         ctx.note(phrase!("not committed in this clone: {files}; measuring would run:", files = &files));
-        for line in lines(&needs) {
+        for line in lines(ctx, &needs) {
             ctx.note(format!("  {line}"));
         }
         if land::confirm_or_no(ctx, "May these commands be run?")? {

@@ -320,7 +320,7 @@ fn undecided(experiment: &Experiment, verdict: Verdict) -> Result<(), DecisionEr
         return Ok(());
     }
     let next = phrase!("git verdict show {name}", name = &experiment.name);
-    Err(refused(experiment.finished().to_string()).try_next(next))
+    Err(refused(crate::error::Explain::what(&experiment.finished())).try_next(next))
 }
 
 /// Refuses uncommitted work; gives back what is untracked.

@@ -4,6 +4,8 @@
 
 use super::image::Image;
 use super::paths::{Kind, Listing, PathId, Paths};
+use crate::phrase;
+use crate::phrase::Phrase;
 use std::collections::BTreeMap;
 
 /// What is known of one tool's cache.
@@ -157,10 +159,13 @@ pub struct Cache {
 impl Cache {
     /// The fix as a hypothesis: `pip install --no-cache-dir: 1.20 GB less in layer 3`. It has nothing of the artefact but
     /// numbers, so it may be pasted into a shell.
-    pub fn hypothesis(&self) -> String {
+    pub fn hypothesis(&self) -> Phrase {
         let size = crate::units::Unit::Bytes.show(self.bytes as f64);
-        let place = self.layer.map(|number| format!(" in layer {number}")).unwrap_or_default();
-        format!("{}: {size} less{place}", self.known.change)
+        let change = Phrase::from(self.known.change);
+        match self.layer {
+            Some(layer) => phrase!("{change}: {size} less in layer {layer}", change, size, layer),
+            None => phrase!("{change}: {size} less", change, size),
+        }
     }
 }
 

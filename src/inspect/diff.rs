@@ -145,7 +145,7 @@ impl Attribution {
     pub fn lines(&self, most: usize) -> Vec<Phrase> {
         let mut lines: Vec<(String, Phrase)> = Vec::new();
         for row in self.rows.iter().take(most) {
-            let mut what = Phrase::from(&row.what);
+            let mut what = named(&row.what);
             if let Some(source) = &row.source {
                 what = phrase!("{what}, line {line}", what, line = source.first);
             }
@@ -157,7 +157,7 @@ impl Attribution {
             lines.push((self.show(row.change), what));
             if let Some(largest) = row.detail.first().filter(|d| d.change != 0 && row.detail.len() > 1) {
                 let amount = self.show(largest.change);
-                lines.push((String::new(), phrase!("  of which {amount} {what}", amount, what = &largest.what)));
+                lines.push((String::new(), phrase!("  of which {amount} {what}", amount, what = named(&largest.what))));
             }
         }
         let rest = add(self.rows.iter().skip(most).map(|r| r.change));
@@ -177,13 +177,15 @@ impl Attribution {
 
     /// The change and its cause in a few words: `-0.3 GB from layer 7 (COPY --from=build)`. When no single row makes up
     /// most of it, the largest row of each direction is named: `-0.3 GB (-3.3 GB from …, +3.0 GB from …)`.
-    pub fn reason(&self) -> Option<String> {
+    pub fn reason(&self) -> Option<Phrase> {
         let total = self.total();
         if total == 0 {
             return None;
         }
         let short = |amount: i64| short(&self.unit, self.value(amount));
-        let with = |r: &Row| format!("{} from {}", short(r.change), r.what);
+        let from =
+            |amount: i64, what: &str| phrase!("{change} from {what}", change = short(amount), what = named(what));
+        let with = |r: &Row| from(r.change, &r.what);
         let same = self.rows.iter().find(|r| (r.change < 0) == (total < 0) && r.change != 0);
         let other = self.rows.iter().find(|r| (r.change < 0) != (total < 0) && r.change != 0);
         let close = |r: &Row| {
@@ -192,16 +194,34 @@ impl Attribution {
         };
         Some(match (same, other) {
             (Some(row), _) if close(row) => with(row),
-            (Some(row), Some(other)) => format!("{} ({}, {})", short(total), with(row), with(other)),
-            (Some(row), None) => format!("{}, of which {}", short(total), with(row)),
-            (None, _) => format!("{} from {}", short(total), self.unexplained_as),
+            (Some(row), Some(other)) => {
+                phrase!("{total} ({one}, {other})", total = short(total), one = with(row), other = with(other))
+            }
+            (Some(row), None) => phrase!("{total}, of which {part}", total = short(total), part = with(row)),
+            (None, _) => from(total, &self.unexplained_as),
         })
     }
 }
 
-/// The reasons of several attributions in one line.
-pub fn reason(attributions: &[&Attribution]) -> String {
-    attributions.iter().filter_map(|a| a.reason()).collect::<Vec<_>>().join(", ")
+/// The reasons of several attributions in one line; none when nothing changed.
+pub fn reason<'a>(attributions: impl DoubleEndedIterator<Item = &'a Attribution>) -> Option<Phrase> {
+    let reasons = attributions.filter_map(Attribution::reason);
+    reasons.rev().reduce(|rest, first| phrase!("{first}, {rest}", first, rest))
+}
+
+/// The name of a row: of the program's words those that records keep in English, all else as it is.
+pub fn named(what: &str) -> Phrase {
+    let words: Vec<&str> = what.splitn(3, ' ').collect();
+    match words[..] {
+        ["layer", number] => phrase!("layer {number}", number),
+        ["layer", number, text] if text.starts_with('(') => phrase!("layer {number} {text}", number, text),
+        ["step", ..] => phrase!("step {name}", name = &what[5..]),
+        [n, "other", "files and folders"] => phrase!("{n} other files and folders", n),
+        _ => match what.strip_suffix(" (by no name)") {
+            Some(path) => phrase!("{path} (by no name)", path),
+            None => what.into(),
+        },
+    }
 }
 
 /// A signed amount in few digits: `-0.3 GB`, `+6 min`.
@@ -709,7 +729,7 @@ mod tests {
             "time outside steps",
         );
         assert_eq!(
-            reason(&[&one, &two]),
+            reason([&one, &two].into_iter()).unwrap(),
             "-0.3 GB from layer 7 (COPY --from=build), +6 min from step [build 4/9] (RUN make)"
         );
         let both = Attribution::new(

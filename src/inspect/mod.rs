@@ -168,7 +168,13 @@ impl Explain for InspectError {
             InspectError::Engine { tail, .. } if !tail.trim().is_empty() => {
                 Some(phrase!("the end of its output:\n{tail}", tail = tail.trim_end()))
             }
-            InspectError::Unknown { said, .. } if !said.is_empty() => Some(said.join("; ").into()),
+            InspectError::Unknown { said, .. } if !said.is_empty() => {
+                let told = |text: &String| match text.split_once(": ") {
+                    Some((place, what)) => phrase!("{place}: {what}", place, what = Phrase::from(what)),
+                    None => text.into(),
+                };
+                Some(Phrase::joined(said.iter().map(told).collect(), "; "))
+            }
             _ => None,
         }
     }

@@ -1,17 +1,17 @@
 //! An artefact as people and programs read it: one [`View`], which is the JSON, and the text made of it.
 
 use super::table::{Cell, Column, Look, Tone, table};
-use super::text::{Align, clean, cut, neutral, pad, wrap};
+use super::text::{Align, clean, cut, neutral, pad, width, wrap};
 use crate::inspect::artefact::{Artefact, contents};
 use crate::inspect::buildlog::{BuildLog, LogFormat, Outcome, StepKind};
 use crate::inspect::caches::{self, Cache};
-use crate::inspect::diff::Attribution;
+use crate::inspect::diff::{Attribution, named as called};
 use crate::inspect::dockerfile::Dockerfile;
 use crate::inspect::image::{Compression, Format, How, Image, Platform, SourceLine};
 use crate::inspect::paths::Paths;
 use crate::inspect::{Problem, binary};
 use crate::phrase;
-use crate::phrase::{Phrase, plural};
+use crate::phrase::{Phrase, english, english_or_none, plural};
 use crate::units::Unit;
 use serde::Serialize;
 
@@ -60,7 +60,8 @@ pub struct Against {
     /// The other one, as it was asked for.
     pub target: String,
     /// The change and its cause in a line; none when nothing changed.
-    pub reason: Option<String>,
+    #[serde(serialize_with = "english_or_none")]
+    pub reason: Option<Phrase>,
     /// The change, taken apart.
     #[serde(flatten)]
     pub attribution: Attribution,
@@ -135,8 +136,12 @@ pub struct CacheView {
     files: u64,
     layer: Option<usize>,
     fix: &'static str,
-    hypothesis: String,
-    /// The command that opens the experiment.
+    #[serde(serialize_with = "english")]
+    hypothesis: Phrase,
+    /// The command that opens the experiment, up to its hypothesis.
+    #[serde(skip)]
+    begin: String,
+    /// The whole command.
     start: String,
 }
 
@@ -367,6 +372,7 @@ fn cache_views(found: Vec<Cache>, paths: &Paths, most: usize) -> Vec<CacheView> 
             layer: cache.layer,
             fix: cache.known.fix,
             start: format!("git verdict start {name} --hypothesis \"{hypothesis}\""),
+            begin: format!("git verdict start {name}"),
             hypothesis,
         }
     };
@@ -457,7 +463,7 @@ pub fn text(view: &View, most: Option<usize>, look: Look) -> String {
     }
     if let Some(git) = &view.git {
         out.head(phrase!("{target}: git directory, {size}", target = &view.target, size = bytes(git.bytes)));
-        let rows: Vec<_> = git.parts.iter().map(|p| vec![bytes(p.bytes).into(), p.name.as_str().into()]).collect();
+        let rows: Vec<_> = git.parts.iter().map(|p| vec![bytes(p.bytes).into(), out.tell(&p.name).into()]).collect();
         out.section("Parts", &[Column::number("bytes"), Column::text("part")], &rows);
     }
     out.problems(&view.problems, most);
@@ -538,7 +544,7 @@ impl Page {
         let mut rows: Vec<Vec<Cell>> = Vec::new();
         let show = |amount: i64| Cell::from(found.unit.show(found.value(amount)));
         for row in &found.rows {
-            rows.push(vec![show(row.change), row.what.as_str().into()]);
+            rows.push(vec![show(row.change), self.tell(called(&row.what)).into()]);
         }
         if found.unexplained != 0 {
             rows.push(vec![show(found.unexplained), self.tell(&found.unexplained_as).into()]);
@@ -706,13 +712,10 @@ fn caches_text(out: &mut Page, caches: &[CacheView]) {
             },
             2,
         );
-        out.wrapped(phrase!("fix: {fix}", fix = cache.fix), 4);
-        match cache.start.split_once(" --hypothesis ") {
-            Some((start, hypothesis)) if cache.start.len() + 4 > out.look.width => {
-                out.text.push_str(&format!("    {start} \\\n    --hypothesis {hypothesis}\n"));
-            }
-            _ => out.text.push_str(&format!("    {}\n", cache.start)),
-        }
+        out.wrapped(phrase!("fix: {fix}", fix = Phrase::from(cache.fix)), 4);
+        let hypothesis = format!("--hypothesis \"{}\"", out.tell(&cache.hypothesis));
+        let wide = width(&cache.begin) + 1 + width(&hypothesis) + 4 > out.look.width;
+        out.text.push_str(&format!("    {}{}{hypothesis}\n", cache.begin, if wide { " \\\n    " } else { " " }));
     }
 }
 

@@ -207,7 +207,7 @@ impl MessageView {
             advice: decided.recommendation.as_ref().map(|r| AdviceView::new(r, lang)),
             overrode: decided.overrode,
             complexity: measured.map(|m| ComplexityView::new(&m.complexity, lang)),
-            origin: measured.and_then(view::origin),
+            origin: measured.and_then(|measured| view::origin(measured, lang)),
             break_even: break_even(&decided.comparison)
                 .map(|even| clean(&even.phrase().in_language(&lang)).into_owned()),
             reverts: decided.commits.iter().rev().map(ToString::to_string).collect(),

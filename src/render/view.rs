@@ -3,7 +3,7 @@
 use super::text::{NO_BREAK, clean};
 use super::{Lang, lang, number};
 use crate::config::Better;
-use crate::inspect::{self, diff::Attribution};
+use crate::inspect;
 use crate::ledger::event::Measured;
 use crate::measure::CheckResult;
 use crate::policy::{Complexity, MetricComparison, Recommendation};
@@ -215,8 +215,7 @@ impl ComplexityView {
     }
 }
 /// Where the changes of a measurement came from, in one line; none when nothing could be taken apart or nothing changed.
-pub fn origin(measured: &Measured) -> Option<String> {
-    let attributions: Vec<&Attribution> = measured.origins.iter().map(|origin| &origin.attribution).collect();
-    let line = inspect::diff::reason(&attributions);
-    (!line.is_empty()).then(|| clean(&line).into_owned())
+pub fn origin(measured: &Measured, language: Lang) -> Option<String> {
+    let reason = inspect::diff::reason(measured.origins.iter().map(|origin| &origin.attribution))?;
+    Some(clean(&reason.in_language(&language)).into_owned())
 }

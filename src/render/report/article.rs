@@ -7,7 +7,7 @@ use super::text::{self, NAME, PROSE};
 use super::{Details, Input, Place};
 use crate::experiment::State;
 use crate::git::Oid;
-use crate::inspect::diff::{Attribution, Row as Part};
+use crate::inspect::diff::{Attribution, Row as Part, named};
 use crate::ledger::event::{Decided, Measured};
 use crate::ledger::query::Entry;
 use crate::measure;
@@ -273,7 +273,7 @@ pub fn whole(entry: &Entry, place: &Place, input: &Input<'_>, details: &Details,
         }),
         rows: numbers(entry, measured, language),
         rows_more: entry.comparison.len().saturating_sub(ROWS),
-        breakdowns: measured.map(breakdowns).unwrap_or_default(),
+        breakdowns: measured.map(|measured| breakdowns(measured, language)).unwrap_or_default(),
         commits,
         commits_more,
         branches: opened.map(|opened| [text::line(&opened.onto, NAME), text::line(&opened.branch, NAME)]),
@@ -384,12 +384,13 @@ fn commits(
     (found, more)
 }
 
-fn breakdowns(measured: &Measured) -> Vec<Breakdown> {
+fn breakdowns(measured: &Measured, language: Lang) -> Vec<Breakdown> {
     let ours = measured.origins.iter().filter(|origin| origin.first == 0 && origin.second == 1);
-    ours.take(BREAKDOWNS).map(|origin| breakdown(&origin.metric, &origin.attribution)).collect()
+    ours.take(BREAKDOWNS).map(|origin| breakdown(&origin.metric, &origin.attribution, language)).collect()
 }
 
-fn breakdown(metric: &str, attribution: &Attribution) -> Breakdown {
+fn breakdown(metric: &str, attribution: &Attribution, language: Lang) -> Breakdown {
+    let called = |what: &str| named(what).in_language(&language);
     let size = |part: &Part| part.before.unwrap_or(0).max(part.after.unwrap_or(0));
     let largest = attribution.rows.iter().take(PARTS).map(size).max().unwrap_or(0) as f64;
     let bar = |amount: Option<i64>| chart::percent(amount.unwrap_or(0).max(0) as f64 / largest);
@@ -399,8 +400,9 @@ fn breakdown(metric: &str, attribution: &Attribution) -> Breakdown {
     for part in attribution.rows.iter().take(PARTS) {
         let detail = part.detail.first().filter(|detail| detail.change != 0 && part.detail.len() > 1);
         parts.push(PartView {
-            what: text::line(&part.what, NAME * 2),
-            detail: detail.map(|d| text::line(&format!("{} {}", attribution.show(d.change), d.what), NAME * 2)),
+            what: text::line(&called(&part.what), NAME * 2),
+            detail: detail
+                .map(|d| text::line(&format!("{} {}", attribution.show(d.change), called(&d.what)), NAME * 2)),
             before: part.before.map(shown),
             after: part.after.map(shown),
             change: change(part.change),
@@ -423,7 +425,7 @@ fn breakdown(metric: &str, attribution: &Attribution) -> Breakdown {
         parts.push(plain(format!("+ {}", rest.len()), sum));
     }
     if attribution.unexplained != 0 {
-        parts.push(plain(text::line(&attribution.unexplained_as, NAME), attribution.unexplained));
+        parts.push(plain(text::line(&called(&attribution.unexplained_as), NAME), attribution.unexplained));
     }
     Breakdown {
         metric: text::line(metric, NAME),
