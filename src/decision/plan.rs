@@ -287,7 +287,7 @@ pub struct Touched(pub BTreeMap<PathBuf, BTreeSet<Oid>>);
 
 impl Touched {
     /// Adds the files that differ between two trees.
-    pub fn add(&mut self, differing: Vec<crate::git::memory::Differs>) {
+    pub fn add(&mut self, differing: Vec<crate::git::trees::Differs>) {
         for file in differing {
             let blobs = self.0.entry(file.path).or_default();
             blobs.extend(file.from.into_iter().chain(file.to));

@@ -1,5 +1,6 @@
 //! Diffs, patch ids, and what is uncommitted.
 
+use super::trees::differing;
 use super::{GitError, Oid, Repo};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -145,22 +146,15 @@ impl Repo {
         self.bring_change(from, to)?;
         let a = self.inner.find_commit(from.raw()?)?.tree()?;
         let b = self.inner.find_commit(to.raw()?)?.tree()?;
-        Ok(self.inner.diff_tree_to_tree(Some(&a), Some(&b), None)?)
-    }
-
-    /// Whether HEAD, the index and the tracked files are the same beyond doubt, at the cost of one `stat` a file and no process.
-    /// False says nothing: ask [`Repo::uncommitted`], which knows the filters.
-    pub fn surely_clean(&self) -> bool {
-        let clean = || -> Result<bool, git2::Error> {
-            let index = self.inner.index()?;
-            if index.has_conflicts() {
-                return Ok(false);
-            }
-            let head = self.inner.head()?.peel_to_tree()?;
-            let staged = self.inner.diff_tree_to_index(Some(&head), Some(&index), None)?;
-            Ok(staged.deltas().len() == 0 && self.inner.diff_index_to_workdir(Some(&index), None)?.deltas().len() == 0)
-        };
-        clean().unwrap_or(false)
+        // libgit2 is told where to look, because it would read every folder of both.
+        let mut options = git2::DiffOptions::new();
+        options.disable_pathspec_match(true);
+        let found = differing(&self.inner, Some(a.id()), Some(b.id()))?;
+        for file in &found {
+            options.pathspec(file.path.as_os_str().as_bytes());
+        }
+        let sides = if found.is_empty() { (None, None) } else { (Some(&a), Some(&b)) };
+        Ok(self.inner.diff_tree_to_tree(sides.0, sides.1, Some(&mut options))?)
     }
 
     /// What is uncommitted in the work tree. The real git is asked, because only it runs the filters (line ends, LFS) that

@@ -6,6 +6,7 @@
 //! database; a git that is too old for that is stood in for by libgit2.
 
 use super::command::Git;
+use super::trees::{Differs, differing};
 use super::{GitError, Oid, Repo, change::path_of};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -229,33 +230,8 @@ impl Scratch<'_> {
             let _ = self.git().args(["diff-tree", "-r", "--no-renames", from.as_str(), to.as_str()]).output();
             self.inner.odb()?.refresh()?;
         }
-        let (from, to) = (self.inner.find_tree(from.raw()?)?, self.inner.find_tree(to.raw()?)?);
-        let diff = self.inner.diff_tree_to_tree(Some(&from), Some(&to), None)?;
-        let side = |file: git2::DiffFile<'_>, there: bool| there.then(|| Oid::from(file.id()));
-        Ok(diff
-            .deltas()
-            .filter_map(|delta| {
-                let path = delta.new_file().path_bytes().or(delta.old_file().path_bytes())?;
-                let (added, deleted) = (delta.status() == git2::Delta::Added, delta.status() == git2::Delta::Deleted);
-                Some(Differs {
-                    path: path_of(path),
-                    from: side(delta.old_file(), !added),
-                    to: side(delta.new_file(), !deleted),
-                })
-            })
-            .collect())
+        differing(&self.inner, Some(from.raw()?), Some(to.raw()?))
     }
-}
-
-/// A file that differs between two trees.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Differs {
-    /// Where it is.
-    pub path: PathBuf,
-    /// What the first tree has there, if anything.
-    pub from: Option<Oid>,
-    /// What the second tree has there, if anything.
-    pub to: Option<Oid>,
 }
 
 #[cfg(test)]

@@ -12,6 +12,8 @@
 //! | [`change`] | diffs, patch ids, what is uncommitted |
 //! | [`objects`] | blobs, trees and commits that no work tree is made of |
 //! | [`memory`] | merges and reverts in memory |
+//! | [`trees`] | what differs between two trees |
+//! | [`stat`] | whether the work tree is clean beyond doubt |
 //! | [`reflog`] | what was committed in this clone |
 //! | [`fault`] | where a test kills a write |
 //! | [`places`] | linked worktrees, remotes, the base branch, what is in the way |
@@ -26,8 +28,10 @@ mod partial;
 pub mod places;
 pub mod reflog;
 pub mod refs;
+mod stat;
 #[cfg(test)]
 pub(crate) mod test;
+pub mod trees;
 
 pub use refs::Head;
 

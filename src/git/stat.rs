@@ -1,0 +1,196 @@
+//! Whether the work tree is clean beyond doubt, without starting git.
+//!
+//! git's index is read as it lies on the disk, and the files are looked at by several threads. A file counts as unchanged by
+//! the rules of git itself, only stricter: all that the index has on record of it must be as it was. Where anything is not
+//! plain, the answer is no, and git is asked.
+
+use super::Repo;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+/// So many files that may have changed in the second in which the index was written are read again; when there are more, git
+/// does it.
+const READ_AGAIN: usize = 64;
+/// At most so many threads look at files.
+const THREADS: usize = 8;
+/// The fields of an entry that come from `lstat`: ten numbers of four bytes.
+const STAT: usize = 40;
+const EXTENDED: u16 = 0x4000;
+/// `assume-valid` and the stage of a conflict.
+const NOT_PLAIN: u16 = 0xb000;
+const LONG_NAME: u16 = 0x0fff;
+
+/// One file of the index.
+struct Entry<'a> {
+    /// Seconds and nanoseconds of ctime and mtime, device, inode, mode, user, group, size.
+    stat: [u32; 10],
+    id: &'a [u8],
+    path: &'a [u8],
+}
+
+/// What is wanted of the index.
+struct Index<'a> {
+    entries: Vec<Entry<'a>>,
+    /// The tree that it stands for, when the index says so.
+    tree: Option<&'a [u8]>,
+}
+
+fn number(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_be_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
+}
+
+/// Reads an index of version 2 or 3; none when it is another, or holds what only git knows: conflicts, files not looked at,
+/// submodules, an extension that must be understood.
+fn parse(bytes: &[u8], id_len: usize) -> Option<Index<'_>> {
+    let (version, count) = (number(bytes, 4)?, number(bytes, 8)? as usize);
+    if !bytes.starts_with(b"DIRC") || !matches!(version, 2 | 3) {
+        return None;
+    }
+    let mut entries = Vec::with_capacity(count.min(bytes.len() / 64));
+    let mut at = 12;
+    for _ in 0..count {
+        let mut stat = [0; 10];
+        for (nth, field) in stat.iter_mut().enumerate() {
+            *field = number(bytes, at + nth * 4)?;
+        }
+        let id = bytes.get(at + STAT..at + STAT + id_len)?;
+        let name = at + STAT + id_len + 2;
+        let flags = u16::from_be_bytes(bytes.get(name - 2..name)?.try_into().ok()?);
+        if flags & (NOT_PLAIN | EXTENDED) != 0 {
+            return None;
+        }
+        let rest = bytes.get(name..)?;
+        let length = match flags & LONG_NAME {
+            LONG_NAME => rest.iter().position(|byte| *byte == 0)?,
+            length => usize::from(length),
+        };
+        entries.push(Entry { stat, id, path: rest.get(..length)? });
+        // One to eight zeros fill an entry up to a multiple of eight.
+        at += (name + length - at) / 8 * 8 + 8;
+    }
+    let end = bytes.len().checked_sub(id_len)?;
+    let mut tree = None;
+    while at + 8 <= end {
+        let (name, size) = (bytes.get(at..at + 4)?, number(bytes, at + 4)? as usize);
+        let content = bytes.get(at + 8..at + 8 + size)?;
+        if !name[0].is_ascii_uppercase() {
+            return None;
+        }
+        if name == b"TREE" {
+            tree = whole_tree(content, count, id_len);
+        }
+        at += 8 + size;
+    }
+    (at == end).then_some(Index { entries, tree })
+}
+
+/// The tree that the extension `TREE` names for all files of the index: an empty path, how many entries and subtrees, the id.
+fn whole_tree(content: &[u8], count: usize, id_len: usize) -> Option<&[u8]> {
+    let line = content.strip_prefix(b"\0")?;
+    let end = line.iter().position(|byte| *byte == b'\n')?;
+    let covered = std::str::from_utf8(&line[..end]).ok()?.split(' ').next()?;
+    if covered.parse() != Ok(count) {
+        return None;
+    }
+    line.get(end + 1..end + 1 + id_len)
+}
+
+impl Repo {
+    /// Whether HEAD, the index and the tracked files are the same beyond doubt, at the cost of one `stat` a file and no process.
+    /// False says nothing: ask [`Repo::uncommitted`], which knows the filters.
+    pub fn surely_clean(&self) -> bool {
+        self.look_at_files().unwrap_or(false)
+    }
+
+    fn look_at_files(&self) -> Option<bool> {
+        let root = self.inner.workdir()?;
+        let path = self.git_dir().join("index");
+        let written = std::fs::metadata(&path).ok()?.mtime();
+        let bytes = std::fs::read(&path).ok()?;
+        let format = self.inner.object_format();
+        let empty = git2::Oid::hash_object_ext(git2::ObjectType::Blob, b"", format).ok()?;
+        let index = parse(&bytes, empty.as_bytes().len())?;
+        let head = self.inner.head().ok()?.peel_to_commit().ok()?.tree_id();
+        if index.tree? != head.as_bytes() {
+            return Some(false);
+        }
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS);
+        let parts = index.entries.chunks(index.entries.len().div_ceil(threads).max(1));
+        let young: Option<Vec<&Entry>> = std::thread::scope(|scope| {
+            let look = |part| scope.spawn(move || unchanged(root, part, empty.as_bytes(), written));
+            let running: Vec<_> = parts.map(look).collect();
+            let mut young = Vec::new();
+            for thread in running {
+                young.extend(thread.join().ok()??);
+            }
+            Some(young)
+        });
+        let young = young?;
+        if young.len() > READ_AGAIN {
+            return Some(false);
+        }
+        Some(young.iter().all(|entry| {
+            let full = root.join(std::ffi::OsStr::from_bytes(entry.path));
+            let read = std::fs::read(full).ok();
+            read.and_then(|bytes| git2::Oid::hash_object_ext(git2::ObjectType::Blob, &bytes, format).ok())
+                .is_some_and(|id| id.as_bytes() == entry.id)
+        }))
+    }
+}
+
+/// Looks at these files: none when one is not as the index has it, else those that may have changed after they were looked at
+/// in the second in which the index was `written`.
+fn unchanged<'e, 'a>(root: &Path, part: &'e [Entry<'a>], empty: &[u8], written: i64) -> Option<Vec<&'e Entry<'a>>> {
+    let mut young = Vec::new();
+    let mut folder: &[u8] = b"";
+    for entry in part {
+        let above = &entry.path[..entry.path.iter().rposition(|byte| *byte == b'/').unwrap_or(0)];
+        if above != folder {
+            // git takes what lies beyond a symbolic link for gone.
+            let mut folders = Path::new(std::ffi::OsStr::from_bytes(above)).ancestors();
+            if folders.any(|path| !path.as_os_str().is_empty() && !is_folder(&root.join(path))) {
+                return None;
+            }
+            folder = above;
+        }
+        let file = root.join(std::ffi::OsStr::from_bytes(entry.path)).symlink_metadata().ok()?;
+        // The device is left out, as git does: it may have another number after a restart.
+        let found = [
+            file.ctime() as u32,
+            file.ctime_nsec() as u32,
+            file.mtime() as u32,
+            file.mtime_nsec() as u32,
+            entry.stat[4],
+            file.ino() as u32,
+            mode(file.mode()),
+            file.uid(),
+            file.gid(),
+            file.size() as u32,
+        ];
+        if found != entry.stat || (file.size() == 0 && entry.id != empty) {
+            return None;
+        }
+        if file.mtime() >= written {
+            if !file.is_file() {
+                return None;
+            }
+            young.push(entry);
+        }
+    }
+    Some(young)
+}
+
+fn is_folder(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|meta| meta.is_dir())
+}
+
+/// The mode that the index has for a file: of a plain one only whether it may be run by its owner. A folder has one that no
+/// entry has.
+fn mode(of_file: u32) -> u32 {
+    match of_file & 0o170000 {
+        0o100000 if of_file & 0o100 != 0 => 0o100755,
+        0o100000 => 0o100644,
+        other => other,
+    }
+}

@@ -1,0 +1,131 @@
+//! What differs between two trees, found without reading the folders that both have alike.
+//!
+//! libgit2 compares two trees file by file, even where the whole folder is the same object.
+
+use super::{GitError, Oid, change::path_of};
+use std::path::PathBuf;
+
+/// A file that differs between two trees.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Differs {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What the first tree has there, if anything.
+    pub from: Option<Oid>,
+    /// What the second tree has there, if anything.
+    pub to: Option<Oid>,
+}
+
+/// One entry of a tree, under the name that git sorts it by: that of a folder ends in a slash.
+struct Entry {
+    name: Vec<u8>,
+    id: git2::Oid,
+    mode: i32,
+}
+
+impl Entry {
+    fn folder(&self) -> Option<git2::Oid> {
+        self.name.ends_with(b"/").then_some(self.id)
+    }
+}
+
+fn entries(repo: &git2::Repository, tree: Option<git2::Oid>) -> Result<Vec<Entry>, GitError> {
+    let Some(tree) = tree else { return Ok(Vec::new()) };
+    let tree = repo.find_tree(tree)?;
+    let named = tree.iter().map(|entry| {
+        let mut name = entry.name_bytes().to_vec();
+        if entry.kind() == Some(git2::ObjectType::Tree) {
+            name.push(b'/');
+        }
+        Entry { name, id: entry.id(), mode: entry.filemode_raw() }
+    });
+    Ok(named.collect())
+}
+
+/// The files that differ between two trees, in path order; a tree that is none has no files.
+pub(super) fn differing(
+    repo: &git2::Repository,
+    from: Option<git2::Oid>,
+    to: Option<git2::Oid>,
+) -> Result<Vec<Differs>, GitError> {
+    let mut found = Vec::new();
+    if from != to {
+        compare(repo, from, to, b"", &mut found)?;
+    }
+    Ok(found)
+}
+
+fn compare(
+    repo: &git2::Repository,
+    from: Option<git2::Oid>,
+    to: Option<git2::Oid>,
+    above: &[u8],
+    found: &mut Vec<Differs>,
+) -> Result<(), GitError> {
+    let (from, to) = (entries(repo, from)?, entries(repo, to)?);
+    let (mut old, mut new) = (from.iter().peekable(), to.iter().peekable());
+    loop {
+        let first = match (old.peek(), new.peek()) {
+            (None, None) => return Ok(()),
+            (Some(a), Some(b)) => a.name.cmp(&b.name),
+            (Some(_), None) => std::cmp::Ordering::Less,
+            (None, Some(_)) => std::cmp::Ordering::Greater,
+        };
+        let a = if first.is_le() { old.next() } else { None };
+        let b = if first.is_ge() { new.next() } else { None };
+        let Some(either) = a.or(b) else { return Ok(()) };
+        if a.zip(b).is_some_and(|(a, b)| a.id == b.id && a.mode == b.mode) {
+            continue;
+        }
+        let path = [above, &either.name].concat();
+        if either.folder().is_some() {
+            compare(repo, a.map(|a| a.id), b.map(|b| b.id), &path, found)?;
+        } else {
+            let id = |side: Option<&Entry>| side.map(|entry| Oid::from(entry.id));
+            found.push(Differs { path: path_of(&path), from: id(a), to: id(b) });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::git::test::Sandbox;
+
+    #[test]
+    fn what_differs_is_what_git_says_differs() {
+        let sandbox = Sandbox::new();
+        sandbox.commit("same/deep/a", "a\n");
+        sandbox.commit("dir/sub/one", "1\n");
+        sandbox.commit("dir/two", "2\n");
+        sandbox.commit("dir-file", "3\n");
+        sandbox.commit("becomes-folder", "4\n");
+        sandbox.commit("mode", "5\n");
+        let before = sandbox.repo().resolve("HEAD").unwrap();
+        sandbox.git(&["rm", "-q", "-r", "becomes-folder", "dir/sub"]);
+        sandbox.git(&["update-index", "--chmod=+x", "mode"]);
+        for path in ["becomes-folder/x", "dir/sub.txt", "dir/sub", "dir0", "\u{e9}"] {
+            sandbox.commit(path, path);
+        }
+        let repo = sandbox.repo();
+        let after = repo.resolve("HEAD").unwrap();
+        let trees = [&before, &after].map(|id| Some(repo.tree_of(id).unwrap().raw().unwrap()));
+        for (from, to, words) in [(trees[0], trees[1], [&before, &after]), (trees[1], trees[0], [&after, &before])] {
+            let found = differing(&repo.inner, from, to).unwrap();
+            let none = "0".repeat(40);
+            let lines = found.iter().map(|file| {
+                let id = |side: &Option<Oid>| side.as_ref().map_or(none.clone(), |id| id.to_string());
+                format!("{} {} {}", id(&file.from), id(&file.to), file.path.display())
+            });
+            let raw = ["-c", "core.quotepath=false", "diff-tree", "-r", "--no-renames", words[0].as_str(), words[1].as_str()];
+            let expected = sandbox.git(&raw);
+            let expected = expected.lines().map(|line| {
+                let fields: Vec<&str> = line.split([' ', '\t']).collect();
+                format!("{} {} {}", fields[2], fields[3], fields[5])
+            });
+            assert_eq!(lines.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
+        }
+        assert_eq!(differing(&repo.inner, trees[0], trees[0]).unwrap(), []);
+        assert_eq!(differing(&repo.inner, None, trees[0]).unwrap().len(), 7);
+    }
+}
