@@ -698,8 +698,10 @@ fn untracked_files_are_left_alone_unless_they_are_in_the_way() {
     let repo = Sandbox::new();
     repo.experiment("cache");
     repo.write("notes.txt", "mine\n");
-    let draft = repo.prepare(&keep("cache")).unwrap();
-    assert!(draft.notes.iter().any(|note| note.contains("left alone: notes.txt")), "{:?}", draft.notes);
+    let named = |draft: &Draft| draft.notes.iter().any(|note| note.contains("left alone: notes.txt"));
+    assert!(!named(&repo.prepare(&keep("cache")).unwrap()), "only what is shown first names them");
+    let draft = repo.prepare(&Ask { preview: true, ..keep("cache") }).unwrap();
+    assert!(named(&draft), "{:?}", draft.notes);
     repo.write("new/deep/file.txt", "in the way\n");
     let error = repo.refuses(&keep("cache"));
     assert!(error.to_string().contains("in the way: new/deep/file.txt"), "{error}");

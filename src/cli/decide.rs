@@ -107,7 +107,7 @@ struct Table<'a> {
 
 impl Table<'_> {
     fn wish(&self, verdict: Verdict, because: String) -> Wish {
-        Wish { verdict, because, mode: self.mode.map(Into::into), force: false }
+        Wish { verdict, because, mode: self.mode.map(Into::into), force: false, preview: true }
     }
 
     /// The exact commit of the recommendation, with its first reason standing in for the user's.

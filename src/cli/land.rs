@@ -33,6 +33,8 @@ pub struct Wish {
     pub mode: Option<RevertMode>,
     /// Go on against what is missing.
     pub force: bool,
+    /// It is shown before it lands.
+    pub preview: bool,
 }
 
 // What `keep` and `revert` have in common. No doc comment: clap would make it the `about` of both.
@@ -64,7 +66,7 @@ pub fn run(ctx: &Ctx, flags: Flags, verdict: Verdict, mode: Option<RevertMode>) 
         Some(text) => text,
         None => ctx.ask_line("Why?", "--because TEXT")?,
     };
-    let wish = Wish { verdict, because, mode, force: flags.force };
+    let wish = Wish { verdict, because, mode, force: flags.force, preview: flags.dry_run };
     let policy = policy(ctx, &repo)?;
     let (draft, texts) = draft(ctx, &repo, &ledger, &book, experiment, &policy, &wish)?;
     if flags.dry_run {
@@ -110,6 +112,7 @@ pub fn draft(
         because: wish.because.trim().to_string(),
         mode: wish.mode,
         force: wish.force,
+        preview: wish.preview,
         policy,
     };
     let draft = decision::prepare(repo, ledger, &request)?;

@@ -44,6 +44,8 @@ pub struct Request<'a> {
     pub mode: Option<RevertMode>,
     /// Go on without numbers, with stale numbers, or with a failed check or a broken limit on keep.
     pub force: bool,
+    /// The draft is shown before it lands: then untracked files are named too, for which every folder has to be read.
+    pub preview: bool,
     /// The policy.
     pub policy: &'a Policy,
 }

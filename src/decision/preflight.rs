@@ -69,7 +69,7 @@ pub(super) fn prepare(repo: &Repo, ledger: &Ledger<'_>, request: &Request<'_>) -
     let origin = quiet(repo)?;
     repo.person()?;
     names(experiment)?;
-    let untracked = clean(repo)?;
+    let untracked = if request.preview { clean_and_untracked(repo)? } else { clean(repo).map(|()| Vec::new())? };
 
     let onto_ref = format!("refs/heads/{}", opened.onto);
     let branch_ref = format!("refs/heads/{}", opened.branch);
@@ -199,7 +199,7 @@ pub(super) fn recheck(repo: &Repo, draft: &Draft, plan: &Plan, texts: &Texts) ->
         }
     }
     if !is_fresh(draft) {
-        nothing_uncommitted(&repo.uncommitted_tracked()?)?;
+        clean(repo)?;
     }
     let needs = |message: &Option<String>, what: &str| match message {
         Some(text) if !text.trim().is_empty() => Ok(()),
@@ -323,8 +323,16 @@ fn undecided(experiment: &Experiment, verdict: Verdict) -> Result<(), DecisionEr
     Err(refused(crate::error::Explain::what(&experiment.finished())).try_next(next))
 }
 
-/// Refuses uncommitted work; gives back what is untracked.
-pub(super) fn clean(repo: &Repo) -> Result<Vec<PathBuf>, DecisionError> {
+/// Refuses uncommitted work. Files are looked at without git first: it is asked when that leaves a doubt.
+pub(super) fn clean(repo: &Repo) -> Result<(), DecisionError> {
+    if repo.surely_clean() {
+        return Ok(());
+    }
+    nothing_uncommitted(&repo.uncommitted_tracked()?)
+}
+
+/// The same; gives back what is untracked.
+fn clean_and_untracked(repo: &Repo) -> Result<Vec<PathBuf>, DecisionError> {
     let found = repo.uncommitted()?;
     nothing_uncommitted(&found)?;
     Ok(found.untracked)

@@ -194,3 +194,118 @@ fn mode(of_file: u32) -> u32 {
         other => other,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::git::test::Sandbox;
+    use std::process::Command;
+    use std::time::{Duration, SystemTime};
+
+    /// A clean repository whose files are older than its index.
+    fn settled(arguments: &[&str]) -> Sandbox {
+        let sandbox = Sandbox::with(arguments);
+        for path in ["a", "dir/b", "dir/deep/c", "empty"] {
+            sandbox.commit(path, if path == "empty" { "" } else { "text\n" });
+        }
+        std::os::unix::fs::symlink("a", sandbox.root.join("link")).unwrap();
+        sandbox.git(&["add", "link"]);
+        sandbox.git(&["commit", "-q", "-m", "link"]);
+        age(&sandbox, &["a", "dir/b", "dir/deep/c", "empty"]);
+        sandbox
+    }
+
+    /// Makes files older and has git look at them again.
+    fn age(sandbox: &Sandbox, paths: &[&str]) {
+        let old = SystemTime::now() - Duration::from_secs(60);
+        for path in paths {
+            std::fs::File::options().append(true).open(sandbox.root.join(path)).unwrap().set_modified(old).unwrap();
+        }
+        let touched = Command::new("touch").args(["-h", "-d", "1 minute ago"]).arg(sandbox.root.join("link")).status();
+        assert!(touched.unwrap().success());
+        sandbox.git(&["update-index", "-q", "--refresh"]);
+    }
+
+    #[test]
+    fn a_clean_work_tree_is_seen_without_git_in_either_format() {
+        for format in ["sha1", "sha256"] {
+            let sandbox = settled(&[&format!("--object-format={format}")]);
+            assert_eq!(sandbox.repo().look_at_files(), Some(true), "{format}");
+            sandbox.write("untracked", "x");
+            assert!(sandbox.repo().surely_clean(), "an untracked file does not count");
+        }
+    }
+
+    #[test]
+    fn whatever_is_changed_is_not_surely_clean() {
+        type Change = fn(&Sandbox);
+        let changes: [(&str, Change); 10] = [
+            ("same length", |s| s.write("a", "TEXT\n")),
+            ("removed", |s| std::fs::remove_file(s.root.join("dir/b")).unwrap()),
+            ("emptied", |s| s.write("dir/deep/c", "")),
+            ("mode", |s| {
+                use std::os::unix::fs::PermissionsExt;
+                std::fs::set_permissions(s.root.join("a"), std::fs::Permissions::from_mode(0o755)).unwrap();
+            }),
+            ("a folder in its place", |s| {
+                std::fs::remove_file(s.root.join("a")).unwrap();
+                std::fs::create_dir(s.root.join("a")).unwrap();
+            }),
+            ("staged", |s| {
+                s.write("a", "new\n");
+                s.git(&["add", "a"]);
+            }),
+            ("added", |s| {
+                s.write("new", "new\n");
+                s.git(&["add", "--intent-to-add", "new"]);
+            }),
+            ("taken out", |s| drop(s.git(&["rm", "-q", "--cached", "a"]))),
+            ("not looked at", |s| {
+                s.git(&["update-index", "--assume-unchanged", "a"]);
+                s.write("a", "changed\n");
+            }),
+            ("beyond a symbolic link", |s| {
+                std::fs::rename(s.root.join("dir"), s.around().join("moved")).unwrap();
+                std::os::unix::fs::symlink(s.around().join("moved"), s.root.join("dir")).unwrap();
+            }),
+        ];
+        for (what, change) in changes {
+            let sandbox = settled(&[]);
+            assert!(sandbox.repo().surely_clean(), "before: {what}");
+            change(&sandbox);
+            assert!(!sandbox.repo().surely_clean(), "{what}");
+        }
+    }
+
+    #[test]
+    fn a_file_as_young_as_the_index_is_read() {
+        let sandbox = settled(&[]);
+        sandbox.commit("a", "1234\n");
+        let index = sandbox.root.join(".git/index");
+        let (mtime, entry) = (std::fs::metadata(&index).unwrap().mtime(), sandbox.root.join("a"));
+        assert!(std::fs::metadata(&entry).unwrap().mtime() <= mtime);
+        assert!(sandbox.repo().surely_clean());
+        // What `racy` files are: changed after git looked, with everything that the index has on record as it was.
+        let young = std::fs::metadata(&entry).unwrap();
+        let bytes = std::fs::read(&index).unwrap();
+        let parsed = parse(&bytes, 20).unwrap();
+        let part: Vec<Entry> = parsed.entries.into_iter().filter(|entry| entry.path == b"a").collect();
+        assert_eq!(unchanged(&sandbox.root, &part, b"", young.mtime()).map(|young| young.len()), Some(1));
+        assert_eq!(unchanged(&sandbox.root, &part, b"", young.mtime() + 1).map(|young| young.len()), Some(0));
+    }
+
+    #[test]
+    fn an_index_that_is_cut_off_or_unknown_is_no_answer() {
+        let sandbox = settled(&[]);
+        let bytes = std::fs::read(sandbox.root.join(".git/index")).unwrap();
+        assert!(parse(&bytes, 20).is_some_and(|index| index.entries.len() == 5 && index.tree.is_some()));
+        for end in 0..bytes.len() {
+            assert!(parse(&bytes[..end], 20).is_none_or(|index| index.tree.is_none()), "{end}");
+        }
+        for words in [["update-index", "--split-index"], ["update-index", "--index-version=4"]] {
+            let sandbox = settled(&[]);
+            sandbox.git(&words);
+            assert!(!sandbox.repo().surely_clean(), "{words:?}");
+        }
+    }
+}

@@ -117,7 +117,8 @@ mod tests {
                 let id = |side: &Option<Oid>| side.as_ref().map_or(none.clone(), |id| id.to_string());
                 format!("{} {} {}", id(&file.from), id(&file.to), file.path.display())
             });
-            let raw = ["-c", "core.quotepath=false", "diff-tree", "-r", "--no-renames", words[0].as_str(), words[1].as_str()];
+            let raw =
+                ["-c", "core.quotepath=false", "diff-tree", "-r", "--no-renames", words[0].as_str(), words[1].as_str()];
             let expected = sandbox.git(&raw);
             let expected = expected.lines().map(|line| {
                 let fields: Vec<&str> = line.split([' ', '\t']).collect();

@@ -254,6 +254,7 @@ impl Sandbox {
             because: "it is not worth it".into(),
             mode: ask.mode,
             force: ask.force,
+            preview: ask.preview,
             policy: &policy,
         };
         decision::prepare(&repo, &Ledger::open(&repo), &request)
@@ -329,10 +330,11 @@ pub struct Ask<'a> {
     pub mode: Option<RevertMode>,
     pub policy: RevertMode,
     pub force: bool,
+    pub preview: bool,
 }
 
 pub fn keep(name: &str) -> Ask<'_> {
-    Ask { name, verdict: Verdict::Keep, mode: None, policy: RevertMode::Merge, force: false }
+    Ask { name, verdict: Verdict::Keep, mode: None, policy: RevertMode::Merge, force: false, preview: false }
 }
 
 pub fn revert(name: &str) -> Ask<'_> {
