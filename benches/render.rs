@@ -142,6 +142,7 @@ fn experiment(name: &str) -> Experiment {
         reused: None,
         origins: Vec::new(),
         assumptions: None,
+        rechecks: None,
     };
     Experiment {
         id: Ulid::from_parts(2, 2),
@@ -158,6 +159,7 @@ fn experiment(name: &str) -> Experiment {
         },
         measured: vec![(Ulid::from_parts(3, 3), measured)],
         decided: None,
+        rechecks: Vec::new(),
         state: State::Measured,
     }
 }

@@ -348,7 +348,8 @@ fn list(ctx: &Ctx, looked: &Looked<'_>, named: bool) -> Result<(), Failure> {
             ctx.say(wrap(&format!("  {}", clean(&ctx.tell(moved.told()))), ctx.look().width, 4))?;
         }
     }
-    if !moved.is_empty() && !(still.is_empty() && unknown.is_empty()) {
+    let others = !still.is_empty() || !unknown.is_empty();
+    if others && !moved.is_empty() {
         ctx.say("")?;
     }
     if named || !moved.is_empty() {

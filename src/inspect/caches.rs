@@ -305,7 +305,7 @@ mod tests {
         assert_eq!((python.folders, python.bytes, python.files), (2, 2000, 2));
         let pip = caches.iter().find(|c| c.known == PIP).unwrap();
         assert_eq!(paths.show(pip.path), "/root/.cache/pip");
-        assert_eq!(pip.hypothesis(), "pip install --no-cache-dir: 1.0 kB less");
+        assert_eq!(pip.hypothesis().to_string(), "pip install --no-cache-dir: 1.0 kB less");
         let poetry = caches.iter().find(|c| c.known == POETRY).unwrap();
         assert_eq!(poetry.files, 1, "the virtual environments below the same folder are no cache");
     }
@@ -315,7 +315,7 @@ mod tests {
         for (_, known) in FOLDERS.iter().chain(&[("", CONDA), ("", CARGO_TARGET)]) {
             let cache =
                 Cache { known: *known, path: PathId::ROOT, folders: 1, bytes: 999_900_000, files: 1, layer: Some(99) };
-            let text = cache.hypothesis();
+            let text = cache.hypothesis().to_string();
             assert!(!text.contains(['"', '\'', '`', '$', '\\', '!']), "{text}");
             assert!(text.len() <= 61, "{text}: it has to fit into a line behind --hypothesis");
             crate::experiment::check_name(known.experiment).unwrap();

@@ -196,9 +196,8 @@ impl Ledger<'_> {
                 }
                 // What was measured to look at a decision again is no measurement of an undecided experiment.
                 "measured" if !record.row.text.is_empty() => {
-                    if record.row.text == Rechecked::Landed.as_str() && !one.decided && one.realised.is_none() {
-                        one.realised = Some(record.row.comparison);
-                    }
+                    let landed = record.row.text == Rechecked::Landed.as_str() && !one.decided;
+                    one.realised = one.realised.take().or(landed.then_some(record.row.comparison));
                 }
                 "measured" if one.measured.is_none() && !one.decided && query.undecided() => {
                     if query.path.is_some() {
