@@ -629,7 +629,7 @@ const OF_OTHERS: &[&str] = &[
     "package the service as an image",
     "build the image in two stages",
     "record the decision on multi-stage",
-    "merge verdict/multi-stage, tried and reverted",
+    "tried and reverted",
     "package cache purge",
     "multi-stage build",
     "The packages are installed in a stage of their own; the image gets only what the service needs of them.",
