@@ -621,6 +621,7 @@ fn experiment() -> Experiment {
         opened: draft.opened.clone(),
         measured: vec![(ulid("01K7ZT5M2Q8W3E4R5T6Y7V8J9A"), evidence)],
         decided: None,
+        rechecks: Vec::new(),
         state: State::Measured,
     }
 }
