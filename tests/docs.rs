@@ -182,7 +182,8 @@ fn every_page_is_in_the_book_and_every_link_leads_somewhere() {
 fn every_test_that_the_page_of_promises_names_is_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let page = std::fs::read_to_string(root.join("docs/reliability.md")).unwrap();
-    let named: Vec<(&str, &str)> = page.split('`').skip(1).step_by(2).filter_map(|word| word.split_once("::")).collect();
+    let named: Vec<(&str, &str)> =
+        page.split('`').skip(1).step_by(2).filter_map(|word| word.split_once("::")).collect();
     assert!(named.len() > 50, "{}", named.len());
     for (file, test) in named.into_iter().filter(|named| *named != ("file", "test")) {
         let source = std::fs::read_to_string(root.join("tests").join(file).with_extension("rs")).unwrap_or_default();

@@ -690,6 +690,7 @@ fn the_whole_story_of_the_demo_says_nothing_in_english() {
         (0, &["show", "multi-stage", "--where"]),
         (0, &["status"]),
         (0, &["compare", "pip-cache", "multi-stage"]),
+        (0, &["recheck"]),
         (0, &["check"]),
         (0, &["check", "--against", &parent, "--format", "markdown"]),
         (0, &["doctor"]),

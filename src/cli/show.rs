@@ -14,7 +14,7 @@ use crate::phrase::{Phrase, plural};
 use crate::recheck::told;
 use crate::render::lang;
 use crate::render::table;
-use crate::render::text::{clean, clean_lines, wrap};
+use crate::render::text::{clean, clean_lines, neutral, wrap};
 use crate::render::trailer::Carried;
 use chrono::{DateTime, FixedOffset};
 use serde_json::json;
@@ -265,8 +265,9 @@ fn measurement(ctx: &Ctx, id: &Ulid, measured: &Measured) -> Result<(), Failure>
         ctx.say(phrase!("  rechecks decision {decision} ({what})", decision, what))?;
     }
     if let Some(Assumptions { work, base, .. }) = &measured.assumptions {
-        let names = base.names().chain(work.names()).collect::<Vec<_>>().join(", ");
-        ctx.say(wrap(&ctx.tell(phrase!("  rests on {names}", names = clean(&names))), ctx.look().width, 5))?;
+        let names = base.names().map(Phrase::from).chain(work.names()).collect();
+        let line = ctx.tell(phrase!("  rests on {names}", names = Phrase::joined(names, ", ")));
+        ctx.say(wrap(&neutral(&line), ctx.look().width, 5))?;
     }
     measure::show(ctx, measured)?;
     let weight = &measured.complexity;

@@ -31,6 +31,8 @@ pub use moved::{Entry, Kind, Moved, differences, name_entries};
 
 use crate::git::Oid;
 use crate::measure::environment::Environment;
+use crate::phrase;
+use crate::phrase::Phrase;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -63,12 +65,10 @@ pub struct Work {
 
 impl Work {
     /// `step build`, `metric size`, `check tests`.
-    pub fn names(&self) -> impl Iterator<Item = String> {
-        let of = |what: &'static str, names: &BTreeMap<String, String>| {
-            names.keys().map(|name| format!("{what} {name}")).collect::<Vec<_>>()
-        };
-        let all = [of("step", &self.steps), of("metric", &self.metrics), of("check", &self.checks)];
-        all.into_iter().flatten()
+    pub fn names(&self) -> impl Iterator<Item = Phrase> {
+        let steps = self.steps.keys().map(|name| phrase!("step {name}", name));
+        let metrics = self.metrics.keys().map(|name| phrase!("metric {name}", name));
+        steps.chain(metrics).chain(self.checks.keys().map(|name| phrase!("check {name}", name)))
     }
 }
 
