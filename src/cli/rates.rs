@@ -12,7 +12,7 @@ use crate::render::table;
 use crate::render::text::clean;
 use crate::units::Unit;
 
-/// The flag.
+// The flag. No doc comment: clap would make it the `about` of the command that it is part of.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Flags {
     /// What if this exchange rate held? Such as "1 min build_time = 200 MB image_size"; may be given again
