@@ -63,7 +63,7 @@ pub(crate) fn path_of(bytes: &[u8]) -> PathBuf {
 impl Repo {
     /// The files that differ between two commits, in path order.
     pub fn changed_files(&self, from: &Oid, to: &Oid) -> Result<Vec<FileChange>, GitError> {
-        let mut diff = self.diff(from, to)?;
+        let mut diff = self.diff(&self.inner, from, to)?;
         diff.find_similar(None)?;
         let mut files = Vec::new();
         for index in 0..diff.deltas().len() {
@@ -135,26 +135,32 @@ impl Repo {
 
     /// The patch id of the whole change, the same number as `git diff A B | git patch-id --stable`; none when nothing differs.
     pub fn patch_id(&self, from: &Oid, to: &Oid) -> Result<Option<String>, GitError> {
-        let diff = self.diff(from, to)?;
+        // libgit2 reads the whole index for the attributes of files that are not in the work tree. Where all of them are,
+        // an empty one in a view of its own gives the same answer.
+        let whole = !self.from_env && self.inner.workdir().is_some() && !self.config_flag("core.sparseCheckout");
+        let view = if whole { Some(git2::Repository::open(self.git_dir())?) } else { None };
+        if let Some(view) = &view {
+            view.set_index(&mut git2::Index::new()?)?;
+        }
+        let diff = self.diff(view.as_ref().unwrap_or(&self.inner), from, to)?;
         if diff.deltas().len() == 0 {
             return Ok(None);
         }
         Ok(Some(diff.patchid(None)?.to_string()))
     }
 
-    fn diff(&self, from: &Oid, to: &Oid) -> Result<git2::Diff<'_>, GitError> {
+    fn diff<'r>(&self, view: &'r git2::Repository, from: &Oid, to: &Oid) -> Result<git2::Diff<'r>, GitError> {
         self.bring_change(from, to)?;
-        let a = self.inner.find_commit(from.raw()?)?.tree()?;
-        let b = self.inner.find_commit(to.raw()?)?.tree()?;
+        let [a, b] = [view.find_commit(from.raw()?)?.tree()?, view.find_commit(to.raw()?)?.tree()?];
         // libgit2 is told where to look, because it would read every folder of both.
         let mut options = git2::DiffOptions::new();
         options.disable_pathspec_match(true);
-        let found = differing(&self.inner, Some(a.id()), Some(b.id()))?;
+        let found = differing(view, Some(a.id()), Some(b.id()))?;
         for file in &found {
             options.pathspec(file.path.as_os_str().as_bytes());
         }
         let sides = if found.is_empty() { (None, None) } else { (Some(&a), Some(&b)) };
-        Ok(self.inner.diff_tree_to_tree(sides.0, sides.1, Some(&mut options))?)
+        Ok(view.diff_tree_to_tree(sides.0, sides.1, Some(&mut options))?)
     }
 
     /// What is uncommitted in the work tree. The real git is asked, because only it runs the filters (line ends, LFS) that
