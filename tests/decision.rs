@@ -6,12 +6,12 @@ mod common;
 mod sandbox;
 
 use git_verdict::config::RevertMode;
-use git_verdict::decision::{self, DecisionError};
+use git_verdict::decision::{self, DecisionError, Draft};
 use git_verdict::error::{Exit, Explain};
 use git_verdict::experiment::State;
 use git_verdict::git::GitError;
 use git_verdict::policy::Advice;
-use sandbox::{Sandbox, decided, failed_check, git, keep, revert, texts, texts_with_adr, w};
+use sandbox::{Ask, Sandbox, decided, failed_check, git, keep, revert, texts, texts_with_adr, w};
 use std::os::unix::fs::PermissionsExt;
 
 #[test]
