@@ -143,6 +143,7 @@ fn experiment(name: &str) -> Experiment {
         origins: Vec::new(),
         assumptions: None,
         rechecks: None,
+        ruler: None,
     };
     Experiment {
         id: Ulid::from_parts(2, 2),

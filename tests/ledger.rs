@@ -125,6 +125,7 @@ fn measured(rounds: usize) -> Fact {
         reused: None,
         origins: Vec::new(),
         assumptions: None,
+        ruler: None,
         rechecks: None,
     }))
 }

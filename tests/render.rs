@@ -162,6 +162,7 @@ fn measured() -> Measured {
         reused: None,
         origins: Vec::new(),
         assumptions: None,
+        ruler: None,
         rechecks: None,
     }
 }

@@ -132,6 +132,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
         reused: None,
         origins: Vec::new(),
         assumptions: None,
+        ruler: None,
         rechecks: None,
     };
     let event = ledger.draft(experiment.id, &experiment.name, Fact::Measured(Box::new(measured)))?;

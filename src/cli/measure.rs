@@ -9,9 +9,9 @@ use crate::config::Config;
 use crate::error::{Exit, Failure};
 use crate::experiment::{Book, Experiment};
 use crate::git::{Oid, Repo};
-use crate::grounds;
+use crate::grounds::{self, ruler};
 use crate::hooks::run as hooks;
-use crate::ledger::event::{Measured, Rechecked, Verdict};
+use crate::ledger::event::{Measured, Rechecked, Ruler, Verdict};
 use crate::ledger::{Event, Fact, Ledger, Wanted};
 use crate::measure::environment::{Environment, comparable};
 use crate::measure::{self, FailedRun, Known, MeasureError, Measurement, Plan, Runs, Sample, Side};
@@ -57,6 +57,9 @@ pub struct How {
     /// Do not take images, folders, archives and build logs apart to say where the change came from
     #[arg(long)]
     no_where: bool,
+    /// Do not hold the base's ruler to a candidate that changed its own; the record says so
+    #[arg(long)]
+    own_ruler: bool,
     /// Do not run the checks
     #[arg(long)]
     no_checks: bool,
@@ -160,6 +163,19 @@ pub fn show(ctx: &Ctx, measured: &Measured) -> Result<(), Failure> {
             ctx.say(format!("{}\n{plot}", crate::render::text::clean(&row.metric)))?;
         }
     }
+    if let Some(ruler) = &measured.ruler {
+        let what = clean(&ruler.changed.join(", ")).into_owned();
+        ctx.say(match ruler.by_base {
+            true => {
+                phrase!("these numbers are by the base's ruler, because the candidate changed its own: {what}", what)
+            }
+            false => phrase!("the candidate changed what measures it: {what}", what),
+        })?;
+        if !ruler.own.is_empty() {
+            ctx.say("by the candidate's own ruler:")?;
+            ctx.say(table::comparison(&ruler.own, look))?;
+        }
+    }
     if let Some(record) = measured.reused {
         ctx.say(phrase!("base readings reused from record {record}", record))?;
     }
@@ -221,6 +237,10 @@ struct Arm<'a> {
     base: Oid,
     candidate: Oid,
     sides: (usize, usize),
+    /// What it changed of its own ruler.
+    changed: ruler::Changed,
+    /// The candidate with the base's ruler.
+    overlay: Option<usize>,
 }
 
 /// Measures experiments in one session, each against its own base, and appends a record for each, in their order.
@@ -246,16 +266,34 @@ pub fn measure_all(
     let config = ctx.config(repo, arms.first().map(|arm| &arm.candidate))?;
     let commits: Vec<Oid> = arms.iter().flat_map(|arm| [arm.candidate.clone(), arm.base.clone()]).collect();
     super::trust::gate(ctx, repo, &config, &commits)?;
-    let sides = sides(repo, &mut arms)?;
+    let mut sides = sides(repo, &mut arms)?;
+    for arm in &mut arms {
+        arm.changed = ruler::changed(repo, &config, &arm.base, &arm.candidate)?;
+        if !how.own_ruler && !arm.changed.files.is_empty() {
+            let commit = repo.with_files_of(&arm.base, &arm.candidate, &arm.changed.files)?;
+            let name = format!("{}-by-base", sides[arm.sides.1].name);
+            arm.overlay = Some(sides.len());
+            sides.push(Side { name, tree: repo.commit(&commit)?.tree, commit });
+        }
+    }
     let key = experiments.iter().map(|e| e.name.as_str()).collect::<Vec<_>>().join("+");
     let plan = plan(&key, config, how, sides)?;
     let known = if how.fresh { None } else { known(repo, ledger, &plan)? };
-    let against = arms.iter().map(|arm| arm.sides).collect();
+    let overlaid = arms.iter().filter_map(|arm| Some((arm.sides.0, arm.overlay?)));
+    let against = arms.iter().map(|arm| arm.sides).chain(overlaid).collect();
     let measurement = take_with(ctx, repo, &plan, known.as_ref(), against)?;
     let mut events = Vec::new();
     for arm in &arms {
-        let seen = measurement.seen_from(arm.sides.0, arm.sides.1);
-        let measured = judged(repo, &plan.config, seen, &arm.base, &arm.candidate)?;
+        let seen = measurement.seen_from(arm.sides.0, arm.overlay.unwrap_or(arm.sides.1));
+        let mut measured = judged(repo, &plan.config, seen, &arm.base, &arm.candidate)?;
+        if !arm.changed.is_empty() {
+            let own = measurement.seen_from(arm.sides.0, arm.sides.1);
+            let own = arm.overlay.map(|_| compare::rows(&plan.config, &own, 0, 1)).unwrap_or_default();
+            let by_base = arm.overlay.is_some() && arm.changed.config.is_empty();
+            let changed = arm.changed.names();
+            recommend::weigh_ruler(&mut measured.recommendation, &changed, by_base, &measured.comparison, &own);
+            measured.ruler = Some(Ruler { changed, by_base, own });
+        }
         let fact = Fact::Measured(Box::new(measured));
         events.push(ledger.draft(arm.experiment.id, &arm.experiment.name, fact)?);
     }
@@ -293,6 +331,7 @@ pub fn judged(
         reused: seen.reused,
         origins: seen.origins,
         assumptions: Some(grounds::assumptions(repo, config, base, candidate)?),
+        ruler: None,
         rechecks: None,
     })
 }
@@ -310,7 +349,7 @@ fn arm<'a>(repo: &Repo, book: &Book, experiment: &'a Experiment, against: Option
             .because(phrase!("its branch {branch} is where it started", branch = experiment.branch()))
             .try_next("git commit the change; only committed state is measured"));
     }
-    Ok(Arm { experiment, base, candidate, sides: (0, 1) })
+    Ok(Arm { experiment, base, candidate, sides: (0, 1), changed: ruler::Changed::default(), overlay: None })
 }
 
 /// The sides of a session, each commit once: first a base that is nobody's candidate, so that checks run on every candidate.

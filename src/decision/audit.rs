@@ -2,9 +2,11 @@
 //! and merges of something else than what was measured. Reads only; runs nothing.
 
 use super::reversal::{self, Unquantified};
+use crate::config::Config;
 use crate::experiment::{Book, Experiment};
 use crate::git::history::Commit;
 use crate::git::{GitError, Oid, Repo};
+use crate::grounds;
 use crate::ledger::event::{Fact, Identity, Verdict};
 use crate::ledger::{Ledger, LedgerError};
 use crate::phrase;
@@ -359,6 +361,24 @@ fn merged_by_hand(commit: &Commit, carried: &[(Commit, Carried)]) -> Option<Find
 fn ruler(repo: &Repo, range: &Range, decisions: bool) -> Result<Option<Finding>, AuditError> {
     let path = std::path::Path::new(crate::config::FILE_NAME);
     let (before, after) = (repo.blob_at(&range.base, path)?, repo.blob_at(&range.head, path)?);
+    let config = repo.file_at(&range.head, path)?;
+    let config =
+        config.and_then(|bytes| Config::parse(&String::from_utf8_lossy(&bytes), crate::config::FILE_NAME).ok());
+    let changed = match config.filter(|_| decisions) {
+        Some(config) => grounds::ruler::changed(repo, &config, &range.base, &range.head)?.names(),
+        None => Vec::new(),
+    };
+    if !changed.is_empty() {
+        return Ok(Some(Finding {
+            rule: Rule::Ruler,
+            fails: false,
+            commit: None,
+            experiment: None,
+            what: phrase!("what measures changed along with what it measures: {what}", what = changed.join(", ")),
+            why: "look whether the new one measures the same".into(),
+            next: Some(phrase!("git diff {base} {head}", base = range.base.short(), head = range.head.short())),
+        }));
+    }
     Ok((decisions && before.is_some() && before != after).then(|| Finding {
         rule: Rule::Ruler,
         fails: false,

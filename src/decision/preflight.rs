@@ -646,7 +646,16 @@ fn numbers(
                 ));
             }
             if request.verdict == Verdict::Keep {
-                let side = measured.sides.iter().rposition(|side| side.tree == measured.candidate.tree);
+                let side = match &measured.ruler {
+                    Some(_) => Some(1),
+                    None => measured.sides.iter().rposition(|side| side.tree == measured.candidate.tree),
+                };
+                if let Some(ruler) = measured.ruler.as_ref().filter(|ruler| !ruler.by_base) {
+                    problems.push((
+                        phrase!("the candidate changed what measures it: {what}", what = ruler.changed.join(", ")),
+                        phrase!("land what measures by itself first, then {again}", again = &again),
+                    ));
+                }
                 for check in measured.checks.iter().filter(|check| !check.passed && Some(check.side) == side) {
                     problems.push((
                         phrase!("check '{name}' failed: {outcome}", name = &check.name, outcome = &check.outcome),

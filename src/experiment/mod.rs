@@ -386,6 +386,7 @@ mod tests {
             reused: None,
             origins: Vec::new(),
             assumptions: None,
+            ruler: None,
             rechecks: None,
         }))
     }

@@ -170,6 +170,35 @@ impl Repo {
         self.write_object(git2::ObjectType::Commit, commit.as_bytes())
     }
 
+    /// Writes a commit on `candidate` with its tree, in which these files are as in `base`, or gone. The same input gives the same
+    /// commit; no ref is moved, so that git throws it away some day.
+    pub fn with_files_of(&self, base: &Oid, candidate: &Oid, files: &[PathBuf]) -> Result<Oid, GitError> {
+        let commit = self.inner.find_commit(candidate.raw()?)?;
+        let (old, tree) = (self.inner.find_commit(base.raw()?)?.tree()?, commit.tree()?);
+        let mut update = git2::build::TreeUpdateBuilder::new();
+        for path in files {
+            match old.get_path(path) {
+                Ok(entry) => {
+                    let mode = match entry.filemode() {
+                        0o100755 => git2::FileMode::BlobExecutable,
+                        0o120000 => git2::FileMode::Link,
+                        0o160000 => git2::FileMode::Commit,
+                        _ => git2::FileMode::Blob,
+                    };
+                    update.upsert(path, entry.id(), mode);
+                }
+                Err(_) if tree.get_path(path).is_ok() => {
+                    update.remove(path);
+                }
+                Err(_) => {}
+            }
+        }
+        let tree = self.inner.find_tree(update.create_updated(&self.inner, &tree)?)?;
+        let (author, committer) = (commit.author(), commit.committer());
+        let message = "the candidate with the base's ruler\n";
+        Ok(self.inner.commit(None, &author, &committer, message, &tree, &[&commit])?.into())
+    }
+
     /// Writes a loose object as git does: under a name of its own until it is whole, then renamed.
     ///
     /// libgit2 would look through all packs before each write and open again what was just written: half the time of an

@@ -29,10 +29,10 @@ const PASSED_OVER: &[&str] =
     &["node_modules", "vendor", "third_party", "target", "dist", "testdata", "fixtures", "examples"];
 
 /// Parts of folder names under which data lies that programs are measured with.
-const DATA: &[&str] = &["bench", "data", "corpus", "fixture", "input", "sample", "workload"];
+pub(super) const DATA: &[&str] = &["bench", "data", "corpus", "fixture", "input", "sample", "workload"];
 
 /// Files that say how something is built; a script they are not.
-const MANIFESTS: &[&str] = &[
+pub(super) const MANIFESTS: &[&str] = &[
     "pyproject.toml",
     "setup.py",
     "Gemfile",
@@ -218,7 +218,7 @@ fn digest_by(engine: EngineKind, reference: &str) -> Option<String> {
 }
 
 /// What a configuration says is run and read.
-fn work(config: &Config) -> Work {
+pub(super) fn work(config: &Config) -> Work {
     let command = |command: &Command| match command {
         Command::Shell(text) => json!(text),
         Command::Direct(words) => json!(words),

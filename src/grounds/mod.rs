@@ -17,6 +17,7 @@
 //! | `capture` | reads it from a commit, a configuration and, where that is asked for, an engine |
 //! | [`image`] | the images that a Dockerfile builds on |
 //! | [`lock`] | the entries of lockfiles |
+//! | [`ruler`] | what of it measures, and what of that a candidate changed |
 //! | `moved` | compares two grounds, and says in words what moved |
 //!
 //! Text for people calls each of them an assumption.
@@ -25,6 +26,7 @@ mod capture;
 pub mod image;
 pub mod lock;
 mod moved;
+pub mod ruler;
 
 pub use capture::{assumptions, now, then};
 pub use moved::{Entry, Kind, Moved, differences, name_entries};

@@ -301,6 +301,9 @@ pub struct Measured {
     /// What it rested on, beside the environment; none in old records and in imported ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assumptions: Option<Assumptions>,
+    /// What the candidate changed of its own ruler; none when nothing, and in old records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ruler: Option<Ruler>,
     /// The decision that it came after, when it was taken to look at that one again; none for what a decision rests on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rechecks: Option<Rechecks>,
@@ -351,6 +354,19 @@ impl Rechecked {
             Rechecked::Stack => "stack",
         }
     }
+}
+
+/// A candidate changed what measures it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Ruler {
+    /// What of it: files, and parts of the configuration (`verdict.toml: limit of size`).
+    pub changed: Vec<String>,
+    /// Whether the comparison, the checks and the recommendation rest on the base's ruler: then side 1 is the candidate with the
+    /// base's files in the place of these.
+    pub by_base: bool,
+    /// The comparison by the candidate's own ruler, where both were held to it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub own: Vec<MetricComparison>,
 }
 
 /// The two verdicts.

@@ -271,6 +271,40 @@ pub fn weigh_failures(
     recommendation
 }
 
+/// What a changed ruler makes of a recommendation. By the base's ruler it rests on numbers that the candidate had no hand in;
+/// without it a person has to look before anything is kept. `own` are the rows by the candidate's own ruler.
+pub fn weigh_ruler(
+    recommendation: &mut Recommendation,
+    changed: &[String],
+    by_base: bool,
+    rows: &[MetricComparison],
+    own: &[MetricComparison],
+) {
+    let what = changed.join(", ");
+    let mut reasons = vec![match by_base {
+        true => phrase!("the candidate changed what measures it ({what}): these numbers are by the base's ruler", what),
+        false => {
+            phrase!("the candidate changed what measures it ({what}), and the base's ruler was not held to it", what)
+        }
+    }];
+    for row in own {
+        if let Some(by) = rows.iter().find(|by| by.metric == row.metric && by.word != row.word) {
+            let [own, base] = [row.word, by.word].map(|word| Phrase::from(word.as_str()));
+            let metric = &row.metric;
+            reasons.push(phrase!(
+                "{metric} is {own} by the candidate's own ruler and {base} by the base's",
+                metric,
+                own,
+                base
+            ));
+        }
+    }
+    if recommendation.advice == Advice::Keep && !by_base {
+        recommendation.advice = Advice::TradeOff;
+    }
+    recommendation.insert(0, reasons);
+}
+
 fn limit_broken(row: &MetricComparison) -> Reason {
     let limit = row.limit.unwrap_or_default();
     let base_too = match row.better {

@@ -167,6 +167,8 @@ struct MessageView {
     origin: Option<String>,
     /// The rate at which a mixed result breaks even, without a full stop.
     break_even: Option<String>,
+    /// What the candidate changed of its own ruler.
+    ruler: Option<String>,
     reverts: Vec<String>,
     file: Option<String>,
 }
@@ -210,6 +212,7 @@ impl MessageView {
             origin: measured.and_then(|measured| view::origin(measured, lang)),
             break_even: break_even(&decided.comparison)
                 .map(|even| clean(&even.phrase().in_language(&lang)).into_owned()),
+            ruler: measured.and_then(|m| m.ruler.as_ref()).map(|ruler| clean(&ruler.changed.join(", ")).into_owned()),
             reverts: decided.commits.iter().rev().map(ToString::to_string).collect(),
             file: file.map(|f| clean(&f.display().to_string()).into_owned()),
             experiment,

@@ -220,6 +220,7 @@ impl Sandbox {
             reused: None,
             origins: Vec::new(),
             assumptions: None,
+            ruler: None,
             rechecks: None,
         };
         change(&mut measured);

@@ -295,6 +295,7 @@ pub fn story(experiments: usize) -> Vec<Event> {
             reused: None,
             origins: origins(bytes, after_bytes, (seconds, after_seconds)),
             assumptions: None,
+            ruler: None,
             rechecks: None,
         };
         let record = id(events.len());
