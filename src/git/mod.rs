@@ -341,6 +341,7 @@ impl Repo {
 
 #[cfg(test)]
 mod tests {
+    use super::command::Git;
     use super::test::Sandbox;
     use super::*;
     use std::process::Command;
@@ -411,6 +412,30 @@ mod tests {
         assert_eq!(sandbox.repo().uncommitted().unwrap(), change::Uncommitted::default());
         sandbox.write("x.big", "other\n");
         assert_eq!(sandbox.repo().uncommitted().unwrap().tracked, [PathBuf::from("x.big")]);
+    }
+
+    #[test]
+    fn a_patch_id_is_the_same_with_and_without_the_index_and_that_of_git() {
+        let mut ids = std::collections::BTreeSet::new();
+        for attributes in ["", "*.x diff=own\n", "*.x -diff\n"] {
+            let sandbox = Sandbox::new();
+            sandbox.commit("folder/.gitattributes", attributes);
+            sandbox.commit("folder/a.x", "1\n2\n");
+            sandbox.commit("folder/a.x", "1\n3\n");
+            let [old, new] = ["HEAD~1", "HEAD"].map(|name| sandbox.repo().resolve(name).unwrap());
+            let id = || sandbox.repo().patch_id(&old, &new).unwrap().unwrap();
+            let without = id();
+            sandbox.git(&["config", "core.sparseCheckout", "true"]);
+            assert_eq!(id(), without, "{attributes:?}");
+            // A file that is not to be diffed has another id in libgit2 than in git, with the index as without it.
+            if !attributes.contains("-diff") {
+                let diff = sandbox.git(&["diff", old.as_str(), new.as_str()]) + "\n";
+                let expected = Git::at(&sandbox.root).args(["patch-id", "--stable"]).stdin(diff).run().unwrap();
+                assert_eq!(Some(without.as_str()), expected.split(' ').next(), "{attributes:?}");
+            }
+            ids.insert(without);
+        }
+        assert_eq!(ids.len(), 2, "the attributes are heard");
     }
 
     #[test]

@@ -127,6 +127,6 @@ mod tests {
             assert_eq!(lines.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
         }
         assert_eq!(differing(&repo.inner, trees[0], trees[0]).unwrap(), []);
-        assert_eq!(differing(&repo.inner, None, trees[0]).unwrap().len(), 7);
+        assert_eq!(differing(&repo.inner, None, trees[0]).unwrap().len(), 6);
     }
 }
