@@ -5,6 +5,9 @@
 use super::{GitError, Oid, change::path_of};
 use std::path::PathBuf;
 
+/// Folders within folders that are followed at most: as many as git does (`core.maxTreeDepth`).
+const DEEPEST: usize = 2048;
+
 /// A file that differs between two trees.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Differs {
@@ -37,7 +40,7 @@ fn entries(repo: &git2::Repository, tree: Option<git2::Oid>) -> Result<Vec<Entry
         if entry.kind() == Some(git2::ObjectType::Tree) {
             name.push(b'/');
         }
-        Entry { name, id: entry.id(), mode: entry.filemode_raw() }
+        Entry { name, id: entry.id(), mode: entry.filemode() }
     });
     Ok(named.collect())
 }
@@ -50,7 +53,7 @@ pub(super) fn differing(
 ) -> Result<Vec<Differs>, GitError> {
     let mut found = Vec::new();
     if from != to {
-        compare(repo, from, to, b"", &mut found)?;
+        compare(repo, from, to, b"", 0, &mut found)?;
     }
     Ok(found)
 }
@@ -60,8 +63,12 @@ fn compare(
     from: Option<git2::Oid>,
     to: Option<git2::Oid>,
     above: &[u8],
+    depth: usize,
     found: &mut Vec<Differs>,
 ) -> Result<(), GitError> {
+    if depth > DEEPEST {
+        return Err(GitError::Other(format!("a tree has folders nested deeper than {DEEPEST}")));
+    }
     let (from, to) = (entries(repo, from)?, entries(repo, to)?);
     let (mut old, mut new) = (from.iter().peekable(), to.iter().peekable());
     loop {
@@ -79,7 +86,7 @@ fn compare(
         }
         let path = [above, &either.name].concat();
         if either.folder().is_some() {
-            compare(repo, a.map(|a| a.id), b.map(|b| b.id), &path, found)?;
+            compare(repo, a.map(|a| a.id), b.map(|b| b.id), &path, depth + 1, found)?;
         } else {
             let id = |side: Option<&Entry>| side.map(|entry| Oid::from(entry.id));
             found.push(Differs { path: path_of(&path), from: id(a), to: id(b) });
@@ -90,7 +97,23 @@ fn compare(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::git::objects::TreeEntry;
     use crate::git::test::Sandbox;
+
+    #[test]
+    fn a_tree_that_is_nested_without_end_is_an_error_and_no_overflow() {
+        let sandbox = Sandbox::new();
+        let repo = sandbox.repo();
+        let blob = repo.write_blob(b"x").unwrap();
+        let mut tree = repo.write_tree(None, &[TreeEntry::blob("file", blob)]).unwrap();
+        for _ in 0..DEEPEST {
+            tree = repo.write_tree(None, &[TreeEntry::tree("d", tree)]).unwrap();
+        }
+        assert_eq!(differing(&repo.inner, None, Some(tree.raw().unwrap())).unwrap().len(), 1);
+        let deeper = repo.write_tree(None, &[TreeEntry::tree("d", tree)]).unwrap();
+        let error = differing(&repo.inner, None, Some(deeper.raw().unwrap())).unwrap_err();
+        assert!(error.to_string().contains("nested deeper than 2048"), "{error}");
+    }
 
     #[test]
     fn what_differs_is_what_git_says_differs() {
