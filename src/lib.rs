@@ -21,6 +21,7 @@
 //! | [`grounds`] | what a measurement rested on, and what of it has moved since |
 //! | [`guard`] | which reverted experiments a change resembles |
 //! | [`inspect`] | what an artefact is made of, and what changed between two |
+//! | [`propose`] | what is worth trying next, from findings and history |
 //! | [`policy`] | how a comparison becomes a recommendation |
 //! | [`experiment`] | the life of an experiment: states and what may follow what |
 //! | [`ledger`] | how records are stored, merged and found |
@@ -53,6 +54,7 @@ pub mod mcp;
 pub mod measure;
 pub mod phrase;
 pub mod policy;
+pub mod propose;
 pub mod recheck;
 pub mod render;
 pub mod schema;

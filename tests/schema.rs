@@ -86,6 +86,7 @@ fn every_output_that_has_a_schema_is_printed_and_is_what_the_schema_says() {
     seen.run(&repo, 0, &["adr", "index"]);
     seen.run(&repo, 0, &["adr", "check"]);
     seen.run(&repo, 0, &["inspect", "."]);
+    seen.run(&repo, 0, &["next"]);
     seen.run(&repo, 0, &["decisions"]);
     seen.run(&repo, 0, &["report", "-o", state.path().join("report.html").to_str().unwrap()]);
     seen.run(&repo, 0, &["doctor"]);

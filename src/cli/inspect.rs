@@ -149,6 +149,5 @@ fn dockerfile(ctx: &Ctx, args: &Args, target: &Artefact) -> Result<Option<(Docke
     if !matches!(target, Artefact::Image(_) | Artefact::Log(_)) && args.log.is_none() {
         return Ok(None);
     }
-    let found = artefact::DOCKERFILES.iter().find(|name| ctx.dir.join(name).is_file());
-    Ok(found.and_then(|name| Some((artefact::read_dockerfile(&ctx.dir.join(name)).ok()?, name.to_string()))))
+    Ok(artefact::dockerfile_in(&ctx.dir).map(|(file, name)| (file, name.to_string())))
 }

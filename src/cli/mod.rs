@@ -26,6 +26,7 @@ mod log;
 mod man;
 mod mcp;
 mod measure;
+mod next;
 mod noise;
 mod progress;
 mod rates;
@@ -130,6 +131,8 @@ enum Command {
     Similar(similar::Args),
     /// What an image, folder, archive, binary or build log is made of, and what changed between two
     Inspect(inspect::Args),
+    /// What is worth trying next, as hypotheses: known fixes first, the cheapest first
+    Next(next::Args),
     /// One HTML page of the decisions, to read and to send
     Report(report::Args),
     /// Exchange records with a remote
@@ -218,6 +221,7 @@ fn dispatch(ctx: &Ctx, command: Command) -> Result<Exit, Failure> {
         Command::Show(args) => show::run(ctx, args),
         Command::Similar(args) => similar::run(ctx, args),
         Command::Inspect(args) => inspect::run(ctx, args),
+        Command::Next(args) => next::run(ctx, args),
         Command::Report(args) => report::run(ctx, args),
         Command::Sync(args) => sync::run(ctx, args),
         Command::Import(args) => import::run(ctx, args),

@@ -216,6 +216,12 @@ pub fn read_dockerfile(path: &Path) -> Result<Dockerfile, InspectError> {
     Ok(Dockerfile::parse(&std::fs::read(path).map_err(|e| InspectError::io(path, e))?))
 }
 
+/// The Dockerfile in a folder, and its name.
+pub fn dockerfile_in(folder: &Path) -> Option<(Dockerfile, &'static str)> {
+    let name = DOCKERFILES.into_iter().find(|name| folder.join(name).is_file())?;
+    Some((read_dockerfile(&folder.join(name)).ok()?, name))
+}
+
 /// The file or archive at a path as a metric of its size reads it: an ELF file by its sections, anything else as an archive.
 pub fn of_plain_file(path: &Path, limits: &Limits) -> Result<Artefact, InspectError> {
     match binary::read(path, limits) {

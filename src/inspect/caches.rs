@@ -169,8 +169,8 @@ impl Cache {
     }
 }
 
-/// For each path, the number of the rule and the folder that make it a cache.
-fn marks(paths: &Paths) -> Vec<Option<(Known, PathId)>> {
+/// For each path, the rule and the folder that make it a cache.
+pub(crate) fn marks(paths: &Paths) -> Vec<Option<(Known, PathId)>> {
     let mut marks: Vec<Option<(Known, PathId)>> = vec![None; paths.len()];
     for id in paths.ids() {
         let parent = marks[paths.parent(id).index()];

@@ -37,7 +37,9 @@ pub struct Anatomy {
 /// configuration has. None where there is nothing to take apart: commands, processor time, compressed sizes, globs.
 pub fn look(source: &Source, value: f64, root: &Path, log: Option<&Path>, steps: &[Step]) -> Option<Anatomy> {
     let artefact = match source {
-        Source::Image { reference } => picture(root, reference, steps).map(|image| Artefact::Image(Box::new(image))),
+        Source::Image { reference } => {
+            picture(root, reference, steps).ok().map(|image| Artefact::Image(Box::new(image)))
+        }
         Source::Path { path, compress: None } => of_path(&root.join(path)).ok().flatten(),
         Source::BuildStep { .. } | Source::Step { measure: crate::config::Resource::Wall, .. } => build(log?),
         _ => None,
@@ -50,22 +52,55 @@ pub fn between(before: &Anatomy, after: &Anatomy) -> Option<Attribution> {
     artefact::between(&before.artefact, &after.artefact, Some((before.value, after.value)), None)
 }
 
-fn picture(root: &Path, reference: &str, steps: &[Step]) -> Option<Image> {
-    let mut image = match source::image::locate(root, reference, steps).ok()? {
+/// What a metric of a size reads in this work tree as it is, and what that is made of; none where there is nothing to take
+/// apart. No step is run: the artefact has to be there.
+pub fn now(source: &Source, root: &Path, steps: &[Step]) -> Result<Option<(f64, Artefact)>, String> {
+    match source {
+        Source::Image { reference } => {
+            let image = picture(root, reference, steps)?;
+            let bytes = image.engine_size.unwrap_or(image.stored().saturating_add(image.metadata_bytes));
+            Ok(Some((bytes as f64, Artefact::Image(Box::new(image)))))
+        }
+        Source::Path { path, compress } => {
+            let bytes = source::path::size(root, path, *compress).map_err(said)?;
+            let artefact = of_path(&root.join(path)).ok().flatten();
+            Ok(artefact.map(|artefact| (bytes as f64, artefact)))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// The log that the last measurement of `key` kept of a step, when it tells times.
+pub fn kept_log(logs: &Path, key: &str, side: usize, step: &str) -> Option<Artefact> {
+    build(&logs.join(super::session::file_name(key)).join(super::schedule::log_name(
+        side,
+        &format!("step {step}"),
+        ".log",
+    )))
+}
+
+fn said(trouble: source::Trouble) -> String {
+    match trouble {
+        source::Trouble::Problem(text) => text,
+        source::Trouble::Failed { outcome, .. } => outcome.to_string(),
+        source::Trouble::Other(error) => error.to_string(),
+    }
+}
+
+fn picture(root: &Path, reference: &str, steps: &[Step]) -> Result<Image, String> {
+    let failed = |error: InspectError| error.to_string();
+    let mut image = match source::image::locate(root, reference, steps).map_err(said)? {
         source::image::Found::Stored(path, name) => {
-            image::read(&path, &Options { name: name.map(str::to_string), ..Options::default() }).ok()?
+            image::read(&path, &Options { name: name.map(str::to_string), ..Options::default() }).map_err(failed)?
         }
         source::image::Found::Engines(engines, name) => {
-            Engine::find(name, &engines).ok()?.read(name, &Options::default()).ok()?
+            Engine::find(name, &engines).and_then(|engine| engine.read(name, &Options::default())).map_err(failed)?
         }
     };
-    for name in artefact::DOCKERFILES {
-        if let Ok(file) = artefact::read_dockerfile(&root.join(name)) {
-            image.match_dockerfile(&file, None);
-            break;
-        }
+    if let Some((file, _)) = artefact::dockerfile_in(root) {
+        image.match_dockerfile(&file, None);
     }
-    Some(image)
+    Ok(image)
 }
 
 fn of_path(path: &Path) -> Result<Option<Artefact>, InspectError> {

@@ -629,8 +629,13 @@ impl Engine<'_> {
 
     /// Where the output of a command goes; the next round writes over it.
     fn log(&self, side: usize, what: &str, end: &str) -> PathBuf {
-        self.logs.join(format!("{side}.{}{end}", session::file_name(&what.replace(' ', "-"))))
+        self.logs.join(log_name(side, what, end))
     }
+}
+
+/// The name of the file that holds the output of a command.
+pub(super) fn log_name(side: usize, what: &str, end: &str) -> String {
+    format!("{side}.{}{end}", session::file_name(&what.replace(' ', "-")))
 }
 
 /// The metrics of steps without warm-up whose first reading on every side is larger than all others of that side by more
