@@ -1164,6 +1164,22 @@ fn a_draft_is_refused_when_the_repository_has_moved_since() {
 }
 
 #[test]
+fn a_draft_made_between_the_merge_and_the_record_of_another_decision_is_refused() {
+    let repo = Sandbox::new();
+    repo.experiment("cache");
+    // What is on the base already only wants its record: no ref tells the second of two drafts that the first has landed.
+    repo.git(w("merge -q --no-ff --no-edit verdict/cache"));
+    let [first, second] = [(); 2].map(|()| repo.prepare(&keep("cache")).unwrap());
+    repo.land(&first, &texts(&first)).unwrap();
+    let before = repo.picture();
+    let error = repo.land(&second, &texts(&second)).unwrap_err();
+    assert!(error.to_string().contains("was decided by another process"), "{error}");
+    assert_eq!(repo.picture(), before);
+    let again = repo.prepare(&revert("cache")).unwrap();
+    repo.land(&again, &texts(&again)).unwrap();
+}
+
+#[test]
 fn work_begun_after_a_draft_was_shown_is_seen_before_it_lands() {
     let repo = Sandbox::new();
     repo.experiment("cache");

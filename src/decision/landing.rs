@@ -30,7 +30,7 @@ pub(super) fn land(repo: &Repo, ledger: &Ledger<'_>, draft: Draft, texts: Texts)
     let plan = draft.plan.clone().ok_or_else(|| refused("this decision was not prepared"))?;
     let lock = Lock::take(repo)?;
     none_pending(repo)?;
-    preflight::recheck(repo, &draft, &plan, &texts)?;
+    preflight::recheck(repo, ledger, &draft, &plan, &texts)?;
     let mut journal = Journal::begin(repo, draft, texts)?;
     let hand = Hand::new(repo, &lock, plan);
     hand.point("begin");

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
+use ulid::Ulid;
 
 /// A prepared landing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,6 +27,9 @@ pub struct Plan {
     pub expected: Oid,
     /// Every file that may be written on the way, and the blobs it may hold meanwhile.
     pub touched: Touched,
+    /// The decision on the experiment that was in force.
+    #[serde(default)]
+    pub in_force: Option<Ulid>,
 }
 
 /// Where HEAD was before a landing.

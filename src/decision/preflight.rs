@@ -15,8 +15,8 @@ use crate::git::memory::{Merged, Scratch};
 use crate::git::places::outside;
 use crate::git::refs::is_ref_name;
 use crate::git::{GitError, Head, Oid, Repo};
-use crate::ledger::Ledger;
 use crate::ledger::event::{Decided, Fact, Identity, Verdict};
+use crate::ledger::{Ledger, Wanted};
 use crate::phrase;
 use crate::phrase::{Phrase, plural};
 use crate::policy::Advice;
@@ -138,7 +138,8 @@ pub(super) fn prepare(repo: &Repo, ledger: &Ledger<'_>, request: &Request<'_>) -
         Some(RevertMode::InPlace) => planner.revert_in_place(&scope, &mut notes)?,
         Some(RevertMode::Archive) => planner.archive(experiment, &tip)?,
     }
-    let plan = planner.finish(settings(repo, &opened.onto))?;
+    let mut plan = planner.finish(settings(repo, &opened.onto))?;
+    plan.in_force = experiment.decided.as_ref().map(|(id, ..)| *id);
     for (name, writes) in [(&opened.onto, true), (&opened.branch, plan.refs.contains_key(&branch_ref))] {
         if writes && let Some(path) = repo.checked_out_elsewhere(name)? {
             return Err(refused(phrase!("branch '{name}' is checked out in {path}", name, path = path.display()))
@@ -187,7 +188,14 @@ pub(super) fn prepare(repo: &Repo, ledger: &Ledger<'_>, request: &Request<'_>) -
 }
 
 /// Looks once more, right before landing, that nothing has changed since the draft; also at what only the texts tell.
-pub(super) fn recheck(repo: &Repo, draft: &Draft, plan: &Plan, texts: &Texts) -> Result<(), DecisionError> {
+pub(super) fn recheck(
+    repo: &Repo,
+    ledger: &Ledger<'_>,
+    draft: &Draft,
+    plan: &Plan,
+    texts: &Texts,
+) -> Result<(), DecisionError> {
+    still_to_be_decided(ledger, draft, plan)?;
     let origin = quiet(repo)?;
     if origin != plan.origin {
         return Err(refused("HEAD has moved since this decision was prepared").try_next("the same command again"));
@@ -218,6 +226,20 @@ pub(super) fn recheck(repo: &Repo, draft: &Draft, plan: &Plan, texts: &Texts) ->
         writes.push(path.clone());
     }
     out_of_the_way(repo, &origin.commit, &writes)
+}
+
+/// Refuses an experiment that another process decided while this decision was prepared: the other may have landed already
+/// when this one looked at the refs, and not have written its record yet.
+fn still_to_be_decided(ledger: &Ledger<'_>, draft: &Draft, plan: &Plan) -> Result<(), DecisionError> {
+    let Fact::Decided(_) = draft.event.fact else { return Ok(()) };
+    let book = ledger.book_of(&Wanted { ids: vec![draft.event.experiment], ..Wanted::default() })?;
+    let now = book.by_id(draft.event.experiment).and_then(|experiment| experiment.decided.as_ref());
+    if now.map(|(id, ..)| *id) == plan.in_force {
+        return Ok(());
+    }
+    let name = &draft.event.name;
+    let what = phrase!("'{name}' was decided by another process while this decision was prepared", name);
+    Err(refused(what).try_next(phrase!("git verdict show {name}", name)))
 }
 
 /// So long the work tree is taken for what it was when the draft was made. Looking at every file again costs as much as a
@@ -917,6 +939,7 @@ impl<'a> Planner<'a> {
             settings,
             expected: self.tree,
             touched: self.touched,
+            in_force: None,
         })
     }
 }

@@ -365,7 +365,7 @@ fn by_commit(
     steps.extend(home.map(|branch| Step::Switch { branch }));
     steps.push(Step::Record);
     let settings = settings(repo, &branch);
-    let plan = Plan { origin, refs, steps, settings, expected: tree, touched };
+    let plan = Plan { origin, refs, steps, settings, expected: tree, touched, in_force: None };
 
     let names = match commit.parents.first().filter(|_| mainline.is_some()) {
         Some(parent) => format!("This reverts commit {target}, reversing\nchanges made to {parent}."),
