@@ -59,7 +59,7 @@ fn questions(rounds: usize, many: usize) {
     let real = labelled();
     let copy = |number: usize| {
         let mut features = Features::default();
-        let other = (number / real.len()) as u32 * 0x9e37_79b1;
+        let other = ((number / real.len()) as u32).wrapping_mul(0x9e37_79b1);
         for kind in Kind::ALL {
             features.put(kind, real[number % real.len()].of(kind).iter().map(|one| one ^ other).collect::<Vec<_>>());
         }

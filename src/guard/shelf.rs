@@ -17,9 +17,9 @@ const MAGIC: &[u8] = b"GVG1";
 /// Bytes of a record before its numbers.
 const FIXED: usize = 16 + 16 + 8 + KINDS + 1;
 /// So many records are compared in full.
-const COMPARED: usize = 64;
+const COMPARED: usize = 24;
 /// From so many records it is learnt how common the other numbers of those are.
-const SAMPLE: usize = 1024;
+const SAMPLE: usize = 512;
 
 /// A reverted experiment as it is known here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -168,26 +168,26 @@ impl Shelf {
         let rarity = |records: u32| (1.0 + count / records.max(1) as f32).ln() / (1.0 + count).ln();
         // What each record shares with the change, and how many share each number.
         let sieves: Vec<Sieve> = Kind::ALL.iter().map(|kind| Sieve::of(change.of(*kind).iter().copied())).collect();
-        let mut common: HashMap<(Kind, u32), u32> = HashMap::new();
+        let mut counts: Vec<Vec<u32>> = Kind::ALL.iter().map(|kind| vec![0; change.of(*kind).len()]).collect();
         let mut hits: Vec<(u32, Kind, u32)> = Vec::new();
         for number in 0..self.len() {
             self.each(number, &mut |kind, bytes| {
                 let sieve = &sieves[kind as usize];
                 for found in numbers(bytes).filter(|found| sieve.may_hold(*found)) {
-                    if change.of(kind).binary_search(&found).is_ok() {
-                        *common.entry((kind, found)).or_default() += 1;
-                        hits.push((number as u32, kind, found));
+                    if let Ok(place) = change.of(kind).binary_search(&found) {
+                        counts[kind as usize][place] += 1;
+                        hits.push((number as u32, kind, place as u32));
                     }
                 }
             });
         }
         let mut sums: Vec<(f32, usize)> = Vec::new();
-        for (number, kind, found) in hits {
+        for (number, kind, place) in hits {
             let value = match kind {
                 Kind::Line | Kind::Docker | Kind::Dependency => 2.0,
                 Kind::Place => 0.5,
                 _ => 1.0,
-            } * rarity(common[&(kind, found)]);
+            } * rarity(counts[kind as usize][place as usize]);
             match sums.last_mut() {
                 Some((sum, last)) if *last == number as usize => *sum += value,
                 _ => sums.push((value, number as usize)),
@@ -200,6 +200,11 @@ impl Shelf {
             chosen.extend((0..self.len()).filter(|number| self.head(*number).2 == patch));
             chosen.sort_unstable();
             chosen.dedup();
+        }
+        let mut common: HashMap<(Kind, u32), u32> = HashMap::new();
+        for kind in Kind::ALL {
+            let shared = change.of(kind).iter().zip(&counts[kind as usize]).filter(|(_, count)| **count > 0);
+            common.extend(shared.map(|(number, count)| ((kind, *number), *count)));
         }
         let chosen: Vec<Known> = chosen.into_iter().map(|number| self.known(number)).collect();
         self.sample(&chosen, &mut common);
@@ -254,24 +259,26 @@ fn judge(known: &Known, change: &Features, patch: u64, weight: &dyn Fn(Kind, u32
 }
 
 /// A quick no for numbers that are not in a set.
-struct Sieve(Vec<u64>);
-
-/// Bits of a number that the sieve looks at.
-const BITS: u32 = 18;
+struct Sieve {
+    bits: Vec<u64>,
+    /// What of a number is looked at: so little that the sieve stays near the processor, so much that it is mostly empty.
+    mask: u32,
+}
 
 impl Sieve {
-    fn of(numbers: impl Iterator<Item = u32>) -> Sieve {
-        let mut bits = vec![0u64; 1 << (BITS - 6)];
+    fn of(numbers: impl Iterator<Item = u32> + Clone) -> Sieve {
+        let size = (numbers.clone().count().max(2) * 64).next_power_of_two().min(1 << 24);
+        let (mut bits, mask) = (vec![0u64; size / 64], size as u32 - 1);
         for number in numbers {
-            let place = number & ((1 << BITS) - 1);
+            let place = number & mask;
             bits[(place >> 6) as usize] |= 1 << (place & 63);
         }
-        Sieve(bits)
+        Sieve { bits, mask }
     }
 
     fn may_hold(&self, number: u32) -> bool {
-        let place = number & ((1 << BITS) - 1);
-        self.0[(place >> 6) as usize] >> (place & 63) & 1 == 1
+        let place = number & self.mask;
+        self.bits[(place >> 6) as usize] >> (place & 63) & 1 == 1
     }
 }
 
