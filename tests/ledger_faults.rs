@@ -156,10 +156,16 @@ fn an_index_killed_while_it_is_written_is_written_by_the_next_reader() {
         &repo,
         &|_| words(&["log", "--all"]),
         &mut |number| {
+            let index = repo.path().join(".git/verdict/index");
+            let before = std::fs::read(index.join("head"));
             open(&repo, &format!("try-{number}"));
             wanted += 1;
-            // What was noted is gone, so that the index has to be brought up to date from the trees.
-            let _ = std::fs::remove_file(repo.path().join(".git/verdict/index/tail"));
+            // What the opening noted is gone, so that the index has to be brought up to date from the trees.
+            let _ = std::fs::remove_file(index.join("tail"));
+            let _ = match before {
+                Ok(bytes) => std::fs::write(index.join("head"), bytes),
+                Err(_) => std::fs::remove_file(index.join("head")),
+            };
         },
         &mut |number| {
             let listed = repo.json(&["log", "--all"]);
