@@ -148,6 +148,8 @@ fn commands(rounds: usize, many: usize) {
     for round in 0..5 {
         let name = format!("more-{round}");
         ours(&["start", &name, "--hypothesis", "nothing like it", "--adopt", "HEAD~1..HEAD", "--quiet"]);
+        // Opening an experiment brings the file up to date; giving it up does not.
+        ours(&["abandon", &name, "--because", "it was for the bench", "--quiet"]);
         later.push(ours(&["similar", "--text", "fewer bytes"]));
     }
     row("`similar --text`, after one more record", later);

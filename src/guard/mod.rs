@@ -92,7 +92,7 @@ pub fn shelf(repo: &Repo, ledger: &Ledger<'_>) -> Result<Shelf, LedgerError> {
     let Some(tip) = ledger.tip()? else { return Ok(Shelf::default()) };
     let path = index::folder(repo).join("guard");
     let old = std::fs::read(&path).ok().and_then(Shelf::read).unwrap_or_default();
-    if old.tip() == tip.as_str() {
+    if old.tip() == tip.as_str() || !ledger.decided_since(old.tip()) {
         return Ok(old);
     }
     let mut have: HashMap<Ulid, usize> = (0..old.len()).map(|number| (old.record(number), number)).collect();

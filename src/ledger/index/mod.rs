@@ -144,7 +144,7 @@ impl Ledger<'_> {
         }
         if let Some(index) = Index::open(&folder(self.repo))
             && let Ok(newest) = index.newest()
-            && let Ok(fresh) = self.since(&index, &tip)
+            && let Ok(fresh) = self.since(&index.tip, &tip)
             && fresh.len() < HEAD_MOST / 16
         {
             if fresh.is_empty() {
@@ -198,7 +198,7 @@ impl Ledger<'_> {
     /// Brings an index to the present tip. Records that could not be read are tried again: a fetch may have brought them.
     fn update(&self, index: Index, tip: &Oid) -> Result<Index, Fault> {
         let mut about = About { tip: tip.to_string(), base: index.about.base.clone(), ..About::default() };
-        let mut fresh = self.since(&index, tip)?;
+        let mut fresh = self.since(&index.tip, tip)?;
         for bad in &index.about.bad {
             let blob = Oid::parse(&bad.blob).ok_or(Fault::Corrupt)?;
             fresh.push(Located { id: bad.id, blob });
@@ -327,10 +327,20 @@ impl Ledger<'_> {
         None
     }
 
-    /// The records that came after an index was made.
-    fn since(&self, index: &Index, tip: &Oid) -> Result<Vec<Located>, Fault> {
+    /// Whether a record that decides something, or takes a decision back, may have come since the ledger was at `old`. Only
+    /// trees are compared and a few records read; what cannot be told counts as yes.
+    pub fn decided_since(&self, old: &str) -> bool {
+        let decides = |one: &Located| {
+            !self.read(one).is_ok_and(|event| !matches!(event.fact, Fact::Decided(_) | Fact::Reopened(_)))
+        };
+        let fresh = self.tip().ok().flatten().and_then(|tip| self.since(old, &tip).ok());
+        fresh.is_none_or(|fresh| fresh.len() > HEAD_MOST / 16 || fresh.iter().any(decides))
+    }
+
+    /// The records that came since the ledger was at `old`.
+    fn since(&self, old: &str, tip: &Oid) -> Result<Vec<Located>, Fault> {
         let mut fresh = Vec::new();
-        let old = Oid::parse(&index.tip).ok_or(Fault::Corrupt)?;
+        let old = Oid::parse(old).ok_or(Fault::Corrupt)?;
         if old != *tip {
             let old_root = self.repo.tree_of(&old).map_err(|_| Fault::Corrupt)?;
             let old_events = self.events_tree(&old_root).map_err(|_| Fault::Corrupt)?;
