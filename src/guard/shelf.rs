@@ -251,6 +251,7 @@ fn judge(known: &Known, change: &Features, patch: u64, weight: &dyn Fn(Kind, u32
     let probability = match same_patch {
         true => 1.0,
         false if similarity::same_lines(&overlap) => likely.max(similarity::SAME_LINES),
+        false if similarity::all_words(&overlap, change) => likely.max(similarity::ALL_WORDS),
         false => likely,
     };
     let (record, experiment) = (known.record, known.experiment);

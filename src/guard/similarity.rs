@@ -112,6 +112,15 @@ pub fn same_lines(overlap: &Overlap) -> bool {
     overlap[Kind::Line as usize].of_both() > 0.999 && overlap[Kind::File as usize].both > 0.0
 }
 
+/// The probability where every word of a text is one of the record's: somebody asks for it in few words.
+pub const ALL_WORDS: f32 = 0.5;
+
+/// Whether the record has every word of a change that is only words, two at least.
+pub fn all_words(overlap: &Overlap, change: &Features) -> bool {
+    let words = overlap[Kind::Word as usize];
+    !change.has_diff() && change.of(Kind::Word).len() >= 2 && words.both > 0.0 && words.both >= words.change
+}
+
 impl Model {
     /// The probability that a record and a change are one idea.
     pub fn probability(&self, overlap: &Overlap) -> f32 {
