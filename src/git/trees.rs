@@ -3,7 +3,10 @@
 //! libgit2 compares two trees file by file, even where the whole folder is the same object.
 
 use super::{GitError, Oid, change::path_of};
+use std::cmp::Ordering;
+use std::iter::Peekable;
 use std::path::PathBuf;
+use std::vec::IntoIter;
 
 /// Folders within folders that are followed at most: as many as git does (`core.maxTreeDepth`).
 const DEEPEST: usize = 2048;
@@ -45,6 +48,36 @@ fn entries(repo: &git2::Repository, tree: Option<git2::Oid>) -> Result<Vec<Entry
     Ok(named.collect())
 }
 
+/// Two folders of the same path, side by side.
+struct Pair {
+    old: Peekable<IntoIter<Entry>>,
+    new: Peekable<IntoIter<Entry>>,
+    above: Vec<u8>,
+}
+
+impl Pair {
+    fn open(
+        repo: &git2::Repository,
+        from: Option<git2::Oid>,
+        to: Option<git2::Oid>,
+        above: Vec<u8>,
+    ) -> Result<Pair, GitError> {
+        let read = |tree| Ok::<_, GitError>(entries(repo, tree)?.into_iter().peekable());
+        Ok(Pair { old: read(from)?, new: read(to)?, above })
+    }
+
+    /// The next name, with what each has under it.
+    fn next(&mut self) -> (Option<Entry>, Option<Entry>) {
+        let first = match (self.old.peek(), self.new.peek()) {
+            (Some(a), Some(b)) => a.name.cmp(&b.name),
+            (Some(_), None) => Ordering::Less,
+            _ => Ordering::Greater,
+        };
+        let a = if first.is_le() { self.old.next() } else { None };
+        (a, if first.is_ge() { self.new.next() } else { None })
+    }
+}
+
 /// The files that differ between two trees, in path order; a tree that is none has no files.
 pub(super) fn differing(
     repo: &git2::Repository,
@@ -52,46 +85,32 @@ pub(super) fn differing(
     to: Option<git2::Oid>,
 ) -> Result<Vec<Differs>, GitError> {
     let mut found = Vec::new();
-    if from != to {
-        compare(repo, from, to, b"", 0, &mut found)?;
+    if from == to {
+        return Ok(found);
     }
-    Ok(found)
-}
-
-fn compare(
-    repo: &git2::Repository,
-    from: Option<git2::Oid>,
-    to: Option<git2::Oid>,
-    above: &[u8],
-    depth: usize,
-    found: &mut Vec<Differs>,
-) -> Result<(), GitError> {
-    if depth > DEEPEST {
-        return Err(GitError::Other(format!("a tree has folders nested deeper than {DEEPEST}")));
-    }
-    let (from, to) = (entries(repo, from)?, entries(repo, to)?);
-    let (mut old, mut new) = (from.iter().peekable(), to.iter().peekable());
-    loop {
-        let first = match (old.peek(), new.peek()) {
-            (None, None) => return Ok(()),
-            (Some(a), Some(b)) => a.name.cmp(&b.name),
-            (Some(_), None) => std::cmp::Ordering::Less,
-            (None, Some(_)) => std::cmp::Ordering::Greater,
+    // Without recursion, so that no tree overflows the stack.
+    let mut open = vec![Pair::open(repo, from, to, Vec::new())?];
+    while let Some(pair) = open.last_mut() {
+        let (a, b) = pair.next();
+        let (Some(either), a, b) = (a.as_ref().or(b.as_ref()), a.as_ref(), b.as_ref()) else {
+            open.pop();
+            continue;
         };
-        let a = if first.is_le() { old.next() } else { None };
-        let b = if first.is_ge() { new.next() } else { None };
-        let Some(either) = a.or(b) else { return Ok(()) };
         if a.zip(b).is_some_and(|(a, b)| a.id == b.id && a.mode == b.mode) {
             continue;
         }
-        let path = [above, &either.name].concat();
-        if either.folder().is_some() {
-            compare(repo, a.map(|a| a.id), b.map(|b| b.id), &path, depth + 1, found)?;
-        } else {
+        let path = [&pair.above, &either.name[..]].concat();
+        if either.folder().is_none() {
             let id = |side: Option<&Entry>| side.map(|entry| Oid::from(entry.id));
             found.push(Differs { path: path_of(&path), from: id(a), to: id(b) });
+            continue;
         }
+        if open.len() > DEEPEST {
+            return Err(GitError::Other(format!("a tree has folders nested deeper than {DEEPEST}")));
+        }
+        open.push(Pair::open(repo, a.map(|a| a.id), b.map(|b| b.id), path)?);
     }
+    Ok(found)
 }
 
 #[cfg(test)]
