@@ -13,7 +13,7 @@
 //! | [`objects`] | blobs, trees and commits that no work tree is made of |
 //! | [`memory`] | merges and reverts in memory |
 //! | [`trees`] | what differs between two trees |
-//! | [`stat`] | whether the work tree is clean beyond doubt |
+//! | `stat` | whether the work tree is clean beyond doubt |
 //! | [`reflog`] | what was committed in this clone |
 //! | [`fault`] | where a test kills a write |
 //! | [`places`] | linked worktrees, remotes, the base branch, what is in the way |

@@ -4,7 +4,7 @@
 //! | what | how it is found |
 //! |---|---|
 //! | scripts of metrics and checks | [`trust::followed`] from their commands |
-//! | scripts that steps are timed by | the same from the commands of steps and preparations, where the path says that it measures ([`MEASURES`]) |
+//! | scripts that steps are timed by | the same from the commands of steps and preparations, where the path says that it measures (`MEASURES`) |
 //! | data | files and folders that commands name, where the path says so |
 //! | tests | where there are checks: files that were there on the base, by their path |
 //! | the configuration | steps, metrics and checks of the base that are different or gone, and what matters and what is the limit |
