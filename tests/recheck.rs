@@ -459,8 +459,8 @@ fn script(first: &str, last: &str) -> String {
     format!("# docker\n# {first}\n:\n:\n:\n:\n:\nhead -c $(($(cat app) + $(cat lib))) /dev/zero > out\n# {last}\n")
 }
 
-#[test]
-fn a_script_that_the_merge_in_memory_joins_is_trusted_as_far_as_its_parts_are() {
+/// An experiment that is measured and changed the end of such a script.
+fn with_another_end() -> Repo {
     let repo = repo();
     repo.script("build.sh", &script("one", "one"));
     repo.commit("build: a longer script");
@@ -469,6 +469,12 @@ fn a_script_that_the_merge_in_memory_joins_is_trusted_as_far_as_its_parts_are() 
     repo.write("lib", "900\n");
     repo.commit("perf: multi");
     repo.ok(&["measure", "--pairs", "2"]);
+    repo
+}
+
+#[test]
+fn a_script_that_the_merge_in_memory_joins_is_trusted_as_far_as_its_parts_are() {
+    let repo = with_another_end();
     repo.ok(&["revert", "--because", "not worth it"]);
     repo.script("build.sh", &script("three", "one"));
     repo.commit("build: another beginning");
@@ -500,14 +506,7 @@ fn a_script_that_the_merge_in_memory_joins_is_trusted_as_far_as_its_parts_are() 
 
 #[test]
 fn a_landed_merge_with_more_than_its_parents_give_is_not_trusted_for_them() {
-    let repo = repo();
-    repo.script("build.sh", &script("one", "one"));
-    repo.commit("build: a longer script");
-    repo.ok(&["start", "multi", "--hypothesis", "smaller"]);
-    repo.script("build.sh", &script("one", "two"));
-    repo.write("lib", "900\n");
-    repo.commit("perf: multi");
-    repo.ok(&["measure", "--pairs", "2"]);
+    let repo = with_another_end();
     repo.git(&["switch", "--quiet", "main"]);
     repo.script("build.sh", &script("three", "one"));
     repo.commit("build: another beginning");

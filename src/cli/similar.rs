@@ -7,7 +7,7 @@ use crate::error::{Exit, Failure};
 use crate::git::change::Between;
 use crate::git::refs::Head;
 use crate::git::{Oid, Repo};
-use crate::grounds::Look;
+use crate::grounds::{self, Look};
 use crate::guard::{self, Question, Recalled, Shelf, Today};
 use crate::ledger::{Ledger, LedgerError, Wanted};
 use crate::phrase;
@@ -139,7 +139,7 @@ pub fn recalled(
         return Ok(found);
     }
     let loaded = repo.workdir().ok().and_then(|root| Config::load(root).ok()).flatten();
-    let config = loaded.or_else(|| guard::recall::config_of(repo, from));
+    let config = loaded.or_else(|| grounds::config_of(repo, from).ok().flatten());
     let today = Today { commit: from, config: config.as_ref(), look: Look::default() };
     for one in &mut found {
         one.look_again(repo, today)?;

@@ -2,7 +2,6 @@
 //! and merges of something else than what was measured. Reads only; runs nothing.
 
 use super::reversal::{self, Unquantified};
-use crate::config::Config;
 use crate::experiment::{Book, Experiment};
 use crate::git::history::Commit;
 use crate::git::{GitError, Oid, Repo};
@@ -361,10 +360,8 @@ fn merged_by_hand(commit: &Commit, carried: &[(Commit, Carried)]) -> Option<Find
 fn ruler(repo: &Repo, range: &Range, decisions: bool) -> Result<Option<Finding>, AuditError> {
     let path = std::path::Path::new(crate::config::FILE_NAME);
     let (before, after) = (repo.blob_at(&range.base, path)?, repo.blob_at(&range.head, path)?);
-    let config = repo.file_at(&range.head, path)?;
-    let config =
-        config.and_then(|bytes| Config::parse(&String::from_utf8_lossy(&bytes), crate::config::FILE_NAME).ok());
-    let changed = match config.filter(|_| decisions) {
+    let config = if decisions { grounds::config_of(repo, &range.head)? } else { None };
+    let changed = match config {
         Some(config) => grounds::ruler::changed(repo, &config, &range.base, &range.head)?.names(),
         None => Vec::new(),
     };

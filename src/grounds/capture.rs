@@ -77,6 +77,12 @@ pub fn now(repo: &Repo, config: Option<&Config>, commit: &Oid, look: Look) -> Re
     })
 }
 
+/// The configuration of a commit, when it has one that can be read.
+pub fn config_of(repo: &Repo, commit: &Oid) -> Result<Option<Config>, GitError> {
+    let bytes = repo.file_at(commit, Path::new(FILE_NAME))?;
+    Ok(bytes.and_then(|bytes| Config::parse(&String::from_utf8_lossy(&bytes), FILE_NAME).ok()))
+}
+
 /// The ground that a measurement stood on, as far as it is known: for what was kept that of the candidate, for all else that
 /// of the base. Of a record without assumptions it is read from the commits, as long as they are here and their
 /// `verdict.toml` is the one that was used.
@@ -90,8 +96,7 @@ pub fn then(repo: &Repo, measured: &Measured, verdict: Verdict) -> Result<Ground
     let mut grounds = Grounds { environment, rebuilt: true, ..Grounds::default() };
     let side = if verdict == Verdict::Keep { &measured.candidate } else { &measured.base };
     for commit in [&measured.candidate.commit, &measured.base.commit] {
-        let Ok(Some(bytes)) = repo.file_at(commit, Path::new(FILE_NAME)) else { continue };
-        if let Ok(config) = Config::parse(&String::from_utf8_lossy(&bytes), FILE_NAME)
+        if let Ok(Some(config)) = config_of(repo, commit)
             && config.hash == measured.config_hash
             && repo.tree_of(&side.commit).is_ok()
         {

@@ -28,7 +28,7 @@ pub mod lock;
 mod moved;
 pub mod ruler;
 
-pub use capture::{assumptions, now, then};
+pub use capture::{assumptions, config_of, now, then};
 pub use moved::{Entry, Kind, Moved, differences, name_entries};
 
 use crate::git::Oid;

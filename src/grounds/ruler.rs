@@ -47,8 +47,7 @@ impl Changed {
 
 /// What of the ruler a candidate changed. `used` is the configuration that it is measured under.
 pub fn changed(repo: &Repo, used: &Config, base: &Oid, candidate: &Oid) -> Result<Changed, GitError> {
-    let old = repo.file_at(base, Path::new(FILE_NAME))?;
-    let old = old.and_then(|bytes| Config::parse(&String::from_utf8_lossy(&bytes), FILE_NAME).ok());
+    let old = super::config_of(repo, base)?;
     let config = old.as_ref().map(|old| differing(old, used)).unwrap_or_default();
     let ruler = old.as_ref().unwrap_or(used);
     let mut measuring = Found::default();

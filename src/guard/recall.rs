@@ -10,7 +10,6 @@ use crate::ledger::{Ledger, LedgerError, Wanted};
 use crate::phrase;
 use crate::phrase::Phrase;
 use chrono::{DateTime, FixedOffset};
-use std::path::Path;
 
 /// A reverted experiment that a change resembles.
 #[derive(Debug)]
@@ -115,10 +114,4 @@ impl Recalled {
         }
         all
     }
-}
-
-/// The configuration of a commit, when it has one that can be read.
-pub fn config_of(repo: &Repo, commit: &Oid) -> Option<Config> {
-    let bytes = repo.file_at(commit, Path::new(crate::config::FILE_NAME)).ok()??;
-    Config::parse(&String::from_utf8_lossy(&bytes), crate::config::FILE_NAME).ok()
 }
