@@ -503,7 +503,7 @@ pub(crate) fn decode<R: Read + Send>(
                     Ok(n) => n,
                     Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
                     Err(e) => {
-                        decoded.cut.get_or_insert_with(|| format!("cannot be read further: {e}"));
+                        decoded.cut.get_or_insert_with(|| unreadable(e));
                         0
                     }
                 };
@@ -558,6 +558,41 @@ fn fill(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
         }
     }
     Ok(filled)
+}
+
+/// Scans a blob in this thread, and takes no digest of it.
+pub(crate) fn list<R: Read>(
+    mut reader: R,
+    paths: &mut Paths,
+    limits: &Limits,
+    max_entries: usize,
+) -> io::Result<Scanned> {
+    let limits = Limits { verify: false, ..limits.clone() };
+    let mut buffer = vec![0u8; CHUNK];
+    let mut filled = fill(&mut reader, &mut buffer)?;
+    let mut layer = PushedLayer::new(&buffer[..filled], std::mem::take(paths), &limits, max_entries)?;
+    let mut broken = None;
+    while filled > 0 && layer.out.cut.is_none() {
+        layer.push(&buffer[..filled]);
+        filled = match reader.read(&mut buffer) {
+            Ok(n) => n,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+            Err(e) => {
+                broken = Some(unreadable(e));
+                0
+            }
+        };
+    }
+    if layer.out.cut.is_none() {
+        layer.out.cut = broken;
+    }
+    let (scanned, filled_paths) = layer.finish(true);
+    *paths = filled_paths;
+    Ok(scanned)
+}
+
+fn unreadable(error: io::Error) -> String {
+    format!("cannot be read further: {error}")
 }
 
 /// Scans a whole blob from a reader of its own.

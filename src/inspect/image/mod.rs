@@ -8,6 +8,7 @@
 //! *Uncompressed* is its tar stream. *File bytes* is the content of its files: what `docker images` sums up with the
 //! classic image store.
 
+mod ahead;
 mod engine;
 pub(crate) mod layer;
 mod manifest;
@@ -21,6 +22,8 @@ pub use overlay::{How, Wasted};
 use super::dockerfile::{self, Dockerfile, HistoryLine};
 use super::paths::{Kind, Listing, PathId, Paths};
 use super::{InspectError, Limits, Problem};
+use ahead::Ahead;
+use std::collections::HashSet;
 use std::io::Read;
 use std::path::Path;
 use store::{Depth, Store};
@@ -224,7 +227,7 @@ pub struct Image {
 impl Image {
     /// Bytes of all layers as stored; a layer that occurs twice is stored once.
     pub fn stored(&self) -> u64 {
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashSet::new();
         let once = self.layers.iter().filter(|l| match l.digest.as_ref().or(l.diff_id.as_ref()) {
             Some(digest) => seen.insert(digest.clone()),
             None => true,
@@ -304,7 +307,7 @@ pub fn stored_bytes(path: &Path, options: &Options) -> Result<u64, InspectError>
     let options = &Options { limits: Limits { verify: false, ..options.limits.clone() }, ..options.clone() };
     let mut store = store(path, Depth::Sizes, options)?;
     let picked = manifest::pick(&mut store, &label, options, &mut Vec::new())?;
-    let mut counted = std::collections::HashSet::new();
+    let mut counted = HashSet::new();
     let mut bytes = picked.manifest_bytes;
     for blob in picked.config_blob.iter().chain(&picked.layers) {
         let name = blob.digest.as_ref().unwrap_or(&blob.key);
@@ -372,6 +375,11 @@ fn assemble(mut store: Store, label: String, options: &Options) -> Result<Image,
     let mut layers: Vec<Layer> = Vec::with_capacity(picked.layers.len());
     let mut scanned_before = std::collections::HashMap::<String, usize>::new();
     let mut budget = limits.max_uncompressed;
+    let names: HashSet<&str> = picked.layers.iter().map(|wanted| wanted.key.as_str()).collect();
+    let plain = if limits.verify { store.plain_blobs(&names, budget) } else { Vec::new() };
+    let hashed: HashSet<String> = plain.iter().map(|(name, _)| name.clone()).collect();
+    let ahead = Ahead::start(plain);
+    let mut claims = Vec::new();
     for (i, wanted) in picked.layers.into_iter().enumerate() {
         let place = format!("layer {}", i + 1);
         let diff_id = picked.diff_ids.get(i).cloned();
@@ -387,7 +395,8 @@ fn assemble(mut store: Store, label: String, options: &Options) -> Result<Image,
             continue;
         }
         let bounded = Limits { max_uncompressed: budget, ..limits.clone() };
-        let scanned = store.scan(&wanted.key, &mut paths, &bounded, max_entries.saturating_sub(kept))?;
+        let known = hashed.contains(&wanted.key);
+        let scanned = store.scan(&wanted.key, known, &mut paths, &bounded, max_entries.saturating_sub(kept))?;
         let missing = scanned.is_none();
         let mut scanned = scanned.unwrap_or_default();
         budget = budget.saturating_sub(scanned.uncompressed);
@@ -397,16 +406,14 @@ fn assemble(mut store: Store, label: String, options: &Options) -> Result<Image,
             scanned.stored = wanted.size.unwrap_or(0);
             problems.push(Problem::new(&place, format!("its content, {}, is not there", wanted.key)));
         } else if scanned.cut.is_none() {
-            let differs =
-                |found: &str, want: &Option<String>| match want.as_deref().and_then(|w| w.strip_prefix("sha256:")) {
-                    Some(hex) if !found.is_empty() && hex != found => Some(format!("sha256:{found}, not sha256:{hex}")),
-                    _ => None,
-                };
-            if let Some(what) = differs(&scanned.stored_sha256, &wanted.digest) {
-                problems.push(Problem::new(&place, format!("wrong digest: its content has {what}")));
-            } else if let Some(what) = differs(&scanned.sha256, &diff_id) {
-                problems.push(Problem::new(&place, format!("wrong diff id: its tar stream has {what}")));
-            }
+            claims.push(Claim {
+                place: place.clone(),
+                key: known.then(|| wanted.key.clone()),
+                digest: wanted.digest.clone(),
+                diff_id: diff_id.clone(),
+                stored: scanned.stored_sha256,
+                uncompressed: scanned.sha256,
+            });
             if let Some(size) = wanted.size
                 && size != scanned.stored
             {
@@ -437,6 +444,15 @@ fn assemble(mut store: Store, label: String, options: &Options) -> Result<Image,
             listing: scanned.listing,
         });
     }
+    let mut digests = ahead.finish();
+    for mut claim in claims {
+        match claim.key.take().map(|key| digests.remove(&key)) {
+            Some(Some(digest)) => (claim.stored, claim.uncompressed) = (digest.clone(), digest),
+            Some(None) => problems.push(Problem::new(&claim.place, "its digest could not be taken")),
+            None => {}
+        }
+        problems.extend(claim.refute());
+    }
     let mut history = picked.history;
     number_history(&mut history, layers.len(), &mut problems);
     for step in &history {
@@ -464,6 +480,32 @@ fn assemble(mut store: Store, label: String, options: &Options) -> Result<Image,
         problems,
         paths,
     })
+}
+
+/// What an image says of a layer's content, and what was found.
+struct Claim {
+    place: String,
+    /// The name of the blob whose digest is taken elsewhere.
+    key: Option<String>,
+    digest: Option<String>,
+    diff_id: Option<String>,
+    /// SHA-256 of the bytes as stored and of the tar stream; empty when not taken.
+    stored: String,
+    uncompressed: String,
+}
+
+impl Claim {
+    fn refute(&self) -> Option<Problem> {
+        let differs = |found: &str, wanted: &Option<String>| {
+            let wanted = wanted.as_deref()?.strip_prefix("sha256:")?;
+            (!found.is_empty() && wanted != found).then(|| format!("sha256:{found}, not sha256:{wanted}"))
+        };
+        let what =
+            differs(&self.stored, &self.digest).map(|what| format!("wrong digest: its content has {what}")).or_else(
+                || Some(format!("wrong diff id: its tar stream has {}", differs(&self.uncompressed, &self.diff_id)?)),
+            );
+        Some(Problem::new(&self.place, what?))
+    }
 }
 
 /// Steps that made a layer take the layers in order. When there are fewer or more of them than layers, the last step

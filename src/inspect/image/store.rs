@@ -4,11 +4,12 @@ use super::layer::{self, Compression, PushedLayer, Scanned};
 use crate::inspect::paths::Paths;
 use crate::inspect::tarscan::{Scanner, TarEntry, TarKind, Visit};
 use crate::inspect::{InspectError, Limits, Problem};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Names in the outer archive that are longer belong to no image.
 const MAX_NAME: usize = 1024;
@@ -35,7 +36,7 @@ enum Blobs {
     Folder(PathBuf),
     Archive {
         path: PathBuf,
-        file: File,
+        file: Arc<File>,
         members: HashMap<Vec<u8>, Member>,
     },
     Streamed {
@@ -47,8 +48,8 @@ enum Blobs {
     },
 }
 
-/// A blob's bytes, how many there are, and the file they come from.
-type Opened<'a> = (Box<dyn Read + Send + 'a>, u64, PathBuf);
+/// A blob's bytes, and the file they come from.
+type Opened = (Section, PathBuf);
 
 enum Member {
     Content { offset: u64, size: u64 },
@@ -106,13 +107,20 @@ impl Visit for Index {
 }
 
 /// A part of a file, with a place of its own to read at.
-struct Section<'a> {
-    file: &'a File,
+pub(crate) struct Section {
+    file: Arc<File>,
     at: u64,
     end: u64,
 }
 
-impl Read for Section<'_> {
+impl Section {
+    /// Bytes that are left in it.
+    pub fn length(&self) -> u64 {
+        self.end - self.at
+    }
+}
+
+impl Read for Section {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let most = (self.end - self.at).min(buffer.len() as u64) as usize;
         let n = self.file.read_at(&mut buffer[..most], self.at)?;
@@ -173,7 +181,7 @@ impl Store {
             return Err(InspectError::format(path.display().to_string(), what));
         }
         let problems = cut.iter().map(|c| Problem::new("archive", c.clone())).collect();
-        let blobs = Blobs::Archive { path: path.to_path_buf(), file, members: index.members };
+        let blobs = Blobs::Archive { path: path.to_path_buf(), file: Arc::new(file), members: index.members };
         Ok(Store { blobs, problems, cut })
     }
 
@@ -245,7 +253,8 @@ impl Store {
                 Ok(follow(plain(name.as_bytes()), |n| links.get(n)).and_then(|n| json.get(&n)).cloned())
             }
             _ => {
-                let Some((mut reader, size, path)) = self.open(name)? else { return Ok(None) };
+                let Some((mut reader, path)) = self.open(name)? else { return Ok(None) };
+                let size = reader.length();
                 if size > limits.max_json {
                     let what = format!("{name} has {size} bytes, more than the {} that are read", limits.max_json);
                     return Err(InspectError::format(path.display().to_string(), what));
@@ -258,10 +267,11 @@ impl Store {
         }
     }
 
-    /// Scans a layer; nothing when it is not there.
+    /// Scans a layer; nothing when it is not there. Its digests are not taken when they are `known` from elsewhere.
     pub fn scan(
         &mut self,
         name: &str,
+        known: bool,
         paths: &mut Paths,
         limits: &Limits,
         max_entries: usize,
@@ -269,8 +279,10 @@ impl Store {
         if let Blobs::Streamed { layers, links, .. } = &mut self.blobs {
             return Ok(follow(plain(name.as_bytes()), |n| links.get(n)).and_then(|n| layers.remove(&n)));
         }
-        let Some((reader, size, path)) = self.open(name)? else { return Ok(None) };
-        let mut scanned = layer::scan(reader, paths, limits, max_entries).map_err(|e| InspectError::io(&path, e))?;
+        let Some((reader, path)) = self.open(name)? else { return Ok(None) };
+        let size = reader.length();
+        let scan = if known { layer::list::<Section> } else { layer::scan::<Section> };
+        let mut scanned = scan(reader, paths, limits, max_entries).map_err(|e| InspectError::io(&path, e))?;
         if scanned.stored < size && scanned.cut.is_none() {
             scanned.cut = Some("cut off".into());
             scanned.problems.push(format!("cut off after {} of {size} bytes", scanned.stored));
@@ -278,11 +290,26 @@ impl Store {
         Ok(Some(scanned))
     }
 
+    /// The blobs of these names that are stored plain, where the source can be read at several places at once. One of
+    /// more than `max` bytes is left out, since it is not read to its end.
+    pub fn plain_blobs(&self, names: &HashSet<&str>, max: u64) -> Vec<(String, Section)> {
+        let mut blobs = Vec::new();
+        for name in names {
+            let Ok(Some((section, _))) = self.open(name) else { continue };
+            let mut first = [0u8; 4];
+            let n = section.file.read_at(&mut first, section.at).unwrap_or(0);
+            if Compression::sniff(&first[..n]) == Compression::None && section.length() <= max {
+                blobs.push((name.to_string(), section));
+            }
+        }
+        blobs
+    }
+
     /// A blob's own name, links followed, and its length; nothing when it is not there.
     pub fn length(&self, name: &str) -> Result<Option<(Vec<u8>, u64)>, InspectError> {
         let own = plain(name.as_bytes());
         let found = match &self.blobs {
-            Blobs::Folder(_) => self.open(name)?.map(|(_, size, _)| (own, size)),
+            Blobs::Folder(_) => self.open(name)?.map(|(section, _)| (own, section.length())),
             Blobs::Archive { members, .. } => self.member(name).and_then(|own| match members.get(&own) {
                 Some(&Member::Content { size, .. }) => Some((own, size)),
                 _ => None,
@@ -303,7 +330,7 @@ impl Store {
         })
     }
 
-    fn open(&self, name: &str) -> Result<Option<Opened<'_>>, InspectError> {
+    fn open(&self, name: &str) -> Result<Option<Opened>, InspectError> {
         match &self.blobs {
             Blobs::Folder(folder) => {
                 let inside = !name.is_empty() && !name.starts_with('/') && name.split('/').all(|part| part != "..");
@@ -315,7 +342,7 @@ impl Store {
                 match std::fs::metadata(&path) {
                     Ok(metadata) if metadata.is_file() => {
                         let file = File::open(&path).map_err(|e| InspectError::io(&path, e))?;
-                        Ok(Some((Box::new(file), metadata.len(), path)))
+                        Ok(Some((Section { file: Arc::new(file), at: 0, end: metadata.len() }, path)))
                     }
                     Ok(_) => Err(InspectError::format(path.display().to_string(), "no regular file")),
                     Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
@@ -324,8 +351,8 @@ impl Store {
             }
             Blobs::Archive { path, file, members } => match self.member(name).and_then(|n| members.get(&n)) {
                 Some(&Member::Content { offset, size }) => {
-                    let section = Section { file, at: offset, end: offset.saturating_add(size) };
-                    Ok(Some((Box::new(section), size, path.clone())))
+                    let section = Section { file: Arc::clone(file), at: offset, end: offset.saturating_add(size) };
+                    Ok(Some((section, path.clone())))
                 }
                 _ => Ok(None),
             },
