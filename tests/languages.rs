@@ -705,7 +705,7 @@ fn the_whole_story_of_the_demo_says_nothing_in_english() {
         (0, &["hook", "status"]),
         (0, &["hook", "uninstall"]),
         (0, &["trust", "--show"]),
-        (2, &["trust"]),
+        (0, &["trust"]),
         (0, &["inspect", "."]),
         (0, &["inspect", "out"]),
         (0, &["inspect", "out/image"]),

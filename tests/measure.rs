@@ -108,7 +108,7 @@ impl Story {
 }
 
 fn step(name: &str, run: impl Into<String>) -> Step {
-    Step { name: name.into(), run: Command::Shell(run.into()), prepare: None, timeout: None, warmup: 0 }
+    Step { name: name.into(), run: Command::Shell(run.into()), prepare: None, timeout: None, warmup: 0, once: false }
 }
 
 fn metric(name: &str, source: Source, unit: Unit) -> Metric {

@@ -98,6 +98,8 @@ fn a_session_does_not_go_on_in_another_environment() {
     repo.expect(4, &["measure"]);
     repo.set("LD_PRELOAD_IS_NOT_LOOKED_AT", "x");
     repo.expect(4, &["measure"]).says(&["goes on where it stopped"]);
+    repo.ok(&["status"]).prints(&["unfinished", "git verdict measure goes on from there"]);
+    assert!(repo.json(&["status"])["experiments"][0]["unfinished"].as_u64() > Some(0));
     repo.set("RUSTFLAGS", "-Ctarget-cpu=native");
     repo.expect(4, &["measure"]).says(&["set aside", "variable RUSTFLAGS: none and -Ctarget-cpu=native"]);
 }
@@ -260,6 +262,33 @@ fn a_step_warms_up_as_often_as_it_is_told_before_its_first_sample() {
     assert_eq!(sides_run(&outside).iter().filter(|side| *side == "candidate").count(), 4, "two and two");
     repo.write("verdict.toml", config.replace("warmup = 2", "warmup = -1"));
     repo.refuses(2, &["measure"]).says(&["verdict.toml:4:10", "'warmup' is -1, and goes from 0 to 100"]);
+}
+
+#[test]
+fn a_step_that_runs_once_is_run_on_each_side_before_its_first_sample_and_not_again() {
+    let outside = tempfile::tempdir().expect("a folder");
+    let config = "version = 1\n[steps.build]\nrun = \"./work.sh\"\nonce = true\n[steps.use]\nrun = \"cat out\"\n[metrics.size]\npath = \"out\"\n[metrics.time]\nstep = \"use\"\n";
+    let script = format!("echo $VERDICT_SIDE >> '{}/runs'\necho 1 > out\n", outside.path().display());
+    let repo = project(config, &script, &format!("{script}: less\n"));
+    let value = repo.json(&["measure", "--pairs", "4"]);
+    assert_eq!(value["measured"]["comparison"][1]["rounds"], 4, "{value}");
+    let runs = sides_run(&outside);
+    for side in ["base", "candidate"] {
+        assert_eq!(runs.iter().filter(|one| *one == side).count(), 1, "{runs:?}");
+    }
+    let said = |config: String| {
+        repo.write("verdict.toml", config);
+        repo.refuses(2, &["measure"])
+    };
+    said(config.replace("\"use\"\n", "\"build\"\n")).says(&[
+        "verdict.toml:9:1",
+        "step 'build' runs once",
+        "remove 'once' from [steps.build]",
+    ]);
+    said(config.replace("once = true", "once = 1"))
+        .says(&["verdict.toml:4:8", "'once' is an integer, not true or false"]);
+    said(config.replace("once = true", "once = true\nwarmup = 1"))
+        .says(&["verdict.toml:5:1", "has no use for 'warmup'"]);
 }
 
 #[cfg(target_os = "linux")]

@@ -107,6 +107,7 @@ fn a_changed_configuration_or_script_asks_again_and_revoking_forgets() {
     clone.attempt();
     clone.expect(0, &["trust", "--yes"]);
     assert_eq!(clone.standing(&[]), "trusted");
+    clone.expect(0, &["trust"]).prints(&["nothing to confirm"]);
     // Somebody else changes the script, and it comes by fetch.
     build(&clone.repo, 100);
     clone.repo.commit("feat: another build");

@@ -154,6 +154,7 @@ fn timed(commands: &[(&str, &str)]) -> Config {
         prepare: None,
         timeout: None,
         warmup: 1,
+        once: false,
     };
     let metric = |(name, _): &(&str, &str)| Metric {
         name: name.to_string(),

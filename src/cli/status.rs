@@ -100,6 +100,11 @@ fn this(ctx: &Ctx, repo: &Repo, book: &Book, experiment: &Experiment, pending: b
     let branch = clean(experiment.branch());
     let (s, short) = (plural(commits), base.short());
     ctx.field("branch", phrase!("{branch}, {commits} commit{s} on {base}", branch, commits, s, base = short))?;
+    let samples = crate::measure::session::saved(repo, &experiment.name)?;
+    if samples > 0 {
+        let s = plural(samples);
+        ctx.field("unfinished", phrase!("{samples} sample{s}; git verdict measure goes on from there", samples, s))?;
+    }
     if let Some((_, measured)) = experiment.latest() {
         ctx.field("measured", super::log::summary(&measured.comparison, ctx.lang))?;
         ctx.field("advice", Phrase::from(measured.recommendation.advice.as_str()))?;
@@ -121,7 +126,7 @@ fn this(ctx: &Ctx, repo: &Repo, book: &Book, experiment: &Experiment, pending: b
     ctx.say(phrase!("next: {next}", next = &next))?;
     Ok(json!({
         "here": true, "experiment": super::log::value(experiment), "base": base, "tip": tip, "commits": commits,
-        "stale": stale, "uncommitted": changed, "next": next.to_string(),
+        "stale": stale, "uncommitted": changed, "unfinished": samples, "next": next.to_string(),
     }))
 }
 

@@ -51,6 +51,11 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
         ctx.emit("trust", value(&standing))?;
         return Ok(Exit::Done);
     }
+    if standing.may_run() && !ctx.yes {
+        ctx.say("nothing to confirm")?;
+        ctx.emit("trust", value(&standing))?;
+        return Ok(Exit::Done);
+    }
     if !ctx.yes && !land::confirm_or_no(ctx, "May these commands be run?")? {
         return Ok(Exit::No);
     }

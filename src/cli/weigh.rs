@@ -97,7 +97,7 @@ fn config(args: &Args) -> Result<Config, Failure> {
         if text.trim().is_empty() {
             return Err(Failure::usage("a command is empty").try_next("--run CMD, --time CMD"));
         }
-        Ok(Step { name, run: Command::Shell(text.into()), prepare: None, timeout: None, warmup: 0 })
+        Ok(Step { name, run: Command::Shell(text.into()), prepare: None, timeout: None, warmup: 0, once: false })
     };
     let metric = |name: String, source: Source, unit: Unit, default: f64| Metric {
         name,

@@ -78,6 +78,8 @@ pub struct Step {
     pub timeout: Option<Duration>,
     /// Runs on each side that are not measured, before its first one that is.
     pub warmup: u32,
+    /// Run on each side before its first sample alone: what a metric reads needs it made, and says nothing of the making.
+    pub once: bool,
 }
 
 /// What a metric reads.

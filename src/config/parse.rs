@@ -26,7 +26,7 @@ const VERSION: i64 = 1;
 const LONGEST_NAME: usize = 64;
 
 const TOP_KEYS: &[&str] = &["version", "lang", "measure", "steps", "metrics", "checks", "policy", "adr"];
-const STEP_KEYS: &[&str] = &["run", "prepare", "timeout", "warmup"];
+const STEP_KEYS: &[&str] = &["run", "prepare", "timeout", "warmup", "once"];
 const MEASURE_KEYS: &[&str] = &["pin", "nice"];
 const CHECK_KEYS: &[&str] = &["run", "timeout"];
 const POLICY_KEYS: &[&str] = &["worth", "base", "revert", "keep_type", "adr"];
@@ -185,7 +185,11 @@ impl Reader<'_> {
         }
         for field in metrics_table.iter().flat_map(|t| &t.fields) {
             self.name(field, "metric");
-            config.metrics.extend(self.metric(field, &step_names));
+            let metric = self.metric(field, &step_names);
+            if let Some(metric) = &metric {
+                self.sampled(field, metric, &config.steps);
+            }
+            config.metrics.extend(metric);
         }
         for field in self.sub_table(root, "checks").iter().flat_map(|t| &t.fields) {
             self.name(field, "check");
@@ -210,8 +214,32 @@ impl Reader<'_> {
         let prepare = table.field("prepare").and_then(|f| self.command(f));
         let timeout = table.field("timeout").and_then(|f| self.timeout(f));
         let warmup = table.field("warmup").and_then(|f| self.whole(f, 0..=100, "1")).unwrap_or(0);
+        let once = table.field("once").and_then(|f| self.flag(f)).unwrap_or(false);
+        if let Some(field) = table.field("warmup").filter(|_| once && warmup > 0) {
+            self.problem(field.at.start, "a step that runs once has no use for 'warmup'", "remove 'warmup'");
+        }
         let run = self.required_command(&table)?;
-        Some(Step { name: field.key.to_string(), run, prepare, timeout, warmup: warmup as u32 })
+        Some(Step { name: field.key.to_string(), run, prepare, timeout, warmup: warmup as u32, once })
+    }
+
+    /// A metric of what a step uses needs the step in every sample.
+    fn sampled(&mut self, field: &Field, metric: &Metric, steps: &[Step]) {
+        let (Source::Step { step, .. } | Source::BuildStep { step, .. }) = &metric.source else { return };
+        if steps.iter().any(|s| s.once && s.name == *step) {
+            let message = format!("step '{step}' runs once, and this metric reads it in every sample");
+            self.problem(field.at.start, message, format!("remove 'once' from [steps.{step}]"));
+        }
+    }
+
+    /// Yes or no.
+    fn flag(&mut self, field: &Field) -> Option<bool> {
+        match field.value.get_ref() {
+            DeValue::Boolean(yes) => Some(*yes),
+            _ => {
+                self.problems.push(wrong_type(field, "true or false", "true"));
+                None
+            }
+        }
     }
 
     fn placement(&mut self, table: &Table) -> Placement {

@@ -231,7 +231,10 @@ pub(super) fn work(config: &Config) -> Work {
     let seconds = |time: Option<std::time::Duration>| time.map(|time| time.as_secs_f64());
     let step = |step: &crate::config::Step| {
         let prepare = step.prepare.as_ref().map(command);
-        (step.name.clone(), short(&json!([command(&step.run), prepare, seconds(step.timeout), step.warmup])))
+        let mut all = vec![json!(command(&step.run)), json!(prepare), json!(seconds(step.timeout)), json!(step.warmup)];
+        // Named only where it is set, so that records of before still say the same.
+        all.extend(step.once.then(|| json!("once")));
+        (step.name.clone(), short(&json!(all)))
     };
     let metric = |metric: &crate::config::Metric| {
         let source = match &metric.source {

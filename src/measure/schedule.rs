@@ -393,6 +393,9 @@ impl Engine<'_> {
         let plan = self.plan;
         let mut ran = BTreeMap::new();
         for step in &plan.config.steps {
+            if step.once && self.built.contains(&side) {
+                continue;
+            }
             let of_step: Vec<&Source> = plan.metrics().map(|m| &m.source).filter(|s| reads(s, &step.name)).collect();
             let counted = round.is_some() && of_step.iter().any(|source| counts(source));
             let only_counted = counted && of_step.iter().all(|source| counts(source));

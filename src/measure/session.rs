@@ -234,12 +234,11 @@ pub fn finish(repo: &Repo, key: &str) -> Result<(), MeasureError> {
     }
 }
 
-/// The session that is saved for a key, for whoever wants to tell about it; `None` when there is none or it cannot be
-/// read.
-pub fn saved(repo: &Repo, key: &str) -> Result<Option<(Header, Vec<Sample>)>, MeasureError> {
+/// How many samples are saved for a key, of all sides together: an interrupted session's. None when it cannot be read.
+pub fn saved(repo: &Repo, key: &str) -> Result<usize, MeasureError> {
     let path = file_of(repo, key)?;
     let read = read(&path).map_err(|source| trouble(&path, source))?;
-    Ok(read.and_then(Result::ok).map(|saved| (saved.header, saved.samples)))
+    Ok(read.and_then(Result::ok).map_or(0, |saved| saved.samples.len()))
 }
 
 /// A key as a file name: letters, digits, `-` and `_` stay, all other bytes become `%xx`.

@@ -349,6 +349,7 @@ mod tests {
             prepare: None,
             timeout: None,
             warmup: 0,
+            once: false,
         };
         assert_eq!(in_order(EngineKind::ALL.to_vec(), &[]), EngineKind::ALL);
         let order = in_order(EngineKind::ALL.to_vec(), &[step("cd x && /usr/bin/podman build .")]);
