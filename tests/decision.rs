@@ -1272,6 +1272,42 @@ fn a_repository_with_sha_256_is_decided_like_any_other() {
 }
 
 #[test]
+fn a_repository_with_reftable_is_decided_like_any_other() {
+    for hash in ["sha1", "sha256"] {
+        let repo = Sandbox::with(&["--ref-format=reftable", &format!("--object-format={hash}")]);
+        for (name, ask, kept) in [("one", keep("one"), true), ("two", revert("two"), false)] {
+            repo.experiment(name);
+            let base = repo.id("main");
+            let landed = repo.decide(&ask).unwrap();
+            assert_eq!(repo.git(["diff", base.as_str(), "main"]).is_empty(), !kept);
+            assert_eq!(decided(&landed.event).landed, Some(repo.id("main")));
+            assert_eq!(repo.git(w("symbolic-ref HEAD")), "refs/heads/main");
+            assert_eq!(repo.picture().status, "");
+        }
+    }
+}
+
+#[test]
+fn what_is_under_way_is_seen_where_refs_are_kept_as_reftable() {
+    let repo = Sandbox::with(&["--ref-format=reftable"]);
+    repo.experiment("cache");
+    repo.git(w("switch -q -c other main"));
+    repo.write("app.txt", "other\n");
+    repo.commit("other");
+    for (command, name) in [("cherry-pick", "cherry-pick"), ("revert", "revert")] {
+        let what = if name == "revert" { "main" } else { "verdict/cache" };
+        repo.write("app.txt", "another\n");
+        repo.commit("in the way");
+        let _ = std::process::Command::new("git").current_dir(&repo.root).args([command, what]).output().unwrap();
+        assert_eq!(repo.repo().operation(), Some(name));
+        let error = repo.prepare(&keep("cache")).unwrap_err();
+        assert!(error.to_string().contains(name), "{error}");
+        repo.git([command, "--abort"]);
+        assert_eq!(repo.repo().operation(), None);
+    }
+}
+
+#[test]
 fn a_merge_driver_that_gives_up_is_a_conflict_found_in_the_preflight() {
     let repo = Sandbox::new();
     repo.write(".gitattributes", "app.txt merge=never\n");

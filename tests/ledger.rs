@@ -622,7 +622,10 @@ fn id_in(line: &str) -> Option<Ulid> {
 
 #[test]
 fn fifty_processes_of_twenty_records_lose_nothing() {
-    let dir = repository(&[]);
+    fifty_processes(&repository(&[]));
+}
+
+fn fifty_processes(dir: &tempfile::TempDir) {
     let children: Vec<_> = (0..50).map(|_| child(dir.path(), 20)).collect();
     let mut said = Vec::new();
     for child in children {
@@ -656,7 +659,7 @@ fn a_writer_killed_at_any_moment_leaves_every_acknowledged_record() {
         assert!(said.iter().all(|id| found.contains(id)), "round {round}");
         assert_eq!(all_rows(&ledger).len(), found.len());
         // What git asks its user to do, too, when it was killed while it held a ref.
-        let _ = fs::remove_file(dir.path().join(".git").join(format!("{LEDGER_REF}.lock")));
+        let _ = fs::remove_file(repo.ref_lock(LEDGER_REF));
     }
     assert!(said.len() >= 25, "the children did append: {}", said.len());
     let repo = Repo::discover(dir.path()).unwrap();
@@ -667,19 +670,21 @@ fn a_writer_killed_at_any_moment_leaves_every_acknowledged_record() {
 #[test]
 fn a_lock_left_behind_is_named_with_what_to_do() {
     use git_verdict::error::Explain;
-    let dir = repository(&[]);
-    let repo = Repo::discover(dir.path()).unwrap();
-    let ledger = Ledger::open(&repo);
-    append(&ledger, Ulid::from_parts(7, 7), "first", opened("first"));
-    let lock = dir.path().join(".git").join(format!("{LEDGER_REF}.lock"));
-    let file = fs::File::create(&lock).unwrap();
-    file.set_modified(std::time::SystemTime::now() - Duration::from_secs(60)).unwrap();
-    let event = ledger.draft(Ulid::from_parts(8, 8), "second", opened("second")).unwrap();
-    let error = ledger.append(&event).unwrap_err();
-    assert!(matches!(error, LedgerError::Locked { .. }), "{error:?}");
-    assert!(error.next().unwrap().contains("ledger.lock"));
-    fs::remove_file(&lock).unwrap();
-    ledger.append(&event).unwrap();
+    for (format, name) in [("files", "refs/verdict/ledger.lock"), ("reftable", "reftable/tables.list.lock")] {
+        let dir = repository(&[&format!("--ref-format={format}")]);
+        let repo = Repo::discover(dir.path()).unwrap();
+        let ledger = Ledger::open(&repo);
+        append(&ledger, Ulid::from_parts(7, 7), "first", opened("first"));
+        let lock = dir.path().join(".git").join(name);
+        let file = fs::File::create(&lock).unwrap();
+        file.set_modified(std::time::SystemTime::now() - Duration::from_secs(60)).unwrap();
+        let event = ledger.draft(Ulid::from_parts(8, 8), "second", opened("second")).unwrap();
+        let error = ledger.append(&event).unwrap_err();
+        assert!(matches!(error, LedgerError::Locked { .. }), "{error:?}");
+        assert!(error.next().unwrap().contains(name));
+        fs::remove_file(&lock).unwrap();
+        ledger.append(&event).unwrap();
+    }
 }
 
 #[test]
@@ -860,14 +865,35 @@ fn a_partial_clone_brings_the_records_that_it_lacks() {
 }
 
 #[test]
-fn a_repository_with_reftable_is_refused_by_name() {
-    let dir = repository(&["--ref-format=reftable"]);
-    match Repo::discover(dir.path()) {
-        Err(error @ git_verdict::git::GitError::Unsupported(_)) => {
-            assert!(error.to_string().contains("reftable"), "{error}");
+fn the_ledger_works_where_refs_are_kept_as_reftable() {
+    for hash in ["sha1", "sha256"] {
+        let dir = repository(&["--ref-format=reftable", &format!("--object-format={hash}")]);
+        let repo = Repo::discover(dir.path()).unwrap();
+        let ledger = Ledger::open(&repo);
+        assert_eq!(ledger.tip().unwrap(), None);
+        let id = Ulid::from_parts(7, 7);
+        for fact in [opened("tables"), measured(2), decided(Verdict::Keep, None)] {
+            append(&ledger, id, "tables", fact);
         }
-        other => panic!("{other:?}"),
+        assert_eq!(git(dir.path(), &["rev-parse", LEDGER_REF]), ledger.tip().unwrap().unwrap().as_str());
+        assert!(!dir.path().join(".git").join(LEDGER_REF).exists());
+        // What another process writes is seen by a ledger that is open.
+        let tip = ledger.tip().unwrap().unwrap();
+        git(dir.path(), &["update-ref", LEDGER_REF, &format!("{tip}^")]);
+        assert_eq!(ledger.events().unwrap().len(), 2);
+        git(dir.path(), &["update-ref", LEDGER_REF, tip.as_str()]);
+        assert_eq!(ledger.events().unwrap().len(), 3);
+        index_agrees(&ledger);
+        git(dir.path(), &["gc", "--quiet"]);
+        append(&ledger, id, "tables", decided(Verdict::Revert, None));
+        assert_eq!(Ledger::open(&repo).book().unwrap().experiments[0].state, State::Reverted);
+        fsck(dir.path());
     }
+}
+
+#[test]
+fn fifty_processes_lose_nothing_where_refs_are_kept_as_reftable() {
+    fifty_processes(&repository(&["--ref-format=reftable"]));
 }
 
 #[test]
@@ -900,9 +926,15 @@ fn a_full_disk_is_a_clear_error_and_loses_nothing() {
 
 #[test]
 fn a_read_only_repository_is_read_and_not_written() {
+    for format in ["files", "reftable"] {
+        read_only(&format!("--ref-format={format}"));
+    }
+}
+
+fn read_only(format: &str) {
     let dir = tempfile::tempdir().unwrap();
     let Some(mount) = Mount::tmpfs(dir.path(), "size=8m") else { return };
-    git(dir.path(), &["init", "--quiet", "--initial-branch=main"]);
+    git(dir.path(), &["init", "--quiet", "--initial-branch=main", format]);
     git(dir.path(), &["config", "user.name", "Ada"]);
     git(dir.path(), &["config", "user.email", "ada@example.org"]);
     let event = {

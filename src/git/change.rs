@@ -103,7 +103,7 @@ impl Repo {
                 self.inner.diff_tree_to_tree(Some(&from.tree()?), Some(&to.tree()?), Some(&mut options))?
             }
             Between::Staged => {
-                let head = self.inner.head()?.peel_to_tree()?;
+                let head = self.inner.find_commit(self.resolve("HEAD")?.raw()?)?.tree()?;
                 self.inner.diff_tree_to_index(Some(&head), None, Some(&mut options))?
             }
         };
@@ -222,8 +222,11 @@ impl Repo {
 
     /// The blob that a tree, named by a file such as `AUTO_MERGE` in the git directory, has at a path.
     pub fn blob_in(&self, name: &str, path: &Path) -> Result<Option<Oid>, GitError> {
-        let Ok(text) = std::fs::read_to_string(self.git_dir().join(name)) else { return Ok(None) };
-        let Some(id) = Oid::parse(text.trim()) else { return Ok(None) };
+        let id = match self.tabled()? {
+            Some(refs) => refs.get(name).map(|held| held.id.clone()),
+            None => std::fs::read_to_string(self.git_dir().join(name)).ok().and_then(|text| Oid::parse(text.trim())),
+        };
+        let Some(id) = id else { return Ok(None) };
         let Ok(tree) = self.inner.find_tree(id.raw()?) else { return Ok(None) };
         Ok(tree.get_path(path).ok().map(|entry| entry.id().into()))
     }
@@ -231,7 +234,15 @@ impl Repo {
     /// The operation that git is in the middle of: `merge`, `rebase`, `cherry-pick`, `revert`, `bisect`, `am`.
     pub fn operation(&self) -> Option<&'static str> {
         use git2::RepositoryState::*;
-        match self.inner.state() {
+        let state = self.inner.state();
+        if let (Clean | Bisect, Ok(Some(refs))) = (state, self.tabled()) {
+            // Two of the signs are refs.
+            let signs = [("REVERT_HEAD", "revert"), ("CHERRY_PICK_HEAD", "cherry-pick")];
+            if let Some((_, found)) = signs.into_iter().find(|(name, _)| refs.contains_key(*name)) {
+                return Some(found);
+            }
+        }
+        match state {
             Clean => None,
             Merge => Some("merge"),
             Revert | RevertSequence => Some("revert"),

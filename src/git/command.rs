@@ -103,6 +103,9 @@ impl Git {
             if text.is_empty() {
                 text = String::from_utf8_lossy(&output.stdout).trim().to_string();
             }
+            if text.ends_with("\trefstorage") {
+                return Err(too_old());
+            }
             return Err(GitError::Command {
                 command: words.join(" "),
                 status: output.status.to_string(),
@@ -179,6 +182,16 @@ impl Repo {
         self.run_git().args(["commit", "--quiet", "--cleanup=verbatim", "-F", "-"]).args(extra).stdin(message).run()?;
         self.resolve("HEAD")
     }
+}
+
+/// The installed git knows no other refs than files.
+fn too_old() -> GitError {
+    let version = Command::new("git").arg("--version").stderr(Stdio::null()).output();
+    let version = version.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_string()).unwrap_or_default();
+    GitError::Unsupported(format!(
+        "its refs are kept as reftable, which {version} does not read (git 2.45 does; there, git refs migrate \
+         --ref-format=files makes files of them)"
+    ))
 }
 
 /// Refuses what git would not take as the name of a branch.

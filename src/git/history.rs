@@ -37,7 +37,14 @@ impl Repo {
         if revision.is_empty() || revision.starts_with('-') {
             return Err(unknown());
         }
-        let object = self.inner.revparse_single(revision).map_err(|_| unknown())?;
+        let object = match self.tabled()? {
+            Some(refs) => {
+                let id = self.tabled_revision(&refs, revision)?.ok_or_else(unknown)?;
+                self.inner.find_object(id.raw()?, None)
+            }
+            None => self.inner.revparse_single(revision),
+        };
+        let object = object.map_err(|_| unknown())?;
         Ok(object.peel_to_commit().map_err(|_| unknown())?.id().into())
     }
 

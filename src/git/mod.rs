@@ -9,6 +9,7 @@
 //! | [`command`] | starts the real `git` |
 //! | [`history`] | commits, trees, ranges |
 //! | [`refs`] | HEAD, branches, compare-and-swap of refs |
+//! | `reftable` | the same where refs are kept as reftable |
 //! | [`change`] | diffs, patch ids, what is uncommitted |
 //! | [`objects`] | blobs, trees and commits that no work tree is made of |
 //! | [`memory`] | merges and reverts in memory |
@@ -28,6 +29,7 @@ mod partial;
 pub mod places;
 pub mod reflog;
 pub mod refs;
+mod reftable;
 mod stat;
 #[cfg(test)]
 pub(crate) mod test;
@@ -216,6 +218,8 @@ pub struct Repo {
     git_dir: PathBuf,
     common_dir: PathBuf,
     from_env: bool,
+    /// The refs that libgit2 cannot read; none where it can.
+    reftable: Option<std::cell::RefCell<reftable::Reftable>>,
     /// The remote that promises to have what this clone lacks, once it was looked for.
     promisor: std::cell::OnceCell<Option<String>>,
     /// Objects written just now and not yet sent to the disk, still open.
@@ -226,9 +230,7 @@ pub struct Repo {
 /// Says in the user's words what libgit2 cannot read.
 fn unreadable(message: &str) -> GitError {
     let lower = message.to_lowercase();
-    GitError::Unsupported(if lower.contains("refstorage") {
-        "its refs are kept as reftable, which libgit2 does not read yet (git refs migrate --ref-format=files)".into()
-    } else if lower.contains("object format") || lower.contains("objectformat") {
+    GitError::Unsupported(if lower.contains("object format") || lower.contains("objectformat") {
         "its objects are named by SHA-256, which libgit2 does not read yet".into()
     } else {
         message.to_string()
@@ -245,6 +247,7 @@ impl Repo {
     /// Opens the repository that `dir` is in; `GIT_DIR` and its kin are honoured as git does. libgit2 refuses a repository
     /// of another user that is not in `safe.directory`, as git does.
     pub fn discover(dir: &Path) -> Result<Repo, GitError> {
+        reftable::admit()?;
         let named = std::env::var_os("GIT_DIR").filter(|value| !value.is_empty());
         let opened = match &named {
             Some(path) => git2::Repository::open_ext(
@@ -269,6 +272,8 @@ impl Repo {
                 inner.set_workdir(dir, false)?;
             }
         }
+        let storage = inner.config()?.get_string("extensions.refstorage").ok();
+        let reftable = reftable::storage(storage)?.map(Into::into);
         let git_dir = inner.path().to_path_buf();
         let common_dir = inner.commondir().to_path_buf();
         let faults = fault::Faults::from_env();
@@ -277,6 +282,7 @@ impl Repo {
             git_dir,
             common_dir,
             from_env: named.is_some(),
+            reftable,
             promisor: Default::default(),
             fresh: Default::default(),
             faults,
@@ -362,11 +368,58 @@ mod tests {
     }
 
     #[test]
-    fn a_repository_with_reftable_is_refused_with_a_way_out() {
-        let sandbox = Sandbox::with(&["--ref-format=reftable"]);
-        let error = Repo::discover(&sandbox.root).unwrap_err();
-        let GitError::Unsupported(text) = &error else { panic!("{error:?}") };
-        assert!(text.contains("reftable") && text.contains("git refs migrate"), "{text}");
+    fn a_repository_with_reftable_is_read_and_written_as_git_does() {
+        for options in [&["--ref-format=reftable"][..], &["--ref-format=reftable", "--object-format=sha256"]] {
+            let sandbox = Sandbox::with(options);
+            let repo = sandbox.repo();
+            let head = repo.resolve("HEAD").unwrap();
+            assert_eq!(repo.head().unwrap(), Head::Branch { name: "main".into(), commit: head.clone() });
+            assert_eq!(repo.operation(), None);
+            sandbox.commit("a", "a\n");
+            sandbox.git(&["tag", "-a", "-m", "noted", "v1"]);
+            let now = repo.resolve("main").unwrap();
+            assert_ne!(now, head, "a change from outside is seen");
+            for name in ["v1", "tags/v1", "@", "HEAD^0", "refs/heads/main", now.as_str(), now.short()] {
+                assert_eq!(repo.resolve(name).unwrap(), now, "{name}");
+            }
+            assert_eq!(repo.resolve("main~1").unwrap(), head);
+            assert_ne!(repo.find_ref("refs/tags/v1").unwrap().unwrap(), now, "a tag is an object of its own");
+            for name in ["nowhere", "HEAD:a", "a b", "x\0y", "HEAD~9"] {
+                assert!(matches!(repo.resolve(name), Err(GitError::UnknownRef(_))), "{name:?}");
+            }
+            let name = "refs/verdict/x";
+            assert!(repo.swap_ref(name, &head, None, "new").unwrap());
+            assert!(!repo.swap_ref(name, &now, None, "new").unwrap());
+            assert!(!repo.swap_ref(name, &now, Some(&now), "move").unwrap());
+            assert!(repo.swap_ref(name, &now, Some(&head), "move").unwrap());
+            assert!(!repo.swap_ref("refs/verdict/y", &now, Some(&head), "move").unwrap());
+            assert!(repo.swap_ref("refs/verdict/x/below", &now, None, "new").is_err());
+            assert_eq!(repo.refs_under("refs/verdict/").unwrap(), [(name.to_string(), now.clone())]);
+            assert_eq!(sandbox.git(&["rev-parse", name]), now.as_str());
+            sandbox.git(&["symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/gone"]);
+            assert_eq!(repo.symbolic_target("refs/remotes/origin/HEAD").unwrap().unwrap(), "refs/remotes/origin/gone");
+            assert!(repo.refs_under("refs/remotes/").unwrap().is_empty());
+            sandbox.git(&["switch", "-q", "--orphan", "empty"]);
+            assert_eq!(repo.head().unwrap(), Head::Unborn("empty".into()));
+            sandbox.git(&["switch", "-q", "--detach", "main"]);
+            assert_eq!(repo.head().unwrap(), Head::Detached(now));
+        }
+    }
+
+    #[test]
+    fn refs_that_are_kept_in_an_unknown_way_are_refused_by_name() {
+        let sandbox = Sandbox::new();
+        sandbox.git(&["config", "core.repositoryFormatVersion", "1"]);
+        for (value, known) in [("files", true), ("carved in stone", false)] {
+            // git itself does not open it any more.
+            let config = sandbox.root.join(".git/config");
+            let text = std::fs::read_to_string(&config).unwrap();
+            std::fs::write(&config, format!("{text}[extensions]\n\trefStorage = {value}\n")).unwrap();
+            match Repo::discover(&sandbox.root) {
+                Err(GitError::Unsupported(text)) => assert!(!known && text.contains(value), "{text}"),
+                other => assert!(known && other.is_ok(), "{other:?}"),
+            }
+        }
     }
 
     #[test]

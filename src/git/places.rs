@@ -20,6 +20,16 @@ impl Repo {
     /// All work trees, the main one first (left out when the repository is bare). One whose folder is gone is listed until
     /// `git worktree prune`, because git counts its branch as checked out.
     pub fn worktrees(&self) -> Result<Vec<Worktree>, GitError> {
+        let same = |a: &Path, b: &Path| a == b || std::fs::canonicalize(a).ok() == std::fs::canonicalize(b).ok();
+        if self.reftable.is_some() {
+            // There HEAD is no file.
+            let told = self.run_git().args(["worktree", "list", "--porcelain", "-z"]).bytes()?;
+            let here = self.inner.workdir();
+            let current = |path: &Path| here.is_some_and(|root| same(root, path));
+            return Ok(listed(&told)
+                .map(|(path, branch)| Worktree { current: current(&path), path, branch })
+                .collect());
+        }
         let read = |path: PathBuf| match std::fs::read(&path) {
             Ok(bytes) => Ok(Some(bytes.trim_ascii_end().to_vec())),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
@@ -30,7 +40,6 @@ impl Repo {
             let name = head.as_deref().and_then(|text| text.strip_prefix(b"ref: refs/heads/"));
             Ok(name.map(|name| String::from_utf8_lossy(name).into_owned()))
         };
-        let same = |a: &Path, b: &Path| a == b || std::fs::canonicalize(a).ok() == std::fs::canonicalize(b).ok();
         let mut found = Vec::new();
         let bare = self.config_value("core.bare").is_some_and(|value| value == "true");
         let main = match self.inner.workdir() {
@@ -89,10 +98,8 @@ impl Repo {
         if let Head::Branch { name, .. } = head {
             return Ok(name);
         }
-        let origin = self.inner.find_reference("refs/remotes/origin/HEAD").ok();
-        let origin = origin.as_ref().and_then(|r| r.symbolic_target_bytes());
-        let origin = origin.and_then(|target| target.strip_prefix(b"refs/remotes/origin/"));
-        let origin = origin.map(|name| String::from_utf8_lossy(name).into_owned());
+        let origin = self.symbolic_target("refs/remotes/origin/HEAD").ok().flatten();
+        let origin = origin.and_then(|target| target.strip_prefix("refs/remotes/origin/").map(String::from));
         for name in origin.into_iter().chain(["main".to_string(), "master".to_string()]) {
             if self.branch(&name)?.is_some() {
                 return Ok(name);
@@ -168,6 +175,22 @@ impl Repo {
     }
 }
 
+/// The work trees and their branches out of `git worktree list --porcelain -z`.
+fn listed(told: &[u8]) -> impl Iterator<Item = (PathBuf, Option<String>)> {
+    let lines: Vec<&[u8]> = told.split(|byte| *byte == 0).collect();
+    let entries: Vec<_> = lines.split(|line| line.is_empty()).map(<[_]>::to_vec).collect();
+    entries
+        .into_iter()
+        .filter(|entry| !entry.contains(&&b"bare"[..]))
+        .filter_map(|entry| {
+            let value = |key: &[u8]| entry.iter().find_map(|line| line.strip_prefix(key));
+            let branch = value(b"branch refs/heads/").map(|name| String::from_utf8_lossy(name).into_owned());
+            Some((path_of(value(b"worktree ")?), branch))
+        })
+        .collect::<Vec<_>>()
+        .into_iter()
+}
+
 /// Why nothing may be written at a path (relative to the root of the work tree): it leaves the work tree, by its words or by a
 /// symbolic link, or it is in a git directory.
 pub fn outside(root: &Path, path: &Path) -> Option<String> {
@@ -219,7 +242,12 @@ mod tests {
 
     #[test]
     fn linked_work_trees_are_listed_with_their_branches() {
-        let sandbox = Sandbox::new();
+        for format in ["files", "reftable"] {
+            listed_with_branches(&Sandbox::with(&[&format!("--ref-format={format}")]));
+        }
+    }
+
+    fn listed_with_branches(sandbox: &Sandbox) {
         let linked = sandbox.around().join("linked");
         sandbox.git(&["worktree", "add", "-q", "-b", "side", linked.to_str().unwrap()]);
         let detached = sandbox.around().join("detached");
@@ -242,9 +270,15 @@ mod tests {
 
     #[test]
     fn a_linked_work_tree_of_a_bare_repository_stands_alone() {
-        let sandbox = Sandbox::new();
+        for format in ["files", "reftable"] {
+            stands_alone(&Sandbox::with(&[&format!("--ref-format={format}")]));
+        }
+    }
+
+    fn stands_alone(sandbox: &Sandbox) {
         let bare = sandbox.around().join("bare.git");
-        sandbox.git(&["clone", "-q", "--bare", ".", bare.to_str().unwrap()]);
+        let format = sandbox.git(&["rev-parse", "--show-ref-format"]);
+        sandbox.git(&["clone", "-q", "--bare", &format!("--ref-format={format}"), ".", bare.to_str().unwrap()]);
         let linked = sandbox.around().join("linked");
         sandbox.git(&["-C", bare.to_str().unwrap(), "worktree", "add", "-q", linked.to_str().unwrap(), "main"]);
         let found = Repo::discover(&linked).unwrap().worktrees().unwrap();

@@ -111,7 +111,7 @@ impl Repo {
         let format = self.inner.object_format();
         let empty = git2::Oid::hash_object_ext(git2::ObjectType::Blob, b"", format).ok()?;
         let index = parse(&bytes, empty.as_bytes().len())?;
-        let head = self.inner.head().ok()?.peel_to_commit().ok()?.tree_id();
+        let head = self.inner.find_commit(self.find_ref("HEAD").ok()??.raw().ok()?).ok()?.tree_id();
         if index.tree? != head.as_bytes() {
             return Some(false);
         }

@@ -178,6 +178,10 @@ const POST_COMMIT: &str = r#"git_verdict_hook() {
     fi
     git_verdict_head=
     IFS= read -r git_verdict_head < "$git_verdict_git/HEAD" || :
+    # Where refs are kept as reftable, this file does not tell.
+    case $git_verdict_head in
+    'ref: refs/heads/.invalid') git_verdict_head="ref: $(git symbolic-ref HEAD)" || : ;;
+    esac
     case $git_verdict_head in
     'ref: refs/heads/verdict/'*) git_verdict_name=${git_verdict_head#ref: refs/heads/verdict/} ;;
     *) return 0 ;;

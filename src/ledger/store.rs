@@ -421,7 +421,7 @@ impl<'r> Ledger<'r> {
 
     /// The ref's lock file when a writer that died left it behind.
     fn stale_lock(&self) -> Option<PathBuf> {
-        let path = self.repo.common_dir().join(format!("{LEDGER_REF}.lock"));
+        let path = self.repo.ref_lock(LEDGER_REF);
         let made = std::fs::metadata(&path).ok()?.modified().ok()?;
         (SystemTime::now().duration_since(made).ok()? > STALE_LOCK).then_some(path)
     }

@@ -231,11 +231,13 @@ impl Ran {
     }
 }
 
-/// A command that no git configuration, repository, locale or colour setting of the user reaches.
+/// A command that no git configuration, repository, locale or colour setting of the user reaches. With
+/// `GIT_DEFAULT_REF_FORMAT=reftable` all tests keep refs so.
 pub fn isolated(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
-        if name.to_str().is_some_and(|name| name.starts_with("GIT_") && name != "GIT_EXEC_PATH") {
+        let kept = ["GIT_EXEC_PATH", "GIT_DEFAULT_REF_FORMAT"];
+        if name.to_str().is_some_and(|name| name.starts_with("GIT_") && !kept.contains(&name)) {
             command.env_remove(name);
         }
     }
