@@ -189,8 +189,8 @@ fn too_old() -> GitError {
     let version = Command::new("git").arg("--version").stderr(Stdio::null()).output();
     let version = version.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_string()).unwrap_or_default();
     GitError::Unsupported(format!(
-        "its refs are kept as reftable, which {version} does not read (git 2.45 does; there, git refs migrate \
-         --ref-format=files makes files of them)"
+        "its refs are kept as reftable, which {version} does not read; 2.45 does, and git refs migrate \
+         --ref-format=files of 2.48 makes files of them"
     ))
 }
 

@@ -32,6 +32,7 @@ impl Commit {
 
 impl Repo {
     /// The commit that a revision names.
+    #[allow(clippy::disallowed_methods)]
     pub fn resolve(&self, revision: &str) -> Result<Oid, GitError> {
         let unknown = || GitError::UnknownRef(revision.to_string());
         if revision.is_empty() || revision.starts_with('-') {

@@ -16,6 +16,7 @@ pub struct MadeHere {
 impl Repo {
     /// The commits that `git commit` (also `--amend`) made in this clone, from the reflogs of HEAD and of all branches. What
     /// came by fetch, merge, cherry-pick, rebase, am or revert is not among them.
+    #[allow(clippy::disallowed_methods)]
     pub fn made_here(&self) -> Result<Vec<MadeHere>, GitError> {
         let mut names = vec!["HEAD".to_string()];
         names.extend(self.refs_under("refs/heads/")?.into_iter().map(|(name, _)| name));

@@ -1,4 +1,5 @@
 //! HEAD, branches, and compare-and-swap of refs.
+#![allow(clippy::disallowed_methods)]
 
 use super::{GitError, Oid, Repo};
 use std::path::PathBuf;

@@ -50,9 +50,14 @@ pub struct Snapshot {
 impl Repo {
     /// An empty repository on the branch `main`.
     pub fn empty() -> Repo {
+        Repo::init(&[])
+    }
+
+    /// The same with options for `git init`.
+    pub fn init(options: &[&str]) -> Repo {
         let folder = tempfile::Builder::new().prefix("git-verdict-test-").tempdir().expect("a temporary folder");
         let repo = Repo { folder, variables: Vec::new() };
-        repo.git(&["init", "--quiet", "--initial-branch=main", "--template="]);
+        repo.git(&[&["init", "--quiet", "--initial-branch=main", "--template="], options].concat());
         repo.git(&["config", "user.name", "Test Author"]);
         repo.git(&["config", "user.email", "author@example.invalid"]);
         repo
