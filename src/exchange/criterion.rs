@@ -1,6 +1,9 @@
-//! criterion's folder, `target/criterion`: for each benchmark `<name>/new/` (and `<name>/base/`, the run before it, or
-//! `<name>/<baseline>/`) with `benchmark.json`, `sample.json` (`iters`, and `times` in nanoseconds for so many iterations) and
+//! criterion's folder, `target/criterion`: for each benchmark `<name>/new/`, the last run, and `<name>/base/` (or
+//! `<name>/<baseline>/`), the one that it is compared with, with `benchmark.json`, `sample.json` (`iters`, and `times` in nanoseconds for so many iterations) and
 //! `estimates.json`.
+//!
+//! Unless it is told otherwise (`--baseline base`), criterion ends a run by writing it over `base/` as well: then both are one run
+//! and say nothing.
 
 use super::{Both, ExchangeError, Format, Part, Series, Side, json_of};
 use crate::config::Better;
@@ -60,12 +63,17 @@ impl Format for Criterion {
             .collect();
         found.sort();
         let mut side = Side::default();
+        let mut same = 0;
         for estimates in found {
             let Some(folder) = estimates.parent() else { continue };
             let place = folder.parent().and_then(|inner| inner.strip_prefix(path).ok());
             let place = place.map(|place| place.to_string_lossy().into_owned()).unwrap_or_default();
             let metric = json_of::<Benchmark>(&folder.join("benchmark.json")).map_or(place, |named| named.full_id);
             let sample = folder.join("sample.json");
+            if part != Part::Whole && one_run(folder) {
+                same += 1;
+                continue;
+            }
             let values = if sample.exists() {
                 let sample: Sample = json_of(&sample)?;
                 sample.times.iter().zip(&sample.iters).map(|(time, iters)| time / iters * NANO).collect()
@@ -75,9 +83,22 @@ impl Format for Criterion {
             };
             side.series.push(Series { metric, unit: Unit::Seconds, better: Better::Lower, values });
         }
+        if same > 0 && side.series.is_empty() {
+            let problem = "base/ and new/ hold the same run; run the candidate with cargo bench -- --baseline base";
+            return Err(ExchangeError::format(path, problem));
+        }
+        if same > 0 && part == Part::Place(1) {
+            side.notes.push(format!("{same} left out: base/ and new/ hold the same run"));
+        }
         if side.series.is_empty() {
             return Err(ExchangeError::format(path, format!("no benchmark in it has a folder '{baseline}'")));
         }
         Ok(side)
     }
+}
+
+/// Whether the folder of a run and the one beside it are copies of each other.
+fn one_run(folder: &Path) -> bool {
+    let read = |baseline: &str, name: &str| std::fs::read(folder.with_file_name(baseline).join(name)).ok();
+    ["sample.json", "estimates.json"].iter().all(|name| read("base", name) == read("new", name))
 }

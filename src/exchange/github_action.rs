@@ -4,7 +4,7 @@
 use super::{Both, ExchangeError, Format, Part, Series, Side, text_of, unit_of};
 use crate::config::Better;
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// The format.
@@ -58,7 +58,7 @@ impl Format for GithubActionBenchmark {
                 ));
             }
             let benches: Vec<Bench> = serde_json::from_str(text).map_err(wrong)?;
-            return Ok(side(None, "", &[&benches]));
+            return Ok(side(None, &[("", &benches)]));
         }
         // `window.BENCHMARK_DATA = {...}`, and a semicolon perhaps.
         let json = text.split_once('=').filter(|(name, _)| !name.contains('{')).map_or(text, |(_, json)| json);
@@ -67,19 +67,28 @@ impl Format for GithubActionBenchmark {
             return Err(ExchangeError::format(path, "it holds many commits; give this one file alone"));
         };
         let runs: Vec<&Run> = data.entries.values().flatten().filter(|run| run.commit.id == wanted).collect();
-        let Some(last) = runs.last() else {
+        if runs.is_empty() {
             return Err(ExchangeError::format(path, format!("no run of commit {wanted} is in it")));
-        };
-        let benches: Vec<&Vec<Bench>> = runs.iter().map(|run| &run.benches).collect();
-        Ok(side(Some(wanted.to_string()), &last.tool, &benches))
+        }
+        let runs: Vec<(&str, &Vec<Bench>)> = runs.iter().map(|run| (run.tool.as_str(), &run.benches)).collect();
+        Ok(side(Some(wanted.to_string()), &runs))
     }
 }
 
-/// The readings of all runs of a commit together.
-fn side(commit: Option<String>, tool: &str, runs: &[&Vec<Bench>]) -> Side {
+/// The readings of all runs of a commit together, each with the tool that it is from.
+fn side(commit: Option<String>, runs: &[(&str, &Vec<Bench>)]) -> Side {
     let mut side = Side { commit, ..Side::default() };
-    for bench in runs.iter().flat_map(|benches| benches.iter()) {
-        let (unit, factor, better) = unit_of(&bench.unit);
+    let names: BTreeSet<&str> =
+        runs.iter().flat_map(|(_, benches)| benches.iter().map(|bench| bench.name.as_str())).collect();
+    for (tool, bench) in runs.iter().flat_map(|(tool, benches)| benches.iter().map(move |bench| (*tool, bench))) {
+        // Of a Go benchmark with several numbers, the unit of the first is followed by all others. Newer versions of the action
+        // add each of them under a name of its own.
+        let (unit, others) = bench.unit.split_once('\t').unwrap_or((&bench.unit, ""));
+        let own = format!("{} - {}", bench.name, unit.trim());
+        if !others.is_empty() && names.contains(own.as_str()) {
+            continue;
+        }
+        let (unit, factor, better) = unit_of(unit);
         let better = match tool {
             "customBiggerIsBetter" => Better::Higher,
             "customSmallerIsBetter" => Better::Lower,

@@ -1,5 +1,5 @@
-//! hyperfine's `--export-json`: `results`, each with `command`, `times` (s), `exit_codes`, and from 1.20 on
-//! `memory_usage_byte`.
+//! hyperfine's `--export-json`. Until 2.0: `results`, each with `command`, `times` (s), `exit_codes`, and from 1.20 on
+//! `memory_usage_byte`. From 2.0 on (`schema_version` 2): `results`, each with `command` or `name` and `measurements`, one a run.
 
 use super::{Both, ExchangeError, Format, Part, Series, Side, json_of};
 use crate::config::Better;
@@ -11,14 +11,22 @@ use std::path::Path;
 #[derive(Debug)]
 pub struct Hyperfine;
 
+/// The newest version of the file that is known.
+const VERSION: u64 = 2;
+
 #[derive(Deserialize)]
 struct File {
+    #[serde(default)]
+    schema_version: u64,
     results: Vec<Run>,
 }
 
 #[derive(Deserialize)]
 struct Run {
     command: String,
+    name: Option<String>,
+    #[serde(default)]
+    measurements: Vec<Measurement>,
     #[serde(default)]
     times: Vec<f64>,
     median: Option<f64>,
@@ -27,6 +35,39 @@ struct Run {
     memory_usage_byte: Vec<f64>,
     #[serde(default)]
     exit_codes: Vec<Option<i32>>,
+    #[serde(skip)]
+    instructions: Vec<f64>,
+}
+
+#[derive(Deserialize)]
+struct Measurement {
+    time_wall_clock: Quantity,
+    memory_peak_resident: Option<Quantity>,
+    instructions: Option<Quantity>,
+    exit_code: Option<i32>,
+}
+
+/// Times are in seconds, memory in bytes, whatever was asked for.
+#[derive(Deserialize)]
+struct Quantity {
+    value: f64,
+}
+
+impl Run {
+    /// Takes a run of version 2 for one of version 1.
+    fn flat(mut self) -> Run {
+        let values = |one: fn(&Measurement) -> Option<&Quantity>| -> Vec<f64> {
+            self.measurements.iter().filter_map(|run| Some(one(run)?.value)).collect()
+        };
+        if !self.measurements.is_empty() {
+            self.times = values(|run| Some(&run.time_wall_clock));
+            self.memory_usage_byte = values(|run| run.memory_peak_resident.as_ref());
+            self.instructions = values(|run| run.instructions.as_ref());
+            self.exit_codes = self.measurements.iter().map(|run| run.exit_code).collect();
+        }
+        self.command = self.name.take().unwrap_or(self.command);
+        self
+    }
 }
 
 impl Format for Hyperfine {
@@ -40,6 +81,10 @@ impl Format for Hyperfine {
 
     fn read(&self, path: &Path, part: Part<'_>) -> Result<Side, ExchangeError> {
         let mut file: File = json_of(path)?;
+        if file.schema_version > VERSION {
+            let problem = format!("its schema version {} is not known, only {VERSION} and older", file.schema_version);
+            return Err(ExchangeError::format(path, problem));
+        }
         if let Part::Place(place) = part {
             if file.results.len() != 2 {
                 let count = file.results.len();
@@ -51,8 +96,9 @@ impl Format for Hyperfine {
         }
         let alone = file.results.len() == 1;
         let mut side = Side::default();
-        for run in file.results {
-            if let Some(bad) = run.exit_codes.iter().position(|code| code.is_some_and(|code| code != 0)) {
+        for run in file.results.into_iter().map(Run::flat) {
+            // One that a signal ended has no code.
+            if let Some(bad) = run.exit_codes.iter().position(|code| *code != Some(0)) {
                 let problem = format!("run {} of '{}' did not end well", bad + 1, run.command);
                 return Err(ExchangeError::format(path, problem));
             }
@@ -71,10 +117,11 @@ impl Format for Hyperfine {
                 better: Better::Lower,
                 values: times,
             });
-            if !run.memory_usage_byte.is_empty() {
-                let metric = name("max_rss");
-                let values = run.memory_usage_byte;
-                side.series.push(Series { metric, unit: Unit::Bytes, better: Better::Lower, values });
+            let more =
+                [("max_rss", Unit::Bytes, &run.memory_usage_byte), ("instructions", Unit::Count, &run.instructions)];
+            for (what, unit, values) in more.into_iter().filter(|(_, _, values)| !values.is_empty()) {
+                let (metric, values) = (name(what), values.clone());
+                side.series.push(Series { metric, unit, better: Better::Lower, values });
             }
         }
         Ok(side)
