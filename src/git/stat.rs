@@ -3,6 +3,9 @@
 //! git's index is read as it lies on the disk, and the files are looked at by several threads. A file counts as unchanged by
 //! the rules of git itself, only stricter: all that the index has on record of it must be as it was. Where anything is not
 //! plain, the answer is no, and git is asked.
+//!
+//! What it saves is the start of git: with 50 files 0.16 ms stand for the 1.8 ms of `git status -uno`, with 2,000 files 2.0 for
+//! 3.8 ms, with 50,000 it gains nothing. `status` in a small repository would miss its goal without it (benches/README.md).
 
 use super::Repo;
 use std::os::unix::ffi::OsStrExt;
