@@ -7,11 +7,11 @@ use common::{Repo, isolated, works};
 /// Where git's own completion is on Debian.
 const GIT_COMPLETION: &str = "/usr/share/bash-completion/completions/git";
 
-/// What bash offers for a line of these words.
+/// What bash offers for a line of these words, each with what it puts in, and a bar after it.
 fn offered(repo: &Repo, words: &str) -> String {
     let script = format!(
         "source {GIT_COMPLETION}\nsource ./completion.bash\nCOMP_WORDS=({words})\nCOMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))\n\
-         COMP_LINE=\"${{COMP_WORDS[*]}}\"\nCOMP_POINT=${{#COMP_LINE}}\n__git_wrap__git_main\necho \"${{COMPREPLY[@]}}\"\n"
+         COMP_LINE=\"${{COMP_WORDS[*]}}\"\nCOMP_POINT=${{#COMP_LINE}}\n__git_wrap__git_main\nprintf '%s|' \"${{COMPREPLY[@]}}\"\n"
     );
     repo.run_in(repo.path(), "bash", &["-c", &script], None).stdout
 }
@@ -26,9 +26,13 @@ fn bash_completes_git_verdict_as_it_completes_git() {
     let commands = offered(&repo, "git verdict st");
     assert!(commands.contains("start") && commands.contains("status"), "{commands}");
     let flags = offered(&repo, "git verdict start --hyp");
-    assert_eq!(flags.trim(), "--hypothesis");
+    assert_eq!(flags, "--hypothesis |");
     let values = offered(&repo, "git verdict --color al");
-    assert_eq!(values.trim(), "always");
+    assert_eq!(values, "always |");
+    // The name of a folder that stands alone is gone on with, and a command is one although a folder is called so.
+    std::fs::create_dir_all(repo.path().join("demo/only")).unwrap();
+    assert_eq!(offered(&repo, "git verdict man --dir demo/o"), "demo/only/|");
+    assert_eq!(offered(&repo, "git verdict dem"), "demo |");
 }
 
 #[test]

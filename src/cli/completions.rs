@@ -12,11 +12,15 @@ use serde_json::json;
 const WITHOUT_DASH: &str = "git_verdict";
 
 /// Git's own completion of bash looks for a function of this name for `git verdict`, and hands it the words in variables of
-/// its own. (zsh and fish find the completion of `git-verdict` by themselves.)
+/// its own. It adds no space after a word, so the one word that fits brings it along. (zsh and fish find the completion of
+/// `git-verdict` by themselves.)
 const AS_SUBCOMMAND: &str = r#"
 _git_verdict() {
     local COMP_WORDS=(git-verdict "${words[@]:2}") COMP_CWORD=$((cword - 1))
     _git_verdict_line git-verdict "$cur" "$prev"
+    [[ ${#COMPREPLY[@]} == 1 ]] || return 0
+    case "$prev" in -*) [[ ! -d ${COMPREPLY[0]} ]] || { COMPREPLY[0]+=/; return 0; } ;; esac
+    COMPREPLY[0]+=" "
 }
 "#;
 
