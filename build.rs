@@ -7,7 +7,9 @@ fn main() {
     const SCRIPT: &str = "no-unwind-tables.ld";
     println!("cargo::rerun-if-changed={SCRIPT}");
     // The profile, since the setting of `panic` in Cargo.toml is not told to build scripts. GNU ld and lld read the script.
-    if var("PROFILE").as_deref() == Ok("release") && var("CARGO_CFG_TARGET_OS").as_deref() == Ok("linux") {
+    // Not with musl: object files that come with Rust's refer to the tables.
+    let target = |key: &str| var(format!("CARGO_CFG_TARGET_{key}")).unwrap_or_default();
+    if var("PROFILE").as_deref() == Ok("release") && target("OS") == "linux" && target("ENV") == "gnu" {
         let script = Path::new(&var("CARGO_MANIFEST_DIR").expect("cargo sets it")).join(SCRIPT);
         println!("cargo::rustc-link-arg-bins=-Wl,--no-eh-frame-hdr");
         println!("cargo::rustc-link-arg-bins=-T{}", script.display());

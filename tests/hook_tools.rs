@@ -177,6 +177,20 @@ fn git_cliff_puts_keeps_and_reverts_where_they_belong() {
 }
 
 #[test]
+fn the_release_notes_of_this_project_tell_what_was_kept_and_what_was_tried_and_reverted() {
+    let Some(tools) = tools() else { return };
+    let repo = released(&tools);
+    let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("cliff.toml");
+    let config = config.to_str().unwrap();
+    let text = tool(&repo, "git-cliff", &["--config", config, "--unreleased", "--tag", "v1.0.1"]);
+    assert!(text.starts_with("## 1.0.1 - "), "{text}");
+    assert!(under(&text, "### Faster or smaller").contains(&"- Slim"), "{text}");
+    assert_eq!(under(&text, "### Tried and reverted")[0], "- Fat", "{text}");
+    let bumped = tool(&repo, "git-cliff", &["--config", config, "--unreleased", "--bumped-version"]);
+    assert!(bumped.lines().any(|line| line == "v1.0.1"), "{bumped}");
+}
+
+#[test]
 fn semantic_release_counts_a_revert_as_one_and_drops_what_was_reverted_plainly() {
     let Some(tools) = tools() else { return };
     let repo = released(&tools);
