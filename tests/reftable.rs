@@ -136,7 +136,10 @@ fn a_git_that_does_not_know_reftable_is_named_with_a_way_out() {
 
 #[test]
 fn a_repository_that_is_converted_goes_on() {
-    let repo = Repo::with(&[("verdict.toml", CONFIG), ("app", &"x".repeat(4000))]);
+    let repo = Repo::init(&["--ref-format=files"]);
+    repo.write("verdict.toml", CONFIG);
+    repo.write("app", "x".repeat(4000));
+    repo.commit("feat: begin");
     // git before 2.48 does not convert reflogs.
     repo.git(&["config", "core.logAllRefUpdates", "false"]);
     std::fs::remove_dir_all(repo.path().join(".git/logs")).unwrap();

@@ -222,7 +222,7 @@ impl Repo {
 
     /// The blob that a tree, named by a file such as `AUTO_MERGE` in the git directory, has at a path.
     pub fn blob_in(&self, name: &str, path: &Path) -> Result<Option<Oid>, GitError> {
-        let id = match self.tabled()? {
+        let id = match self.tabled(name)? {
             Some(refs) => refs.get(name).map(|held| held.id.clone()),
             None => std::fs::read_to_string(self.git_dir().join(name)).ok().and_then(|text| Oid::parse(text.trim())),
         };
@@ -235,7 +235,7 @@ impl Repo {
     pub fn operation(&self) -> Option<&'static str> {
         use git2::RepositoryState::*;
         let state = self.inner.state();
-        if let (Clean | Bisect, Ok(Some(refs))) = (state, self.tabled()) {
+        if let (Clean | Bisect, Ok(Some(refs))) = (state, self.tabled("HEAD")) {
             // Two of the signs are refs.
             let signs = [("REVERT_HEAD", "revert"), ("CHERRY_PICK_HEAD", "cherry-pick")];
             if let Some((_, found)) = signs.into_iter().find(|(name, _)| refs.contains_key(*name)) {

@@ -38,7 +38,7 @@ impl Repo {
         if revision.is_empty() || revision.starts_with('-') {
             return Err(unknown());
         }
-        let object = match self.tabled()? {
+        let object = match self.tabled(revision)? {
             Some(refs) => {
                 let id = self.tabled_revision(&refs, revision)?.ok_or_else(unknown)?;
                 self.inner.find_object(id.raw()?, None)

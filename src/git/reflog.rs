@@ -40,7 +40,7 @@ impl Repo {
     /// The same where the reflogs are in reftables. git prints what a ref held after each entry, newest first; what it held
     /// before is the one after that, and is not known of the oldest.
     fn made_here_tabled(&self, names: &[String]) -> Result<Vec<MadeHere>, GitError> {
-        let Some(refs) = self.tabled()? else { return Ok(Vec::new()) };
+        let Some(refs) = self.tabled("refs/heads/")? else { return Ok(Vec::new()) };
         let names: Vec<&str> = names.iter().map(String::as_str).filter(|name| refs.contains_key(*name)).collect();
         if names.is_empty() {
             return Ok(Vec::new());

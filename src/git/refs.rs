@@ -36,7 +36,7 @@ impl Repo {
 
     /// The full name that a symbolic ref holds; none when there is no such ref or it is not symbolic.
     pub fn symbolic_target(&self, name: &str) -> Result<Option<String>, GitError> {
-        if let Some(refs) = self.tabled()? {
+        if let Some(refs) = self.tabled(name)? {
             return match refs.get(name) {
                 Some(held) => Ok(held.target.clone()),
                 None => self.tabled_target(name),
@@ -60,7 +60,7 @@ impl Repo {
 
     /// What a full ref name (`refs/heads/main`) points at.
     pub fn find_ref(&self, name: &str) -> Result<Option<Oid>, GitError> {
-        if let Some(refs) = self.tabled()? {
+        if let Some(refs) = self.tabled(name)? {
             return Ok(refs.get(name).map(|held| held.id.clone()));
         }
         match self.inner.refname_to_id(name) {
@@ -105,7 +105,7 @@ impl Repo {
 
     /// Full names and targets of the refs under a prefix such as `refs/heads/verdict/`.
     pub fn refs_under(&self, prefix: &str) -> Result<Vec<(String, Oid)>, GitError> {
-        if let Some(refs) = self.tabled()? {
+        if let Some(refs) = self.tabled(prefix)? {
             let found = refs.range(prefix.to_string()..).take_while(|(name, _)| name.starts_with(prefix));
             let direct = found.filter(|(_, held)| held.target.is_none());
             return Ok(direct.map(|(name, held)| (name.clone(), held.id.clone())).collect());

@@ -1,5 +1,6 @@
 //! Refs that are kept as reftable. libgit2 reads the objects of such a repository but not its refs, so the real git is asked
-//! for all of them at once, and asked again only when the list of tables has changed.
+//! for all of them at once, and asked again only when the list of tables has changed. Tags and remote branches, of which there may
+//! be very many, are left out until one is wanted.
 
 use super::{GitError, Oid, Repo};
 use std::collections::BTreeMap;
@@ -22,8 +23,12 @@ pub(super) struct Held {
 /// never changes, and a new one has a name of its own.
 #[derive(Debug, Default)]
 pub(super) struct Reftable {
-    read: Option<(Vec<u8>, Rc<Refs>)>,
+    near: Option<(Vec<u8>, Rc<Refs>)>,
+    all: Option<(Vec<u8>, Rc<Refs>)>,
 }
+
+/// What is left out at first.
+const FAR: [&str; 2] = ["refs/tags/", "refs/remotes/"];
 
 /// Lets libgit2 open repositories whose refs it cannot read. To be called before any is opened.
 #[allow(unsafe_code)]
@@ -47,20 +52,26 @@ pub(super) fn storage(value: Option<String>) -> Result<Option<Reftable>, GitErro
 }
 
 impl Repo {
-    /// All refs of a reftable repository as they are now; none where refs are files.
-    pub(super) fn tabled(&self) -> Result<Option<Rc<Refs>>, GitError> {
+    /// The refs of a reftable repository as they are now, at least those whose names begin with `name`; none where refs are
+    /// files.
+    pub(super) fn tabled(&self, name: &str) -> Result<Option<Rc<Refs>>, GitError> {
         let Some(cell) = &self.reftable else { return Ok(None) };
         let mut known = cell.borrow_mut();
         // Read before git is: what changes meanwhile is then seen as a change the next time.
         let lists = self.table_lists();
-        match &known.read {
-            Some((of, refs)) if *of == lists => return Ok(Some(refs.clone())),
-            _ => {}
+        let far = FAR.iter().any(|place| name.starts_with(place) || place.starts_with(name));
+        let near = known.near.as_ref().filter(|_| !far);
+        if let Some((_, refs)) = known.all.as_ref().into_iter().chain(near).find(|(of, _)| *of == lists) {
+            return Ok(Some(refs.clone()));
         }
         let format = "--format=%(refname)%00%(objectname)%00%(symref)";
-        let text = self.run_git().args(["for-each-ref", "--include-root-refs", format]).bytes()?;
-        let refs: Rc<Refs> = Rc::new(text.split(|byte| *byte == b'\n').filter_map(parse).collect());
-        known.read = Some((lists, refs.clone()));
+        let mut git = self.run_git().args(["for-each-ref", "--include-root-refs", format]);
+        if !far {
+            git = git.args(FAR.map(|place| format!("--exclude={place}")));
+        }
+        let refs: Rc<Refs> = Rc::new(git.bytes()?.split(|byte| *byte == b'\n').filter_map(parse).collect());
+        let read = if far { &mut known.all } else { &mut known.near };
+        *read = Some((lists, refs.clone()));
         Ok(Some(refs))
     }
 
@@ -86,9 +97,8 @@ impl Repo {
         if let Some(id) = Oid::parse(revision) {
             return Ok(Some(id));
         }
-        // gitrevisions(7), "<refname>".
-        let under = ["", "refs/", "refs/tags/", "refs/heads/", "refs/remotes/"];
-        if let Some(held) = under.iter().find_map(|prefix| refs.get(&format!("{prefix}{revision}"))) {
+        // A full name means itself before all else (gitrevisions(7), "<refname>").
+        if let Some(held) = refs.get(revision) {
             return Ok(Some(held.id.clone()));
         }
         if revision.contains('\0') {
