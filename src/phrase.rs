@@ -125,6 +125,35 @@ impl Phrase {
         Phrase { key: Cow::Owned(key), values }
     }
 
+    /// The English sentence of one of these keys, taken apart into its values again: how a sentence that was stored, or comes
+    /// from where only text is kept, is put into words of another language. A value that is such a sentence too becomes a
+    /// phrase. The first key that fits counts; none when none does.
+    pub fn recognised(text: &str, keys: &[&'static str]) -> Option<Phrase> {
+        Phrase::recognised_within(text, keys, 3)
+    }
+
+    fn recognised_within(text: &str, keys: &[&'static str], depth: usize) -> Option<Phrase> {
+        let fill = |key: &&'static str| {
+            let mut values = Vec::new();
+            let (first, mut pattern) = key.split_once('{').map_or((*key, None), |(first, rest)| (first, Some(rest)));
+            let mut rest = text.strip_prefix(first)?;
+            while let Some((name, after)) = pattern.and_then(|pattern| pattern.split_once('}')) {
+                let (literal, next) = after.split_once('{').map_or((after, None), |(text, next)| (text, Some(next)));
+                let end = match next {
+                    None => rest.strip_suffix(literal)?.len(),
+                    Some(_) => rest.find(literal)?,
+                };
+                let value = &rest[..end];
+                let inner = (depth > 0).then(|| Phrase::recognised_within(value, keys, depth - 1)).flatten();
+                values.push((Cow::Borrowed(name), inner.map_or_else(|| value.into(), Part::from)));
+                rest = &rest[end + literal.len()..];
+                pattern = next;
+            }
+            rest.is_empty().then_some(Phrase { key: Cow::Borrowed(*key), values })
+        };
+        keys.iter().find_map(fill)
+    }
+
     /// The key, for whoever looks for a translation: of a text as it is, the text.
     pub fn key(&self) -> &str {
         match (&*self.key, self.values.as_slice()) {
@@ -283,6 +312,7 @@ shown!(
     u64,
     i32,
     i64,
+    &i64,
     ulid::Ulid,
     &ulid::Ulid,
     std::io::Error,
@@ -365,6 +395,19 @@ mod tests {
         let joined = Phrase::joined(vec![inner(), "nothing".into()], ": ");
         assert_eq!(joined.to_string(), "x before y: nothing");
         assert_eq!(joined.in_language(&Upside), "y after x: all");
+    }
+
+    #[test]
+    fn a_sentence_is_taken_apart_into_the_values_of_its_key() {
+        let keys = ["nothing", "{a} before {b}", "one {x}"];
+        let told = |text: &str| Phrase::recognised(text, &keys).map(|phrase| phrase.in_language(&Upside));
+        assert_eq!(told("x y before 2").as_deref(), Some("2 after x y"));
+        assert_eq!(told("nothing before 2").as_deref(), Some("2 after all"));
+        assert_eq!(told("nothing").as_deref(), Some("all"));
+        assert_eq!(told("anything else"), None);
+        for text in ["x before y", "one é", "nothing", "one "] {
+            assert_eq!(Phrase::recognised(text, &keys).unwrap().to_string(), text);
+        }
     }
 
     #[test]

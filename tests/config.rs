@@ -89,7 +89,7 @@ fn error(text: &str) -> (String, String) {
     assert_eq!(error.exit(), Exit::Usage);
     let shown = error.to_string();
     let place = shown.strip_prefix("verdict.toml:").unwrap_or_else(|| panic!("{shown} does not name the file"));
-    (place.to_string(), error.help.unwrap_or_default())
+    (place.to_string(), error.help.map(|help| help.to_string()).unwrap_or_default())
 }
 
 #[test]
@@ -395,10 +395,10 @@ fn exchange_rates_are_checked_word_by_word_and_against_each_other() {
     let rate = config.parse_worth("10 maintenance = 50MB").unwrap();
     assert_eq!((rate.left.metric.as_str(), rate.right.metric.as_str(), rate.right.amount), ("maintenance", "m", 50e6));
     let wrong = config.parse_worth("1 min = 50 MB").unwrap_err();
-    assert_eq!(wrong.help.as_deref(), Some("name the one that is meant: t, u"));
+    assert_eq!(wrong.help.unwrap(), "name the one that is meant: t, u");
     let wrong = config.parse_worth("3 n = 1 h tt").unwrap_err();
     assert_eq!(wrong.to_string(), "worth:1:11: unknown metric 'tt'");
-    assert_eq!(wrong.help.as_deref(), Some("did you mean 't'?"));
+    assert_eq!(wrong.help.unwrap(), "did you mean 't'?");
 }
 
 #[test]
@@ -480,7 +480,7 @@ fn every_file_and_every_error_in_the_reference_is_true() {
             }
             "toml,error" => {
                 let error = Config::parse(content, "verdict.toml").unwrap_err();
-                let shown = format!("{error}\n{}\n", error.help.as_deref().unwrap_or_default());
+                let shown = format!("{error}\n{}\n", error.help.as_ref().map(ToString::to_string).unwrap_or_default());
                 assert_eq!(blocks.get(i + 1), Some(&("text", shown)), "the error shown for:\n{content}");
                 errors += 1;
             }

@@ -151,7 +151,7 @@ fn rounds(n: usize) -> impl FnMut(&[Sample]) -> Next {
 fn measure(story: &Story, plan: &Plan, n: usize) -> (Result<Measurement, MeasureError>, Vec<String>) {
     let mut notes = Vec::new();
     let result = measure::run(&story.repo(), plan, &mut rounds(n), &mut |event| match event {
-        Event::Note(text) if !text.contains("warmup = 1") => notes.push(text),
+        Event::Note(text) if !text.contains("warmup = 1") => notes.push(text.to_string()),
         _ => {}
     });
     (result, notes)

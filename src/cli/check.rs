@@ -264,7 +264,7 @@ fn take(
         commit: None,
         experiment: None,
         what: phrase!("check '{name}' fails", name = &check.name),
-        why: check.outcome.clone().into(),
+        why: crate::measure::told::told(&check.outcome),
         next: None,
     }));
     Ok(Some(Measured { rows, recommendation }))

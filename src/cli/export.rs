@@ -164,6 +164,6 @@ fn whole(
     let sheets = exchange::sheets();
     let sheet = sheets.iter().find(|sheet| sheet.name() == name);
     let sheet = sheet.ok_or_else(|| Failure::usage(phrase!("'{name}' is not written", name)))?;
-    out.write_all(sheet.text(&entries).as_bytes()).map_err(failed)?;
+    out.write_all(sheet.text(&entries, ctx.lang).as_bytes()).map_err(failed)?;
     Ok(entries.len())
 }

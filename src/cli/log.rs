@@ -183,8 +183,8 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
     match (args.jsonl, args.graph, args.format) {
         (false, _, Format::Text) if shown.is_empty() => ctx.say(nothing(&query, &answer))?,
         (true, _, _) => print_all(shown.iter().map(|entry| line(entry).to_string()))?,
-        (_, _, Format::Csv) => ctx.say(Csv.text(shown))?,
-        (_, _, Format::Markdown) => ctx.say(Markdown.text(shown))?,
+        (_, _, Format::Csv) => ctx.say(Csv.text(shown, ctx.lang))?,
+        (_, _, Format::Markdown) => ctx.say(Markdown.text(shown, ctx.lang))?,
         (_, true, Format::Text) => ctx.say(graph(shown, ctx.look()))?,
         (_, false, Format::Text) => ctx.say(text(shown, ctx.look()))?,
     }

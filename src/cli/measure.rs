@@ -14,6 +14,7 @@ use crate::hooks::run as hooks;
 use crate::ledger::event::{Measured, Rechecked, Ruler, Verdict};
 use crate::ledger::{Event, Fact, Ledger, Wanted};
 use crate::measure::environment::{Environment, comparable};
+use crate::measure::told::told;
 use crate::measure::{self, FailedRun, Known, MeasureError, Measurement, Plan, Runs, Sample, Side};
 use crate::phrase;
 use crate::policy::compare::StopRule;
@@ -182,7 +183,12 @@ pub fn show(ctx: &Ctx, measured: &Measured) -> Result<(), Failure> {
     failed_runs(ctx, &measured.sides, &measured.samples, &measured.failures)?;
     for check in measured.checks.iter().filter(|check| !check.passed) {
         let tail = if check.tail.is_empty() { String::new() } else { format!("\n{}", check.tail) };
-        ctx.say(phrase!("check {name} failed: {outcome}{tail}", name = &check.name, outcome = &check.outcome, tail))?;
+        ctx.say(phrase!(
+            "check {name} failed: {outcome}{tail}",
+            name = &check.name,
+            outcome = told(&check.outcome),
+            tail
+        ))?;
     }
     for origin in &measured.origins {
         if let Some(reason) = origin.attribution.reason() {
@@ -210,7 +216,7 @@ pub fn failed_runs(ctx: &Ctx, sides: &[Side], samples: &[Sample], failures: &[Fa
                 "  pair {round}: {what} failed: {outcome}",
                 round = run.round + 1,
                 what = clean(&run.what),
-                outcome = clean(&run.outcome)
+                outcome = told(&clean(&run.outcome))
             ))?;
         }
     }

@@ -1,6 +1,7 @@
 //! Progress while measuring: a bar with the time left on a terminal, plain lines otherwise.
 
 use super::Ctx;
+use crate::measure::told::told;
 use crate::measure::{Event, Sample};
 use crate::phrase;
 use crate::phrase::Phrase;
@@ -47,16 +48,16 @@ impl Progress {
             }
             Event::Sampled { sample, all, left } => self.sampled(sample, all, left),
             Event::Checked(check) => {
-                let answer = if check.passed { "passed".into() } else { Phrase::from(&check.outcome) };
+                let answer = if check.passed { "passed".into() } else { told(&check.outcome) };
                 let side = self.side(check.side);
                 self.line(phrase!("check {name} on {side}: {answer}", name = &check.name, side, answer));
             }
             Event::Failed(run) => {
                 let (n, side) = (run.round + 1, self.side(run.side));
-                let (what, outcome) = (&run.what, &run.outcome);
+                let (what, outcome) = (&run.what, told(&run.outcome));
                 self.line(phrase!("pair {n} on {side}: {what} failed: {outcome}", n, side, what, outcome));
             }
-            Event::Note(text) => self.line(text.into()),
+            Event::Note(text) => self.line(text),
         }
     }
 

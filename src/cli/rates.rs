@@ -6,6 +6,7 @@ use crate::error::Failure;
 use crate::git::Repo;
 use crate::ledger::event::Measured;
 use crate::phrase;
+use crate::phrase::Phrase;
 use crate::policy::rates::{WhatIf, suppose};
 use crate::policy::{MetricComparison, Recommendation, maintenance, recommend};
 use crate::render::table;
@@ -48,7 +49,7 @@ pub fn read(ctx: &Ctx, repo: &Repo, flags: &Flags, measured: &[&Measured]) -> Re
         supposed.push(parse_worth(text, known.clone()).map_err(|error| wrong(text, error.message, error.help))?);
     }
     if let Some(found) = contradiction(&supposed) {
-        let help = "keep one rate for each pair of metrics".to_string();
+        let help = "keep one rate for each pair of metrics".into();
         return Err(wrong(&flags.worth[found.index], found.explain(&supposed, &known), Some(help)));
     }
     let rates = suppose(supposed, &policy.worth, &rows);
@@ -75,7 +76,7 @@ pub fn read(ctx: &Ctx, repo: &Repo, flags: &Flags, measured: &[&Measured]) -> Re
     Ok(Some(Supposed { rates, policy }))
 }
 
-fn wrong(text: &str, message: String, help: Option<String>) -> Failure {
+fn wrong(text: &str, message: Phrase, help: Option<Phrase>) -> Failure {
     let failure = Failure::usage(phrase!("--worth '{text}' is no exchange rate", text = clean(text))).because(message);
     match help {
         Some(help) => failure.try_next(help),

@@ -1,11 +1,11 @@
 //! What is wrong with a configuration, and where: byte offsets in the text become lines and columns here.
 
 use crate::error::{Exit, Explain};
+use crate::phrase;
 use crate::phrase::Phrase;
 
 /// What is wrong with a configuration, and where.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("{file}:{line}:{column}: {message}")]
 pub struct ConfigError {
     /// The file as the user knows it.
     pub file: String,
@@ -14,17 +14,23 @@ pub struct ConfigError {
     /// Column in characters, from 1.
     pub column: usize,
     /// What is wrong, naming the bad word.
-    pub message: String,
+    pub message: Phrase,
     /// The nearest right word, or what to write instead.
-    pub help: Option<String>,
+    pub help: Option<Phrase>,
 }
+
+crate::error::display_what!(ConfigError);
 
 impl Explain for ConfigError {
     fn exit(&self) -> Exit {
         Exit::Usage
     }
+    fn what(&self) -> Phrase {
+        let place = format!("{}:{}:{}", self.file, self.line, self.column);
+        phrase!("{place}: {what}", place, what = &self.message)
+    }
     fn next(&self) -> Option<Phrase> {
-        self.help.as_ref().map(Phrase::from)
+        self.help.clone()
     }
 }
 
@@ -32,12 +38,12 @@ impl Explain for ConfigError {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Problem {
     pub at: usize,
-    pub message: String,
-    pub help: Option<String>,
+    pub message: Phrase,
+    pub help: Option<Phrase>,
 }
 
 impl Problem {
-    pub fn new(at: usize, message: impl Into<String>, help: impl Into<String>) -> Problem {
+    pub fn new(at: usize, message: impl Into<Phrase>, help: impl Into<Phrase>) -> Problem {
         Problem { at, message: message.into(), help: Some(help.into()) }
     }
 
@@ -79,13 +85,22 @@ pub(super) fn echo(word: &str) -> String {
     shown
 }
 
-/// `did you mean 'x'?` when one candidate is near, and the list of all of them otherwise.
-pub(super) fn suggest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str> + Clone, what: &str) -> String {
+/// `did you mean 'x'?` when one candidate is near, and the list of all of them otherwise. `what` is a key of the catalogue.
+pub(super) fn suggest<'a>(
+    word: &str,
+    candidates: impl IntoIterator<Item = &'a str> + Clone,
+    what: &'static str,
+) -> Phrase {
     if let Some(near) = super::nearest(word, candidates.clone()) {
-        return format!("did you mean '{}'?", echo(near));
+        return phrase!("did you mean '{near}'?", near = echo(near));
     }
     let all: Vec<String> = candidates.into_iter().map(echo).collect();
-    if all.is_empty() { format!("this file defines no {what}") } else { format!("known {what}s: {}", all.join(", ")) }
+    let what = Phrase::from(what);
+    if all.is_empty() {
+        phrase!("this file defines no {what}", what)
+    } else {
+        phrase!("known {what}s: {all}", what, all = all.join(", "))
+    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 use super::error::{Problem, position};
 use super::{Config, ConfigError, FILE_NAME};
+use crate::phrase;
+use crate::phrase::Phrase;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
@@ -16,8 +18,9 @@ pub(super) fn load(root: &Path) -> Result<Option<Config>, ConfigError> {
 /// The text of the file; none when there is no file.
 pub(super) fn read(root: &Path) -> Result<Option<String>, ConfigError> {
     let path = root.join(FILE_NAME);
-    let refuse = |message: String, help: &str| Problem::new(0, message, help).locate("", FILE_NAME);
-    let unreadable = |e: std::io::Error| refuse(format!("cannot be read: {e}"), "check the file's permissions");
+    let refuse = |message: Phrase, help: &str| Problem::new(0, message, help).locate("", FILE_NAME);
+    let unreadable =
+        |e: std::io::Error| refuse(phrase!("cannot be read: {error}", error = e), "check the file's permissions");
 
     let mut kind = match path.symlink_metadata() {
         Ok(metadata) => metadata,
@@ -26,27 +29,30 @@ pub(super) fn read(root: &Path) -> Result<Option<String>, ConfigError> {
     };
     if kind.is_symlink() {
         let real = path.canonicalize().map_err(|e| {
-            refuse(format!("is a symbolic link that leads nowhere: {e}"), "remove the link, or write the file itself")
+            refuse(
+                phrase!("is a symbolic link that leads nowhere: {error}", error = e),
+                "remove the link, or write the file itself",
+            )
         })?;
         if !real.starts_with(root.canonicalize().map_err(unreadable)?) {
             return Err(refuse(
-                "is a symbolic link that leaves the repository".to_string(),
+                "is a symbolic link that leaves the repository".into(),
                 "replace the link by a copy of the file",
             ));
         }
         kind = path.metadata().map_err(unreadable)?;
     }
     if kind.is_dir() {
-        return Err(refuse("is a folder, not a file".to_string(), "move the folder away, then run 'git verdict init'"));
+        return Err(refuse("is a folder, not a file".into(), "move the folder away, then run 'git verdict init'"));
     }
     if !kind.is_file() {
-        return Err(refuse("is not a regular file".to_string(), "move it away, then run 'git verdict init'"));
+        return Err(refuse("is not a regular file".into(), "move it away, then run 'git verdict init'"));
     }
 
     let mut bytes = Vec::new();
     File::open(&path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes)).map_err(unreadable)?;
     if bytes.len() as u64 > LARGEST {
-        return Err(refuse("is larger than 1 MiB".to_string(), "keep data out of the configuration"));
+        return Err(refuse("is larger than 1 MiB".into(), "keep data out of the configuration"));
     }
     String::from_utf8(bytes).map(Some).map_err(|e| {
         let valid = e.utf8_error().valid_up_to();
@@ -56,8 +62,8 @@ pub(super) fn read(root: &Path) -> Result<Option<String>, ConfigError> {
             file: FILE_NAME.to_string(),
             line,
             column,
-            message: format!("is not UTF-8 text: byte 0x{:02x}", e.as_bytes()[valid]),
-            help: Some("save the file as UTF-8".to_string()),
+            message: phrase!("is not UTF-8 text: byte {byte}", byte = format!("0x{:02x}", e.as_bytes()[valid])),
+            help: Some("save the file as UTF-8".into()),
         }
     })
 }

@@ -12,7 +12,8 @@ use super::{
 };
 use crate::digest::sha256;
 use crate::measure::placement::Placement;
-use crate::phrase::Lang;
+use crate::phrase;
+use crate::phrase::{Lang, Phrase};
 use crate::units::{Ratio, Unit, base_unit, split_quantity};
 use std::ops::Range;
 use std::path::{Component, Path};
@@ -77,10 +78,10 @@ const ADR_FORMATS: &[(&str, AdrFormat)] =
 pub(super) fn parse(text: &str, file: &str) -> Result<Config, ConfigError> {
     let document = DeTable::parse(text).map_err(|error| {
         let at = error.span().map_or(0, |span| span.start);
-        let message = format!("TOML syntax: {}", single_line(error.message()));
+        let message = phrase!("TOML syntax: {message}", message = toml_words(error.message()));
         Problem { at, message, help: None }.locate(text, file)
     })?;
-    let root = Table::new("the file", 0, document.get_ref());
+    let root = Table::new("", 0, document.get_ref());
     version(&root).map_err(|problem| problem.locate(text, file))?;
 
     let mut reader = Reader { text, problems: Vec::new() };
@@ -109,25 +110,33 @@ pub(super) fn language(text: &str) -> Option<Lang> {
 fn version(root: &Table) -> Result<(), Problem> {
     let Some(field) = root.field("version") else {
         if let Some(typo) = root.fields.iter().find(|f| super::nearest(f.key, ["version"]).is_some()) {
-            let message = format!("unknown key '{}'", echo(typo.key));
+            let message = phrase!("unknown key '{key}'", key = echo(typo.key));
             return Err(Problem::new(typo.at.start, message, "did you mean 'version'?"));
         }
-        return Err(Problem::new(0, "the file has no 'version'", format!("begin the file with: version = {VERSION}")));
+        return Err(Problem::new(
+            0,
+            "the file has no 'version'",
+            phrase!("begin the file with: version = {version}", version = VERSION),
+        ));
     };
     let DeValue::Integer(number) = field.value.get_ref() else {
-        return Err(wrong_type(field, "a whole number", &format!("{VERSION}")));
+        return Err(wrong_type(field, "a whole number", &VERSION.to_string()));
     };
     let shown = echo(&number.to_string());
     match i64::from_str_radix(number.as_str(), number.radix()) {
         Ok(VERSION) => Ok(()),
         Ok(n) if n < VERSION => Err(Problem::new(
             field.value.span().start,
-            format!("version {shown} of the format does not exist"),
-            format!("write version = {VERSION}"),
+            phrase!("version {shown} of the format does not exist", shown),
+            phrase!("write {example}", example = format!("version = {VERSION}")),
         )),
         _ => Err(Problem::new(
             field.value.span().start,
-            format!("version {shown} of the format is newer than this program, which reads version {VERSION}"),
+            phrase!(
+                "version {shown} of the format is newer than this program, which reads version {version}",
+                shown,
+                version = VERSION
+            ),
             "install a newer git-verdict",
         )),
     }
@@ -226,8 +235,8 @@ impl Reader<'_> {
     fn sampled(&mut self, field: &Field, metric: &Metric, steps: &[Step]) {
         let (Source::Step { step, .. } | Source::BuildStep { step, .. }) = &metric.source else { return };
         if steps.iter().any(|s| s.once && s.name == *step) {
-            let message = format!("step '{step}' runs once, and this metric reads it in every sample");
-            self.problem(field.at.start, message, format!("remove 'once' from [steps.{step}]"));
+            let message = phrase!("step '{step}' runs once, and this metric reads it in every sample", step);
+            self.problem(field.at.start, message, phrase!("remove 'once' from [steps.{step}]", step));
         }
     }
 
@@ -269,9 +278,18 @@ impl Reader<'_> {
         match i64::from_str_radix(number.as_str(), number.radix()) {
             Ok(n) if bounds.contains(&n) => Some(n),
             _ => {
-                let message =
-                    format!("'{}' is {}, and goes from {} to {}", field.key, number, bounds.start(), bounds.end());
-                self.problem(field.value.span().start, message, format!("write {} = {example}", field.key));
+                let message = phrase!(
+                    "'{key}' is {number}, and goes from {least} to {most}",
+                    key = field.key,
+                    number = number.to_string(),
+                    least = bounds.start(),
+                    most = bounds.end()
+                );
+                self.problem(
+                    field.value.span().start,
+                    message,
+                    phrase!("write {example}", example = format!("{} = {example}", field.key)),
+                );
                 None
             }
         }
@@ -295,7 +313,12 @@ impl Reader<'_> {
         let source_key = self.source_key(&table)?;
         for (key, owner) in KEYS_OF_A_SOURCE {
             if let Some(stray) = table.field(key).filter(|_| *owner != source_key) {
-                let message = format!("'{key}' belongs to a '{owner}' metric, and this one reads '{source_key}'");
+                let message = phrase!(
+                    "'{key}' belongs to a '{owner}' metric, and this one reads '{source_key}'",
+                    key,
+                    owner,
+                    source_key
+                );
                 self.problem(stray.at.start, message, format!("remove '{key}'"));
             }
         }
@@ -321,14 +344,15 @@ impl Reader<'_> {
             [] => {
                 // A near miss has been reported as an unknown key.
                 if table.fields.iter().all(|f| METRIC_KEYS.contains(&f.key)) {
-                    let message = format!("{} has no source", table.place);
+                    let message = phrase!("{place} has no source", place = &table.place);
                     self.problem(table.at, message, "add one of: step, image, build_step, path, run");
                 }
                 None
             }
             [(_, one)] => Some(one),
             [(_, first), (at, second), ..] => {
-                let message = format!("{} has two sources, '{first}' and '{second}'", table.place);
+                let message =
+                    phrase!("{place} has two sources, '{first}' and '{second}'", place = &table.place, first, second);
                 self.problem(at, message, "keep one, and make a metric of its own for the other");
                 None
             }
@@ -354,8 +378,13 @@ impl Reader<'_> {
             "image" => {
                 let reference = self.word(field)?;
                 if reference.starts_with('-') {
-                    let message = format!("'{}' is not an image reference", echo(reference));
-                    self.problem_in(field, reference, message, "write image = \"app:tag\"");
+                    let message = phrase!("'{reference}' is not an image reference", reference = echo(reference));
+                    self.problem_in(
+                        field,
+                        reference,
+                        message,
+                        phrase!("write {example}", example = "image = \"app:tag\""),
+                    );
                     return None;
                 }
                 Some((Source::Image { reference: reference.to_string() }, Unit::Bytes))
@@ -367,7 +396,7 @@ impl Reader<'_> {
                     None => {
                         let example = steps.first().map_or("build".to_string(), |s| echo(s));
                         let message = "'build_step' does not say which step's log it reads";
-                        self.problem(field.at.start, message, format!("add: step = \"{example}\""));
+                        self.problem(field.at.start, message, phrase!("add: step = \"{example}\"", example));
                         return None;
                     }
                 };
@@ -417,19 +446,23 @@ impl Reader<'_> {
         match regex::Regex::new(pattern) {
             Ok(regex) if regex.captures_len() >= 2 => true,
             Ok(_) => {
-                let message = format!("the regular expression '{}' has no capture group", echo(pattern));
+                let message =
+                    phrase!("the regular expression '{pattern}' has no capture group", pattern = echo(pattern));
                 self.problem_in(field, pattern, message, "put parentheses around the number: ([0-9.]+)");
                 false
             }
             Err(error) => {
                 let reason = match &error {
                     regex::Error::Syntax(text) => {
-                        text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_string()
+                        Phrase::from(single_line(text.lines().last().unwrap_or_default().trim_start_matches("error: ")))
                     }
-                    regex::Error::CompiledTooBig(limit) => format!("it is larger than {limit} bytes when compiled"),
-                    other => other.to_string(),
+                    regex::Error::CompiledTooBig(limit) => {
+                        phrase!("it is larger than {limit} bytes when compiled", limit)
+                    }
+                    other => single_line(&other.to_string()).into(),
                 };
-                let message = format!("'{}' is not a regular expression: {}", echo(pattern), single_line(&reason));
+                let message =
+                    phrase!("'{pattern}' is not a regular expression: {reason}", pattern = echo(pattern), reason);
                 self.problem_in(field, pattern, message, "in single quotes TOML leaves backslashes as they are");
                 false
             }
@@ -446,10 +479,19 @@ impl Reader<'_> {
             return true;
         };
         let help = match pointer.trim_start_matches(['$', '.']) {
-            path if pointer.starts_with('/') || path.is_empty() => "see RFC 6901".to_string(),
-            path => format!("write json = \"/{}\"", echo(&path.replace('.', "/"))),
+            path if pointer.starts_with('/') || path.is_empty() => "see RFC 6901".into(),
+            path => phrase!("write {example}", example = format!("json = \"/{}\"", echo(&path.replace('.', "/")))),
         };
-        self.problem_in(field, pointer, format!("'{}' is not a JSON pointer: {reason}", echo(pointer)), help);
+        self.problem_in(
+            field,
+            pointer,
+            phrase!(
+                "'{pointer}' is not a JSON pointer: {reason}",
+                pointer = echo(pointer),
+                reason = Phrase::from(reason)
+            ),
+            help,
+        );
         false
     }
 
@@ -487,14 +529,19 @@ impl Reader<'_> {
             .map(|(_, symbol)| *symbol)
             .or_else(|| SYMBOLS.iter().find(|symbol| symbol.to_lowercase() == lower).copied());
         if let Some(symbol) = meant {
-            self.problem_in(field, word, format!("unknown unit '{}'", echo(word)), format!("did you mean '{symbol}'?"));
+            self.problem_in(
+                field,
+                word,
+                phrase!("unknown unit '{word}'", word = echo(word)),
+                phrase!("did you mean '{near}'?", near = symbol),
+            );
             return None;
         }
         let plain = word.chars().count() <= 16
             && !word.starts_with(|c: char| c.is_ascii_digit() || "+-.[".contains(c))
             && word.chars().all(|c| !c.is_whitespace() && c.escape_debug().count() == 1);
         if !plain {
-            let message = format!("'{}' cannot be a unit", echo(word));
+            let message = phrase!("'{word}' cannot be a unit", word = echo(word));
             self.problem_in(field, word, message, "use one word of at most 16 characters, such as req/s");
             return None;
         }
@@ -515,8 +562,8 @@ impl Reader<'_> {
         match split_quantity(number) {
             Ok((percent, "")) if percent / 100.0 > 0.0 => Some(Matters::Relative(Ratio(percent / 100.0))),
             _ => {
-                let message = format!("'{}' is not a percentage above zero", echo(text));
-                self.problem_in(field, text, message, "write matters = \"5%\"");
+                let message = phrase!("'{text}' is not a percentage above zero", text = echo(text));
+                self.problem_in(field, text, message, phrase!("write {example}", example = "matters = \"5%\""));
                 None
             }
         }
@@ -533,13 +580,13 @@ impl Reader<'_> {
             DeValue::Float(n) => n.to_string(),
             _ => {
                 let (kind, example) = describe(unit);
-                self.problems.push(wrong_type_text(field, &kind, &example));
+                self.problems.push(wrong_type_text(field, kind, example));
                 return None;
             }
         };
         if *unit != Unit::Custom("%".to_string()) && text.trim().ends_with('%') {
-            let message = format!("'{}' is a value and no percentage", field.key);
-            self.problem_in(field, &text, message, format!("write {}", describe(unit).1));
+            let message = phrase!("'{key}' is a value and no percentage", key = field.key);
+            self.problem_in(field, &text, message, phrase!("write {example}", example = describe(unit).1));
             return None;
         }
         match amount(&text, unit, metric) {
@@ -613,8 +660,9 @@ impl Reader<'_> {
         let forbidden = |c: char| c.is_whitespace() || c.is_control() || "~^:?*[{\\".contains(c);
         if word.starts_with(['-', '/']) || word.ends_with(['/', '.']) || word.contains("..") || word.contains(forbidden)
         {
-            let message = format!("'{}' cannot be the name of a branch", echo(word));
-            self.problem_in(field, word, message, "write base = \"main\"");
+            let message =
+                phrase!("'{name}' cannot be the name of a {what}", name = echo(word), what = Phrase::from("branch"));
+            self.problem_in(field, word, message, phrase!("write {example}", example = "base = \"main\""));
             return None;
         }
         Some(word.to_string())
@@ -632,7 +680,7 @@ impl Reader<'_> {
                 && part.chars().all(|c| c.is_ascii_alphanumeric() || "-_./".contains(c))
         };
         if !fits(kind) || !scope.is_none_or(fits) {
-            let message = format!("'{}' cannot be the type of a commit subject", echo(word));
+            let message = phrase!("'{word}' cannot be the type of a commit subject", word = echo(word));
             self.problem_in(field, word, message, "write keep_type = \"perf\" or \"perf(build)\"");
             return None;
         }
@@ -645,7 +693,7 @@ impl Reader<'_> {
         match stays_inside(path).and_then(|()| if glob { is_glob(path) } else { Ok(()) }) {
             Ok(()) => Some(path.to_string()),
             Err(reason) => {
-                let message = format!("the path '{}' {reason}", echo(path));
+                let message = phrase!("the path '{path}' {reason}", path = echo(path), reason = Phrase::from(reason));
                 self.problem_in(field, path, message, "write a path relative to the repository's root");
                 None
             }
@@ -658,17 +706,21 @@ impl Reader<'_> {
             return Some(name.to_string());
         }
         let help = suggest(name, steps.iter().map(String::as_str), "step");
-        self.problem_in(field, name, format!("unknown step '{}'", echo(name)), help);
+        self.problem_in(field, name, phrase!("unknown step '{name}'", name = echo(name)), help);
         None
     }
 
     /// A name must be fit for a trailer, a branch and a column.
-    fn name(&mut self, field: &Field, what: &str) {
+    fn name(&mut self, field: &Field, what: &'static str) {
         let name = field.key;
         let safe = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
         if name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.chars().all(safe) {
             if name.len() > LONGEST_NAME {
-                let message = format!("the {what} name '{}' is longer than {LONGEST_NAME} characters", echo(name));
+                let message = phrase!(
+                    "the name '{name}' is longer than {most} characters",
+                    name = echo(name),
+                    most = LONGEST_NAME
+                );
                 self.problem(field.at.start, message, "choose a shorter name");
             }
             return;
@@ -676,12 +728,14 @@ impl Reader<'_> {
         let slug: String = name.chars().map(|c| if safe(c) { c } else { '_' }).take(LONGEST_NAME).collect();
         let slug = slug.trim_matches(|c: char| !c.is_ascii_alphanumeric());
         let help = match slug {
-            "" => {
-                "a name starts with a letter or a digit and goes on with letters, digits, '_', '-' and '.'".to_string()
-            }
-            slug => format!("write '{slug}'"),
+            "" => "a name starts with a letter or a digit and goes on with letters, digits, '_', '-' and '.'".into(),
+            slug => phrase!("write '{slug}'", slug),
         };
-        self.problem(field.at.start, format!("'{}' cannot be the name of a {what}", echo(name)), help);
+        self.problem(
+            field.at.start,
+            phrase!("'{name}' cannot be the name of a {what}", name = echo(name), what = Phrase::from(what)),
+            help,
+        );
     }
 
     fn required_command(&mut self, table: &Table) -> Option<Command> {
@@ -689,7 +743,7 @@ impl Reader<'_> {
             Some(field) => self.command(field),
             None => {
                 if table.fields.iter().all(|f| super::nearest(f.key, ["run"]).is_none()) {
-                    let message = format!("{} has no 'run'", table.place);
+                    let message = phrase!("{place} has no 'run'", place = &table.place);
                     self.problem(table.at, message, "add: run = \"make\"");
                 }
                 None
@@ -701,7 +755,11 @@ impl Reader<'_> {
         const EXAMPLE: &str = "\"make build\" or [\"make\", \"build\"]";
         let words = match field.value.get_ref() {
             DeValue::String(text) if text.trim().is_empty() => {
-                self.problem(field.value.span().start, format!("'{}' is empty", echo(field.key)), "write a command");
+                self.problem(
+                    field.value.span().start,
+                    phrase!("'{key}' is empty", key = echo(field.key)),
+                    "write a command",
+                );
                 return None;
             }
             DeValue::String(text) => {
@@ -714,21 +772,31 @@ impl Reader<'_> {
             }
         };
         if words.is_empty() {
-            let message = format!("'{}' is an empty list", echo(field.key));
-            self.problem(field.value.span().start, message, format!("write {} = {EXAMPLE}", echo(field.key)));
+            let message = phrase!("'{key}' is an empty list", key = echo(field.key));
+            self.problem(
+                field.value.span().start,
+                message,
+                phrase!(
+                    "write {example}",
+                    example = phrase!("{key} = \"make build\" or [\"make\", \"build\"]", key = echo(field.key))
+                ),
+            );
             return None;
         }
         let mut command = Vec::new();
         for (i, word) in words.iter().enumerate() {
             let at = word.span().start;
             let Some(text) = word.get_ref().as_str() else {
-                let kind = word.get_ref().type_str();
-                let message = format!("a word of '{}' is {}, not a string", echo(field.key), article(kind));
+                let message = phrase!(
+                    "a word of '{key}' is {kind}, not a string",
+                    key = echo(field.key),
+                    kind = Phrase::from(article(word.get_ref()))
+                );
                 self.problem(at, message, "put every word of the command in quotes");
                 return None;
             };
             if i == 0 && text.trim().is_empty() {
-                self.problem(at, format!("the program of '{}' is empty", echo(field.key)), "name a program");
+                self.problem(at, phrase!("the program of '{key}' is empty", key = echo(field.key)), "name a program");
                 return None;
             }
             if !self.no_nul(at, text) {
@@ -762,13 +830,18 @@ impl Reader<'_> {
         }
     }
 
-    fn choice<T: Copy>(&mut self, field: &Field, what: &str, choices: &[(&str, T)]) -> Option<T> {
+    fn choice<T: Copy>(&mut self, field: &Field, what: &'static str, choices: &[(&str, T)]) -> Option<T> {
         let word = self.string(field, &format!("\"{}\"", choices[0].0))?;
         if let Some((_, value)) = choices.iter().find(|(name, _)| *name == word) {
             return Some(*value);
         }
         let help = suggest(word, choices.iter().map(|(name, _)| *name), what);
-        self.problem_in(field, word, format!("unknown {what} '{}'", echo(word)), help);
+        self.problem_in(
+            field,
+            word,
+            phrase!("unknown {what} '{word}'", what = Phrase::from(what), word = echo(word)),
+            help,
+        );
         None
     }
 
@@ -778,13 +851,13 @@ impl Reader<'_> {
         if text.trim().is_empty() {
             self.problem(
                 field.value.span().start,
-                format!("'{}' is empty", field.key),
+                phrase!("'{key}' is empty", key = field.key),
                 "write a value or remove the key",
             );
             return None;
         }
         if text.chars().any(char::is_control) {
-            let message = format!("'{}' holds a control character: '{}'", field.key, echo(text));
+            let message = phrase!("'{key}' holds a control character: '{text}'", key = field.key, text = echo(text));
             self.problem(field.value.span().start, message, "remove it");
             return None;
         }
@@ -808,8 +881,12 @@ impl Reader<'_> {
         match field.value.get_ref() {
             DeValue::Table(table) => Some(Table::new(place, field.at.start, table)),
             other => {
-                let message = format!("'{}' is {}, not a table", echo(field.key), article(other.type_str()));
-                self.problem(field.at.start, message, format!("write it as {place}"));
+                let message = phrase!(
+                    "'{key}' is {found}, not a table",
+                    key = echo(field.key),
+                    found = Phrase::from(article(other))
+                );
+                self.problem(field.at.start, message, phrase!("write it as {place}", place = place.clone()));
                 None
             }
         }
@@ -819,16 +896,16 @@ impl Reader<'_> {
         for field in table.fields.iter().filter(|f| !known.contains(&f.key)) {
             let place = if table.place.starts_with('[') { format!(" in {}", table.place) } else { String::new() };
             let help = suggest(field.key, known.iter().copied(), "key");
-            self.problem(field.at.start, format!("unknown key '{}'{place}", echo(field.key)), help);
+            self.problem(field.at.start, phrase!("unknown key '{key}'{place}", key = echo(field.key), place), help);
         }
     }
 
-    fn problem(&mut self, at: usize, message: impl Into<String>, help: impl Into<String>) {
+    fn problem(&mut self, at: usize, message: impl Into<Phrase>, help: impl Into<Phrase>) {
         self.problems.push(Problem::new(at, message, help));
     }
 
     /// A problem with the content of a string.
-    fn problem_in(&mut self, field: &Field, content: &str, message: impl Into<String>, help: impl Into<String>) {
+    fn problem_in(&mut self, field: &Field, content: &str, message: impl Into<Phrase>, help: impl Into<Phrase>) {
         let at = self.offset_in(field, content, 0);
         self.problem(at, message, help);
     }
@@ -844,19 +921,65 @@ impl Reader<'_> {
 }
 
 fn wrong_type(field: &Field, expected: &str, example: &str) -> Problem {
-    wrong_type_text(field, expected, &format!("{} = {example}", echo(field.key)))
+    wrong_type_text(field, expected, Phrase::verbatim(format!("{} = {example}", echo(field.key))))
 }
 
-fn wrong_type_text(field: &Field, expected: &str, example: &str) -> Problem {
-    let found = article(field.value.get_ref().type_str());
-    let message = format!("'{}' is {found}, not {expected}", echo(field.key));
-    Problem::new(field.value.span().start, message, format!("write {example}"))
+fn wrong_type_text(field: &Field, expected: impl Into<Phrase>, example: impl Into<Phrase>) -> Problem {
+    let found = Phrase::from(article(field.value.get_ref()));
+    let message =
+        phrase!("'{key}' is {found}, not {expected}", key = echo(field.key), found, expected = expected.into());
+    Problem::new(field.value.span().start, message, phrase!("write {example}", example = example.into()))
 }
 
-fn article(kind: &str) -> String {
-    match kind {
-        "integer" | "array" => format!("an {kind}"),
-        _ => format!("a {kind}"),
+/// What a value is called that is of another kind than is wanted.
+fn article(value: &DeValue) -> &'static str {
+    match value {
+        DeValue::String(_) => "a string",
+        DeValue::Integer(_) => "an integer",
+        DeValue::Float(_) => "a float",
+        DeValue::Boolean(_) => "a boolean",
+        DeValue::Datetime(_) => "a datetime",
+        DeValue::Array(_) => "an array",
+        DeValue::Table(_) => "a table",
+    }
+}
+
+/// What the parser of TOML says of a broken text, as far as there are translations of it.
+const TOML_SAYS: &[&str] = &[
+    "unclosed table",
+    "unclosed array table",
+    "unclosed array",
+    "unclosed inline table",
+    "key with no value",
+    "missing value for key",
+    "missing value",
+    "extra `=`",
+    "extra comma in array",
+    "missing comma between array elements",
+    "missing comma between key-value pairs",
+    "unexpected key or value",
+    "unexpected content",
+    "invalid key-value pair",
+    "invalid basic string",
+    "invalid literal string",
+    "invalid unquoted key",
+    "string values must be quoted",
+    "duplicate key",
+    "unexpected leading zero",
+    "unexpected `=` in array",
+];
+
+/// The words of the parser of TOML: those that are known are translated, others stay as they are.
+fn toml_words(message: &str) -> Phrase {
+    let message = single_line(message);
+    let told = |text: &str| match TOML_SAYS.iter().find(|known| **known == text) {
+        Some(known) => Phrase::from(*known),
+        None => phrase!("{text}", text),
+    };
+    match message.split_once(", expected ") {
+        Some((what, "nothing")) => told(what),
+        Some((what, expected)) => phrase!("{what}, expected {expected}", what = told(what), expected),
+        None => told(&message),
     }
 }
 

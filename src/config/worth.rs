@@ -4,6 +4,8 @@
 use super::error::{Problem, echo, suggest};
 use super::quantity::amount;
 use super::{ConfigError, MAINTENANCE, Metric, Priced, Worth};
+use crate::phrase;
+use crate::phrase::Phrase;
 use crate::units::{QuantityError, Unit, parse_quantity};
 use std::collections::HashMap;
 
@@ -31,7 +33,7 @@ pub(super) fn with_maintenance(mut known: Vec<Named>) -> Vec<Named> {
 /// Reads one rate. Offsets of a problem are bytes in `line`; `None` when a metric it names has no unit.
 pub(super) fn read(line: &str, known: &[Named]) -> Result<Option<Worth>, Problem> {
     let Some(equals) = line.find('=') else {
-        return Err(Problem::new(0, format!("'{}' is no exchange rate: it has no '='", echo(line)), SHAPE));
+        return Err(Problem::new(0, phrase!("'{line}' is no exchange rate: it has no '='", line = echo(line)), SHAPE));
     };
     if let Some(second) = line[equals + 1..].find('=') {
         return Err(Problem::new(equals + 1 + second, "an exchange rate has one '='", SHAPE));
@@ -43,7 +45,7 @@ pub(super) fn read(line: &str, known: &[Named]) -> Result<Option<Worth>, Problem
     };
     let Some((_, left)) = left else { return Ok(None) };
     if left.metric == right.metric {
-        let message = format!("both sides of this rate are '{}'", echo(&right.metric));
+        let message = phrase!("both sides of this rate are '{metric}'", metric = echo(&right.metric));
         return Err(Problem::new(right_at, message, "name two different metrics"));
     }
     Ok(Some(Worth { left, right }))
@@ -57,7 +59,7 @@ fn side(text: &str, offset: usize, known: &[Named]) -> Result<Option<(usize, Pri
         return match only_metric(trimmed, start, known)? {
             Some(found) => priced(trimmed, start, start, found),
             None => {
-                let message = format!("'{}' is not an amount, a unit and a metric", echo(trimmed));
+                let message = phrase!("'{trimmed}' is not an amount, a unit and a metric", trimmed = echo(trimmed));
                 Err(Problem::new(start, message, SHAPE))
             }
         };
@@ -72,11 +74,15 @@ fn side(text: &str, offset: usize, known: &[Named]) -> Result<Option<(usize, Pri
         let names = known.iter().map(|m| m.name);
         let (what, help) = match parse_quantity(trimmed) {
             Err(QuantityError::UnknownUnit { nearest, .. }) if super::nearest(name, names.clone()).is_none() => {
-                ("unit or metric", format!("did you mean the unit '{nearest}'?"))
+                ("unit or metric", phrase!("did you mean the unit '{nearest}'?", nearest))
             }
             _ => ("metric", suggest(name, names, "metric")),
         };
-        return Err(Problem::new(name_at, format!("unknown {what} '{}'", echo(name)), help));
+        return Err(Problem::new(
+            name_at,
+            phrase!("unknown {what} '{word}'", what = Phrase::from(what), word = echo(name)),
+            help,
+        ));
     };
     priced(quantity, start, name_at, *metric)
 }
@@ -89,7 +95,7 @@ fn only_metric<'a>(text: &str, start: usize, known: &[Named<'a>]) -> Result<Opti
         Ok((_, unit)) => unit,
         Err(QuantityError::UnknownUnit { unit, .. }) => Unit::Custom(unit),
         Err(QuantityError::NotFinite(_)) => {
-            let message = format!("'{}' is not a finite number of zero or more", echo(text));
+            let message = phrase!("'{text}' is not a finite number of zero or more", text = echo(text));
             return Err(Problem::new(start, message, SHAPE));
         }
         Err(_) => return Ok(None),
@@ -99,13 +105,13 @@ fn only_metric<'a>(text: &str, start: usize, known: &[Named<'a>]) -> Result<Opti
         [one] => Ok(Some(one)),
         [] if matches!(kind, Unit::Custom(_)) => Ok(None),
         [] => {
-            let message = format!("'{}' names no metric, and no metric has such a unit", echo(text));
+            let message = phrase!("'{text}' names no metric, and no metric has such a unit", text = echo(text));
             Err(Problem::new(start, message, suggest("", known.iter().map(|m| m.name), "metric")))
         }
         _ => {
             let names: Vec<String> = fitting.iter().map(|metric| echo(metric.name)).collect();
-            let message = format!("'{}' names no metric, and several have such a unit", echo(text));
-            let help = format!("name the one that is meant: {}", names.join(", "));
+            let message = phrase!("'{text}' names no metric, and several have such a unit", text = echo(text));
+            let help = phrase!("name the one that is meant: {names}", names = names.join(", "));
             Err(Problem::new(start, message, help))
         }
     }
@@ -117,7 +123,7 @@ fn priced(quantity: &str, start: usize, name_at: usize, metric: Named) -> Result
     let Some(unit) = metric.unit else { return Ok(None) };
     let amount = amount(quantity, unit, name).map_err(|problem| Problem { at: start + problem.at, ..problem })?;
     if amount <= 0.0 {
-        let message = format!("'{}' is not above zero", echo(quantity));
+        let message = phrase!("'{quantity}' is not above zero", quantity = echo(quantity));
         return Err(Problem::new(start, message, "write an amount that is worth something"));
     }
     Ok(Some((name_at, Priced { metric: name.to_string(), amount })))
@@ -148,17 +154,17 @@ pub struct Contradiction {
 
 impl Contradiction {
     /// What is wrong, of these rates, in metrics of these units.
-    pub fn explain(&self, rates: &[Worth], known: &[Named]) -> String {
+    pub fn explain(&self, rates: &[Worth], known: &[Named]) -> Phrase {
         let Worth { left, right } = &rates[self.index];
         let show = |metric: &str, value: f64| {
             let unit = known.iter().find(|named| named.name == metric).and_then(|named| named.unit);
             format!("{} {metric}", unit.unwrap_or(&Unit::Count).show(value))
         };
-        format!(
-            "this rate contradicts those before it: by them {} is worth {}, here {}",
-            show(&left.metric, left.amount),
-            show(&right.metric, self.implied),
-            show(&right.metric, right.amount),
+        phrase!(
+            "this rate contradicts those before it: by them {left} is worth {implied}, here {right}",
+            left = show(&left.metric, left.amount),
+            implied = show(&right.metric, self.implied),
+            right = show(&right.metric, right.amount)
         )
     }
 }

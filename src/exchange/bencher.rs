@@ -2,6 +2,7 @@
 
 use super::Sheet;
 use crate::ledger::query::Entry;
+use crate::render::Lang;
 use serde_json::{Map, Value, json};
 
 /// The format.
@@ -15,7 +16,7 @@ impl Sheet for Bencher {
 
     /// The candidate's value; its bounds are those of the relative change, put on the base. Of several experiments of one name
     /// the newest counts.
-    fn text(&self, entries: &[Entry]) -> String {
+    fn text(&self, entries: &[Entry], _lang: Lang) -> String {
         let mut all: Map<String, Value> = Map::new();
         for one in entries.iter().filter(|one| !one.comparison.is_empty()) {
             let measures = one.comparison.iter().filter(|row| row.candidate.is_finite()).map(|row| {

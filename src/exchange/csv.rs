@@ -4,6 +4,7 @@ use super::Sheet;
 use crate::config::Better;
 use crate::ledger::query::Entry;
 use crate::policy::MetricComparison;
+use crate::render::Lang;
 use crate::render::text::clean;
 
 /// The format.
@@ -36,7 +37,7 @@ impl Sheet for Csv {
     }
 
     /// An experiment that was not measured has one line without numbers.
-    fn text(&self, entries: &[Entry]) -> String {
+    fn text(&self, entries: &[Entry], _lang: Lang) -> String {
         let mut out = COLUMNS.join(",") + "\r\n";
         for one in entries {
             let rows: Vec<Option<&MetricComparison>> = match one.comparison.len() {

@@ -2,6 +2,7 @@
 
 use super::Sheet;
 use crate::ledger::query::Entry;
+use crate::phrase::Phrase;
 use crate::render::Lang;
 use crate::render::text::{markdown, markdown_code};
 use crate::render::view::summary;
@@ -15,16 +16,18 @@ impl Sheet for Markdown {
         "markdown"
     }
 
-    fn text(&self, entries: &[Entry]) -> String {
-        let mut out = String::from("| date | state | experiment | change | why |\n|---|---|---|---|---|\n");
+    fn text(&self, entries: &[Entry], lang: Lang) -> String {
+        let told = |text: &'static str| Phrase::from(text).in_language(&lang);
+        let heads = ["date", "state", "experiment", "change", "why"].map(told);
+        let mut out = format!("| {} |\n|---|---|---|---|---|\n", heads.join(" | "));
         for one in entries {
             let first = one.text.lines().next().unwrap_or_default();
             out.push_str(&format!(
                 "| {} | {} | {} | {} | {} |\n",
                 one.at.format("%Y-%m-%d"),
-                one.state.as_str(),
+                told(one.state.as_str()),
                 markdown_code(&one.name, true),
-                markdown(&summary(&one.comparison, Lang::En)),
+                markdown(&summary(&one.comparison, lang)),
                 markdown(first)
             ));
         }

@@ -104,8 +104,8 @@ pub fn formats() -> [&'static dyn Format; 5] {
 pub trait Sheet {
     /// Its name on the command line.
     fn name(&self) -> &'static str;
-    /// The whole text.
-    fn text(&self, entries: &[Entry]) -> String;
+    /// The whole text: what programs read is the same in every language.
+    fn text(&self, entries: &[Entry], lang: crate::render::Lang) -> String;
 }
 
 /// The formats that are written from lists. JSON and JSON Lines are the records themselves.

@@ -3,6 +3,7 @@
 use super::Sheet;
 use crate::ledger::query::Entry;
 use crate::policy::MetricComparison;
+use crate::render::Lang;
 use crate::render::text::clean;
 use std::fmt::Write;
 
@@ -15,7 +16,7 @@ impl Sheet for OpenMetrics {
         "openmetrics"
     }
 
-    fn text(&self, entries: &[Entry]) -> String {
+    fn text(&self, entries: &[Entry], _lang: Lang) -> String {
         let mut out = String::from(
             "# TYPE git_verdict_value gauge\n\
              # HELP git_verdict_value Median of a metric on one side of an experiment, in the unit of its label.\n",

@@ -28,6 +28,7 @@ pub mod schedule;
 pub mod session;
 pub mod source;
 pub mod sys;
+pub mod told;
 pub mod worktree;
 
 use crate::config::{Config, Metric};
@@ -38,6 +39,7 @@ use environment::Environment;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
+use told::told;
 use ulid::Ulid;
 
 /// One tree that is measured.
@@ -265,7 +267,7 @@ pub enum Event<'a> {
     /// A run failed after its side had been read; measuring goes on.
     Failed(&'a FailedRun),
     /// Something the user should know: a session goes on where it stopped, a metric varies that should be exact.
-    Note(String),
+    Note(Phrase),
 }
 
 /// Exact readings of the base that an earlier record holds.
@@ -387,7 +389,7 @@ impl crate::error::Explain for MeasureError {
     fn what(&self) -> Phrase {
         match self {
             MeasureError::Step { side, what, outcome, .. } => {
-                phrase!("{side}: {what} failed: {outcome}", side, what, outcome)
+                phrase!("{side}: {what} failed: {outcome}", side, what, outcome = told(outcome))
             }
             MeasureError::Flaky { side, failed, all, what, outcome, .. } => phrase!(
                 "{side}: {failed} of {all} runs failed, the last in {what}: {outcome}",
@@ -395,10 +397,10 @@ impl crate::error::Explain for MeasureError {
                 failed,
                 all,
                 what,
-                outcome
+                outcome = told(outcome)
             ),
             MeasureError::Metric { side, metric, problem } => {
-                phrase!("{side}: metric '{metric}': {problem}", side, metric, problem)
+                phrase!("{side}: metric '{metric}': {problem}", side, metric, problem = told(problem))
             }
             MeasureError::Interrupted { rounds } => {
                 phrase!("interrupted after {rounds} complete round{s}", rounds, s = plural(*rounds))
@@ -407,7 +409,9 @@ impl crate::error::Explain for MeasureError {
                 Some(pid) => phrase!("'{key}' is being measured by another process ({pid})", key, pid = *pid),
                 None => phrase!("'{key}' is being measured by another process", key),
             },
-            MeasureError::NoCounter { metric, problem } => phrase!("metric '{metric}': {problem}", metric, problem),
+            MeasureError::NoCounter { metric, problem } => {
+                phrase!("metric '{metric}': {problem}", metric, problem = told(problem))
+            }
             MeasureError::Git(inner) => inner.what(),
             MeasureError::Io { path, .. } => path.into(),
         }

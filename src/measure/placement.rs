@@ -4,6 +4,9 @@
 //! therefore makes each command that is to be placed: nothing has to be put back afterwards, which for niceness could be
 //! forbidden, and this process stays where it was.
 
+use super::told::told;
+use crate::phrase;
+use crate::phrase::Phrase;
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::process::{Child, Command};
@@ -24,21 +27,29 @@ impl Placement {
     }
 
     /// What the system grants of this, and a note about each thing that it does not.
-    pub fn granted(&self) -> (Placement, Vec<String>) {
+    pub fn granted(&self) -> (Placement, Vec<Phrase>) {
         let mut granted = self.clone();
         let mut notes = Vec::new();
         if !self.pin.is_empty() {
             let only = Placement { nice: None, ..self.clone() };
             if let Err(error) = only.on_a_thread(|| Ok(())) {
                 let named = self.pinned();
-                notes.push(format!("steps are not pinned to processor {named}: {error}"));
+                notes.push(phrase!(
+                    "steps are not pinned to processor {named}: {error}",
+                    named,
+                    error = told(&error.to_string())
+                ));
                 granted.pin.clear();
             }
         }
         if let Some(nice) = self.nice {
             let only = Placement { pin: Vec::new(), ..self.clone() };
             if let Err(error) = only.on_a_thread(|| Ok(())) {
-                notes.push(format!("steps do not run with niceness {nice}: {error}"));
+                notes.push(phrase!(
+                    "steps do not run with niceness {nice}: {error}",
+                    nice,
+                    error = told(&error.to_string())
+                ));
                 granted.nice = None;
             }
         }

@@ -144,10 +144,10 @@ impl fmt::Display for Outcome {
                 Some(name) => write!(f, "killed by signal {number} ({name})"),
                 None => write!(f, "killed by signal {number}"),
             },
-            Outcome::TimedOut(limit) => write!(f, "timed out after {} s", limit.as_secs_f64()),
+            Outcome::TimedOut(limit) => write!(f, "timed out after {seconds} s", seconds = limit.as_secs_f64()),
             Outcome::Interrupted => f.write_str("interrupted"),
             Outcome::WantsTerminal => f.write_str("stopped: it wants to read from the terminal, and has none"),
-            Outcome::TooMuchOutput(limit) => write!(f, "printed more than {} MiB", limit >> 20),
+            Outcome::TooMuchOutput(limit) => write!(f, "printed more than {most} MiB", most = limit >> 20),
             Outcome::NotStarted(why) => f.write_str(why),
         }
     }
@@ -457,17 +457,14 @@ fn why_not_started(job: &Job<'_>, error: &io::Error) -> String {
         Command::Direct(words) => words.first().map_or("", String::as_str),
     };
     match error.kind() {
-        io::ErrorKind::NotFound if !job.dir.is_dir() => format!("no such folder: {}", job.dir.display()),
+        io::ErrorKind::NotFound if !job.dir.is_dir() => format!("no such folder: {dir}", dir = job.dir.display()),
         io::ErrorKind::NotFound if program.contains('/') && job.dir.join(program).exists() => {
             format!("{program} cannot be executed: its interpreter is missing")
         }
-        io::ErrorKind::NotFound => {
-            let mut text = format!("no such command: {program}");
-            if let Some(near) = near_command(program) {
-                text.push_str(&format!(", did you mean '{near}'?"));
-            }
-            text
-        }
+        io::ErrorKind::NotFound => match near_command(program) {
+            Some(near) => format!("no such command: {program}, did you mean '{near}'?"),
+            None => format!("no such command: {program}"),
+        },
         io::ErrorKind::PermissionDenied => format!("{program} cannot be executed: permission denied"),
         _ => format!("{program} cannot be executed: {error}"),
     }

@@ -25,6 +25,8 @@ use super::worktree::{self, Worktrees};
 use super::{CheckResult, Event, FailedRun, Known, MeasureError, Measurement, Next, Plan, Sample, interrupt};
 use crate::config::{Command, Metric, Resource, Source, Step};
 use crate::git::Repo;
+use crate::phrase;
+use crate::phrase::{Phrase, plural};
 use crate::units::Unit;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -73,33 +75,39 @@ pub(super) fn run(
         Found::Nothing => {}
         Found::Resumed => {
             let (rounds, samples) = (session.complete_rounds(), session.samples.len());
-            observe(Event::Note(format!(
-                "goes on where it stopped: {} and {} are saved",
-                plural(rounds, "complete round"),
-                plural(samples, "sample")
+            observe(Event::Note(phrase!(
+                "goes on where it stopped: {rounds} complete round{s} and {samples} sample{s2} are saved",
+                rounds,
+                s = plural(rounds),
+                samples,
+                s2 = plural(samples)
             )));
         }
         Found::SetAside { why, path } => {
-            observe(Event::Note(format!("an earlier session is set aside in {}: {why}", path.display())));
+            observe(Event::Note(phrase!(
+                "an earlier session is set aside in {path}: {why}",
+                path = path.display(),
+                why
+            )));
         }
     }
     if let Some(known) = known {
         let on = chrono::DateTime::from_timestamp_millis(known.record.timestamp_ms() as i64).unwrap_or_default();
-        observe(Event::Note(format!(
-            "base readings reused from record {} of {}; --fresh takes them again",
-            known.record,
-            on.format("%Y-%m-%d")
+        observe(Event::Note(phrase!(
+            "base readings reused from record {record} of {day}; --fresh takes them again",
+            record = known.record,
+            day = on.format("%Y-%m-%d").to_string()
         )));
     }
     match worktree::clean_leftovers(repo) {
         Ok(0) => {}
-        Ok(n) => observe(Event::Note(format!(
-            "{} that had been killed left worktrees behind: removed",
-            plural(n, "session")
-        ))),
-        Err(error) => {
-            observe(Event::Note(format!("worktrees of a killed session could not be removed: {}", full(&error))))
+        Ok(n) => {
+            observe(Event::Note(phrase!("{n} killed session{s} left worktrees behind: removed", n, s = plural(n))))
         }
+        Err(error) => observe(Event::Note(phrase!(
+            "worktrees of a killed session could not be removed: {error}",
+            error = full(&error)
+        ))),
     }
     let logs = repo.verdict_dir()?.join("logs").join(session::file_name(&plan.key));
     std::fs::create_dir_all(&logs).map_err(|source| MeasureError::Io { path: logs.display().to_string(), source })?;
@@ -126,12 +134,13 @@ pub(super) fn run(
     let origins = engine.origins();
     let Engine { session, trees, .. } = engine;
     for name in slow_starts(plan, &session.samples) {
-        observe(Event::Note(format!(
-            "{name}: the first run of every side is far slower than all others; warmup = 1 in its step leaves it out"
+        observe(Event::Note(phrase!(
+            "{name}: the first run of every side is far slower than all others; warmup = 1 in its step leaves it out",
+            name
         )));
     }
     if let Some(Err(error)) = trees.map(Worktrees::close) {
-        observe(Event::Note(format!("a worktree could not be removed: {}", full(&error))));
+        observe(Event::Note(phrase!("a worktree could not be removed: {error}", error = full(&error))));
     }
     match result {
         Ok(()) => Ok(Measurement {
@@ -150,10 +159,6 @@ pub(super) fn run(
         Err(_) if interrupt::requested() => Err(MeasureError::Interrupted { rounds: session.complete_rounds() }),
         Err(error) => Err(error),
     }
-}
-
-fn plural(n: usize, noun: &str) -> String {
-    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
 }
 
 fn full(error: &MeasureError) -> String {
@@ -573,12 +578,12 @@ impl Engine<'_> {
                 let (Some(first), Some(second)) = (reading(one), reading(two)) else { continue };
                 if first != second && self.varying.insert(metric.name.clone()) {
                     let shown = |v: f64| format!("{v} {}", metric.unit);
-                    (self.observe)(Event::Note(format!(
-                        "{} varies on {}: {}, then {}; it is read in every round, like a time",
-                        metric.name,
-                        self.plan.sides[side].name,
-                        shown(first).trim_end(),
-                        shown(second).trim_end()
+                    (self.observe)(Event::Note(phrase!(
+                        "{metric} varies on {side}: {first}, then {second}; it is read in every round, like a time",
+                        metric = &metric.name,
+                        side = Phrase::from(&self.plan.sides[side].name),
+                        first = shown(first).trim_end(),
+                        second = shown(second).trim_end()
                     )));
                 }
             }

@@ -14,6 +14,8 @@ use super::lock::Lock;
 use super::{CheckResult, FailedRun, MeasureError, Plan, Runs, Sample, Side};
 use crate::digest::sha256;
 use crate::git::Repo;
+use crate::phrase;
+use crate::phrase::Phrase;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -89,7 +91,7 @@ pub enum Found {
     /// One that does not fit, for this reason; it is set aside in this file.
     SetAside {
         /// What differs.
-        why: String,
+        why: Phrase,
         /// Where it is now.
         path: PathBuf,
     },
@@ -276,7 +278,7 @@ fn work_hash(plan: &Plan) -> String {
 }
 
 /// What keeps a saved session from going on as this one.
-fn difference(saved: &Header, now: &Header) -> Option<String> {
+fn difference(saved: &Header, now: &Header) -> Option<Phrase> {
     let commits = |header: &Header| header.sides.iter().map(|s| (s.name.clone(), s.commit.clone())).collect::<Vec<_>>();
     if commits(saved) != commits(now) {
         return Some("it measured other commits".into());
@@ -292,7 +294,8 @@ fn difference(saved: &Header, now: &Header) -> Option<String> {
     }
     // Sizes do not depend on the machine, but a session is one or the other whole.
     let reasons = super::environment::comparable(&saved.environment, &now.environment).err()?;
-    Some(format!("it ran on another machine, or on this one set up differently ({})", reasons.join("; ")))
+    let reasons = Phrase::joined(reasons.into_iter().map(Phrase::from).collect(), "; ");
+    Some(phrase!("it ran on another machine, or on this one set up differently ({reasons})", reasons))
 }
 
 struct Saved {
@@ -305,7 +308,7 @@ struct Saved {
 }
 
 /// Reads a session file; the inner error says why it cannot be used.
-fn read(path: &Path) -> io::Result<Option<Result<Saved, String>>> {
+fn read(path: &Path) -> io::Result<Option<Result<Saved, Phrase>>> {
     let bytes = match std::fs::read(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -314,19 +317,25 @@ fn read(path: &Path) -> io::Result<Option<Result<Saved, String>>> {
     Ok(Some(parse(&bytes)))
 }
 
-fn parse(bytes: &[u8]) -> Result<Saved, String> {
+fn parse(bytes: &[u8]) -> Result<Saved, Phrase> {
     let length = bytes.iter().rposition(|&b| b == b'\n').map_or(0, |i| i + 1);
     let mut lines = bytes[..length].split_inclusive(|&b| b == b'\n').enumerate();
     let Some((_, first)) = lines.next() else { return Err("it has no first line".into()) };
-    let head: serde_json::Value = serde_json::from_slice(first).map_err(|e| format!("line 1 cannot be read: {e}"))?;
+    let head: serde_json::Value = serde_json::from_slice(first)
+        .map_err(|e| phrase!("line {line} cannot be read: {error}", line = 1, error = e))?;
     if head["session"] != FORMAT {
-        return Err(format!("it is of format {}, not {FORMAT}", head["session"]));
+        return Err(phrase!(
+            "it is of format {found}, not {wanted}",
+            found = head["session"].to_string(),
+            wanted = FORMAT
+        ));
     }
-    let header: Header = serde_json::from_value(head).map_err(|e| format!("line 1 cannot be read: {e}"))?;
+    let header: Header = serde_json::from_value(head)
+        .map_err(|e| phrase!("line {line} cannot be read: {error}", line = 1, error = e))?;
     let mut saved =
         Saved { header, samples: Vec::new(), checks: Vec::new(), failures: Vec::new(), length: length as u64 };
     for (i, line) in lines {
-        let bad = |what: &str| format!("line {} cannot be read: {what}", i + 1);
+        let bad = |what: &str| phrase!("line {line} cannot be read: {error}", line = i + 1, error = Phrase::from(what));
         let value: serde_json::Value = serde_json::from_slice(line).map_err(|e| bad(&e.to_string()))?;
         if !["sample", "check", "failure"].iter().any(|kind| value.get(kind).is_some()) {
             continue;
@@ -371,7 +380,7 @@ fn write_line(file: &mut File, line: &impl Serialize, sync: bool) -> io::Result<
     if sync { file.sync_data() } else { Ok(()) }
 }
 
-fn set_aside(path: &Path, why: String) -> io::Result<Found> {
+fn set_aside(path: &Path, why: Phrase) -> io::Result<Found> {
     let aside = path.with_extension("stale.jsonl");
     std::fs::rename(path, &aside)?;
     Ok(Found::SetAside { why, path: aside })
@@ -459,11 +468,11 @@ mod tests {
         let mut now = Header { id: Ulid::new(), seed: 8, ..header() };
         assert_eq!(difference(&saved, &now), None);
         now.sides[1].commit = Oid::parse(&"c".repeat(40)).unwrap();
-        assert_eq!(difference(&saved, &now).as_deref(), Some("it measured other commits"));
+        assert_eq!(difference(&saved, &now).unwrap(), "it measured other commits");
         let now = Header { metrics: vec![], ..header() };
-        assert_eq!(difference(&saved, &now).as_deref(), Some("it measured other metrics"));
+        assert_eq!(difference(&saved, &now).unwrap(), "it measured other metrics");
         let now = Header { config_hash: "d".into(), ..header() };
-        assert_eq!(difference(&saved, &now).as_deref(), Some("the configuration has changed since"));
+        assert_eq!(difference(&saved, &now).unwrap(), "the configuration has changed since");
         let now = Header { environment: Environment { cores: 9, ..Environment::default() }, ..header() };
         assert!(difference(&saved, &now).is_some_and(|why| why.starts_with("it ran on another machine")));
     }

@@ -13,6 +13,7 @@ use super::{Lang, RenderError, Renderer, trailer as trailers};
 use crate::config::RevertMode;
 use crate::decision::Draft;
 use crate::ledger::event::{Decided, Fact, Measured, Verdict};
+use crate::phrase;
 use crate::policy::recommend::break_even;
 use minijinja::Value;
 use minijinja::value::Serde;
@@ -128,7 +129,7 @@ fn decided(draft: &Draft) -> Result<&Decided, RenderError> {
         _ => Err(RenderError {
             template: "message".into(),
             line: 0,
-            message: format!("record {} is no decision", draft.event.id),
+            message: phrase!("record {record} is no decision", record = draft.event.id),
         }),
     }
 }

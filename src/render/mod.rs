@@ -32,7 +32,6 @@ pub use template::Renderer;
 use crate::error::{Exit, Explain};
 use crate::phrase;
 use crate::phrase::Phrase;
-use std::fmt;
 
 /// Why a text could not be rendered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,24 +41,24 @@ pub struct RenderError {
     /// The line in it; 0 when it is not about a line.
     pub line: usize,
     /// What is wrong.
-    pub message: String,
+    pub message: Phrase,
 }
 
-impl fmt::Display for RenderError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let template = text::clean(&self.template);
-        match self.line {
-            0 => write!(f, "{template}: {}", text::clean(&self.message)),
-            line => write!(f, "{template}:{line}: {}", text::clean(&self.message)),
-        }
-    }
-}
+crate::error::display_what!(RenderError);
 
 impl std::error::Error for RenderError {}
 
 impl Explain for RenderError {
     fn exit(&self) -> Exit {
         Exit::Usage
+    }
+    fn what(&self) -> Phrase {
+        let template = text::clean(&self.template);
+        let place = match self.line {
+            0 => template.into_owned(),
+            line => format!("{template}:{line}"),
+        };
+        phrase!("{place}: {what}", place, what = &self.message)
     }
     fn why(&self) -> Option<Phrase> {
         Some("a text is never replaced silently; nothing was changed and nothing is lost".into())

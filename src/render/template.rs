@@ -7,6 +7,8 @@
 
 use super::{Lang, RenderError, text};
 use crate::config::nearest;
+use crate::phrase;
+use crate::phrase::Phrase;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
 use std::collections::BTreeMap;
@@ -148,7 +150,7 @@ impl Renderer {
     }
 
     /// An error in a template, under the name of the file that it came from.
-    pub(crate) fn error(&self, name: &str, line: usize, message: impl Into<String>) -> RenderError {
+    pub(crate) fn error(&self, name: &str, line: usize, message: impl Into<Phrase>) -> RenderError {
         let template = match self.overrides.get(name) {
             Some(path) => path.display().to_string(),
             None => name.to_string(),
@@ -167,10 +169,16 @@ impl Renderer {
             source = cause.source();
         }
         let message = match (inner.kind(), inner.detail()) {
-            (ErrorKind::OutOfFuel, _) => "it takes too long or makes too much".to_string(),
-            (ErrorKind::WriteFailure, _) => format!("it writes more than {} bytes", self.most),
-            (kind, Some(detail)) => format!("{kind}: {detail}"),
-            (kind, None) => kind.to_string(),
+            (ErrorKind::OutOfFuel, _) => "it takes too long or makes too much".into(),
+            (ErrorKind::WriteFailure, _) => phrase!("it writes more than {most} bytes", most = self.most),
+            (kind, Some(detail)) => {
+                phrase!(
+                    "{place}: {what}",
+                    place = kind_words(kind),
+                    what = phrase!("{text}", text = text::clean(detail))
+                )
+            }
+            (kind, None) => kind_words(kind),
         };
         self.error(inner.name().unwrap_or(name), inner.line().unwrap_or(0), message)
     }
@@ -219,8 +227,8 @@ fn find_overrides(folder: Option<&Path>, lang: Lang) -> Result<BTreeMap<String, 
         if !real.starts_with(&root) {
             return Err(unreadable(&part, "it is a link that leaves the folder of templates"));
         }
-        for entry in fs::read_dir(&part).map_err(|e| unreadable(&part, e))? {
-            let path = entry.map_err(|e| unreadable(&part, e))?.path();
+        for entry in fs::read_dir(&part).map_err(|e| unreadable(&part, e.to_string()))? {
+            let path = entry.map_err(|e| unreadable(&part, e.to_string()))?.path();
             let Some(name) = path.file_name().and_then(|n| n.to_str()) else { continue };
             if !name.ends_with(".j2") && name != STYLE.0 {
                 continue;
@@ -228,9 +236,12 @@ fn find_overrides(folder: Option<&Path>, lang: Lang) -> Result<BTreeMap<String, 
             let names = || NAMES.into_iter().chain(REPORT.map(|(name, _)| name)).chain([STYLE.0]);
             if !names().any(|known| known == name) && !name.starts_with('_') {
                 let near = nearest(name, names()).unwrap_or(NAMES[0]);
-                return Err(unreadable(&path, format!("there is no template of this name, did you mean '{near}'?")));
+                return Err(unreadable(
+                    &path,
+                    phrase!("there is no template of this name, did you mean '{near}'?", near),
+                ));
             }
-            let real = path.canonicalize().map_err(|e| unreadable(&path, e))?;
+            let real = path.canonicalize().map_err(|e| unreadable(&path, e.to_string()))?;
             if !real.starts_with(&root) {
                 return Err(unreadable(&path, "it is a link that leaves the folder of templates"));
             }
@@ -244,26 +255,46 @@ fn find_overrides(folder: Option<&Path>, lang: Lang) -> Result<BTreeMap<String, 
 fn real_folder(path: &Path) -> Result<Option<PathBuf>, RenderError> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(unreadable(path, error)),
-        Ok(meta) if meta.is_dir() => path.canonicalize().map(Some).map_err(|e| unreadable(path, e)),
+        Err(error) => Err(unreadable(path, error.to_string())),
+        Ok(meta) if meta.is_dir() => path.canonicalize().map(Some).map_err(|e| unreadable(path, e.to_string())),
         Ok(_) => Err(unreadable(path, "it is no folder")),
     }
 }
 
 fn read_override(path: &Path) -> Result<String, RenderError> {
-    let meta = fs::metadata(path).map_err(|e| unreadable(path, e))?;
+    let meta = fs::metadata(path).map_err(|e| unreadable(path, e.to_string()))?;
     if !meta.is_file() {
         return Err(unreadable(path, "it is no regular file"));
     }
     if meta.len() > MAX_FILE {
-        return Err(unreadable(path, format!("it is larger than {} KiB", MAX_FILE / 1024)));
+        return Err(unreadable(path, phrase!("it is larger than {most} KiB", most = MAX_FILE / 1024)));
     }
-    let bytes = fs::read(path).map_err(|e| unreadable(path, e))?;
+    let bytes = fs::read(path).map_err(|e| unreadable(path, e.to_string()))?;
     String::from_utf8(bytes).map_err(|_| unreadable(path, "it is not UTF-8"))
 }
 
-fn unreadable(path: &Path, problem: impl ToString) -> RenderError {
-    RenderError { template: path.display().to_string(), line: 0, message: problem.to_string() }
+fn unreadable(path: &Path, problem: impl Into<Phrase>) -> RenderError {
+    RenderError { template: path.display().to_string(), line: 0, message: problem.into() }
+}
+
+/// What kind of error the engine found; its details stay in its own words.
+fn kind_words(kind: ErrorKind) -> Phrase {
+    let words = match kind {
+        ErrorKind::SyntaxError => "syntax error",
+        ErrorKind::UndefinedError => "undefined value",
+        ErrorKind::UnknownFilter => "unknown filter",
+        ErrorKind::UnknownFunction => "unknown function",
+        ErrorKind::UnknownTest => "unknown test",
+        ErrorKind::UnknownMethod => "unknown method",
+        ErrorKind::TemplateNotFound => "template not found",
+        ErrorKind::InvalidOperation => "invalid operation",
+        ErrorKind::MissingArgument => "missing argument",
+        ErrorKind::TooManyArguments => "too many arguments",
+        ErrorKind::NonPrimitive => "not a primitive",
+        ErrorKind::BadEscape => "bad string escape",
+        other => return Phrase::from(other.to_string()),
+    };
+    words.into()
 }
 
 /// Output that refuses to grow without end.

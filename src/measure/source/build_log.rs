@@ -24,7 +24,10 @@ pub fn duration(log: &str, end: f64, pattern: &str) -> Result<f64, String> {
     if !found.is_empty() {
         let seconds = |step: &BuildStep| {
             let time = step.seconds.or_else(|| step.cached().then_some(0.0));
-            time.ok_or_else(|| format!("the log does not say how long '{}' took", shown(step)))
+            time.ok_or_else(|| {
+                let name = shown(step);
+                format!("the log does not say how long '{name}' took")
+            })
         };
         return found.into_iter().map(seconds).sum();
     }
@@ -36,7 +39,7 @@ pub fn duration(log: &str, end: f64, pattern: &str) -> Result<f64, String> {
     }
     let mut seen: String = steps.iter().take(MAX_LISTED).map(|s| format!("\n  {}", shorten(&shown(s)))).collect();
     if steps.len() > MAX_LISTED {
-        seen.push_str(&format!("\n  and {} more", steps.len() - MAX_LISTED));
+        seen.push_str(&format!("\n  … ({})", steps.len()));
     }
     Err(format!("no build step contains '{pattern}'; the log shows:{seen}"))
 }

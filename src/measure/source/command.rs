@@ -33,8 +33,9 @@ pub fn extract_number(text: &str, extract: &Extract, unit: &Unit) -> Result<f64,
     let value = match extract {
         Extract::Pattern(pattern) => by_pattern(text, pattern)?,
         Extract::Json(pointer) => by_pointer(text, pointer)?,
-        Extract::Whole => number(text.trim())
-            .map_err(|e| format!("{e}; give a pattern or a json pointer when the number is only part of the output"))?,
+        Extract::Whole => number(text.trim()).map_err(|problem| {
+            format!("{problem}; give a pattern or a json pointer when the number is only part of the output")
+        })?,
     };
     if !value.is_finite() {
         return Err(format!("the command printed {value}, which is not a finite number"));
@@ -50,7 +51,10 @@ fn by_pattern(text: &str, pattern: &str) -> Result<f64, String> {
     let regex = Regex::new(pattern).map_err(|e| format!("'{pattern}' is not a regular expression: {e}"))?;
     let found = regex.captures_iter(text).last();
     let Some(found) = found else {
-        return Err(format!("nothing in the output matches '{pattern}'; it printed {}", excerpt(text)));
+        return Err(format!(
+            "nothing in the output matches '{pattern}'; it printed {printed}",
+            printed = excerpt(text)
+        ));
     };
     let group = found.get(1).or_else(|| if regex.captures_len() == 1 { found.get(0) } else { None });
     let Some(group) = group else {
@@ -62,7 +66,7 @@ fn by_pattern(text: &str, pattern: &str) -> Result<f64, String> {
 fn by_pointer(text: &str, pointer: &str) -> Result<f64, String> {
     use serde_json::Value;
     let json: Value = serde_json::from_str(text)
-        .map_err(|e| format!("the output is not JSON ({e}); it printed {}", excerpt(text)))?;
+        .map_err(|e| format!("the output is not JSON ({e}); it printed {printed}", printed = excerpt(text)))?;
     match json.pointer(pointer) {
         None => Err(format!("the output has nothing at {pointer}")),
         Some(Value::Number(n)) => n.as_f64().ok_or_else(|| format!("{n} at {pointer} is too large")),
@@ -96,7 +100,7 @@ fn number(text: &str) -> Result<f64, String> {
             _ => Err(format!("'{text}' is not clearly one number; print it with a point and without commas")),
         };
     }
-    Err(format!("{} is not a number", excerpt(text)))
+    Err(format!("{printed} is not a number", printed = excerpt(text)))
 }
 
 /// The beginning of a text, quoted, for an error.

@@ -104,7 +104,7 @@ fn ask_all(place: &Place<'_>, engines: &[EngineKind], name: &str) -> Result<u64,
             Err(why) => answers.push(format!("{}: {why}", engine.program())),
         }
     }
-    Err(Trouble::Problem(format!("image '{name}' does not exist ({})", answers.join("; "))))
+    Err(Trouble::Problem(format!("image '{name}' does not exist ({answers})", answers = answers.join("; "))))
 }
 
 /// Asks one engine; the inner error says why it has no answer.

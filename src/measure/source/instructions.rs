@@ -74,14 +74,15 @@ impl Counter {
     /// What was counted.
     pub fn read(self, folder: &Path) -> Result<f64, String> {
         let text = |path: &Path| {
-            let bytes = std::fs::read(path).map_err(|e| format!("{} cannot be read: {e}", path.display()))?;
+            let bytes =
+                std::fs::read(path).map_err(|e| format!("{path} cannot be read: {e}", path = path.display()))?;
             Ok::<_, String>(String::from_utf8_lossy(&bytes).into_owned())
         };
         match self {
             Counter::Perf => perf_count(&text(&folder.join("perf"))?),
             Counter::Callgrind => {
-                let entries =
-                    std::fs::read_dir(folder).map_err(|e| format!("{} cannot be read: {e}", folder.display()))?;
+                let entries = std::fs::read_dir(folder)
+                    .map_err(|e| format!("{path} cannot be read: {e}", path = folder.display()))?;
                 let mut sum = 0.0;
                 for entry in entries {
                     sum += total(&text(&entry.map_err(|e| e.to_string())?.path())?);

@@ -54,7 +54,7 @@ pub(super) fn locate(root: &Path, path: &str) -> Result<PathBuf, Missing> {
     if real.starts_with(root) {
         Ok(real)
     } else {
-        Err(Missing::Outside(format!("'{path}' is outside the work tree (it is {})", real.display())))
+        Err(Missing::Outside(format!("'{path}' is outside the work tree (it is {place})", place = real.display())))
     }
 }
 
@@ -142,7 +142,7 @@ fn matcher(glob: &str) -> Result<GlobMatcher, String> {
     let plain = plain_path(Path::new(glob));
     let text = plain.to_str().unwrap_or(glob);
     let built = GlobBuilder::new(text).literal_separator(true).backslash_escape(true).build();
-    Ok(built.map_err(|e| format!("'{glob}' is not a glob: {}", e.kind()))?.compile_matcher())
+    Ok(built.map_err(|e| format!("'{glob}' is not a glob: {error}", error = e.kind()))?.compile_matcher())
 }
 
 /// A path without `.` parts.

@@ -85,7 +85,7 @@ impl Pages {
             Some((file, text)) => match text.lines().position(|line| line.contains("</")) {
                 None => Cow::Owned(text),
                 Some(line) => {
-                    let message = "a style cannot hold '</'".to_string();
+                    let message = "a style cannot hold '</'".into();
                     return Err(RenderError { template: file.display().to_string(), line: line + 1, message });
                 }
             },
