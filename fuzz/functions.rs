@@ -3,6 +3,12 @@
 //! cargo-fuzz runs them coverage-guided (`fuzz_targets/`, needs a nightly compiler); `tests/fuzz.rs` runs the same functions
 //! on mutations of a kept corpus for a bounded time, with any compiler.
 
+use git_verdict::adr::file::DecisionFile;
+use git_verdict::config::{Config, Extract};
+use git_verdict::exchange::{self, Part};
+use git_verdict::git::objects::TreeEntry;
+use git_verdict::git::{Oid, Person, Repo};
+use git_verdict::guard::{Shelf, words};
 use git_verdict::inspect::artefact::{self, Artefact};
 use git_verdict::inspect::dockerfile::{Dockerfile, HistoryLine};
 use git_verdict::inspect::image::{self, Options};
@@ -11,6 +17,11 @@ use git_verdict::inspect::{Limits, archive, binary, buildlog, caches};
 use git_verdict::render::Lang;
 use git_verdict::render::inspect::{Beside, View, text};
 use git_verdict::render::table::Look;
+use git_verdict::render::{Renderer, trailer};
+use git_verdict::units::{self, Unit};
+use git_verdict::{adr, decision, grounds, ledger, mcp};
+use std::collections::BTreeMap;
+use std::path::Path;
 
 fn limits() -> Limits {
     Limits { max_uncompressed: 16 << 20, max_paths: 2000, max_name_bytes: 1 << 20, ..Limits::default() }
@@ -121,5 +132,261 @@ pub fn binary(data: &[u8]) {
 pub fn zip(data: &[u8]) {
     if let Ok(archive) = archive::read_zip_bytes(data, "fuzz", &limits()) {
         holds(&Artefact::Archive(Box::new(archive)));
+    }
+}
+
+/// A `verdict.toml`, and each of its lines as a quantity and as an exchange rate. An error names a place that is in the file.
+pub fn config(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    match Config::parse(&text, "verdict.toml") {
+        Ok(config) => {
+            assert_eq!(Config::parse(&text, "verdict.toml").as_ref().ok(), Some(&config));
+            for line in text.lines().take(20) {
+                let _ = config.parse_worth(line);
+            }
+        }
+        Err(error) => assert!(error.to_string().starts_with("verdict.toml")),
+    }
+    for line in text.lines().take(20) {
+        if let Ok((value, unit)) = units::parse_quantity(line) {
+            assert!(value.is_finite());
+            unit.show(value);
+        }
+        let _ = units::parse_duration(line);
+    }
+}
+
+/// What a command printed, of which a number is wanted; the first line is the pattern, too, and the JSON pointer.
+pub fn number(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let first = text.lines().next().unwrap_or_default();
+    for extract in [Extract::Whole, Extract::Json(first.to_string())] {
+        if let Ok(number) = git_verdict::measure::source::command::extract_number(&text, &extract, &Unit::Count) {
+            assert!(number.is_finite());
+        }
+    }
+}
+
+/// A folder in memory where there is one: what is written is synced to the disk.
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a folder")
+}
+
+/// A file of another tool: read as each format, whole, as one of two sides and as the runs of a commit, and compared with itself.
+pub fn exchange(data: &[u8]) {
+    let folder = folder();
+    let path = folder.path().join("file");
+    std::fs::write(&path, data).expect("a file");
+    let commit = "0123456789012345678901234567890123456789";
+    let parts = [Part::Whole, Part::Place(0), Part::Place(1), Part::Commit(commit)];
+    let read = exchange::formats().into_iter().flat_map(|format| parts.map(|part| format.read(&path, part).ok()));
+    let text = String::from_utf8_lossy(data);
+    let notes = exchange::git_perf::parse(&text);
+    let sides: Vec<exchange::Side> = read.flatten().chain([notes]).collect();
+    let pairs = sides.iter().zip(&sides).chain(sides.iter().zip(sides.iter().skip(1)));
+    for (base, candidate) in pairs {
+        let Ok(imported) = exchange::import::compare(base, candidate, None, &Default::default()) else { continue };
+        for row in &imported.rows {
+            let relative = row.relative.into_iter().chain(row.interval.into_iter().flatten());
+            assert!(relative.chain([row.base, row.candidate]).all(f64::is_finite), "{row:?}");
+        }
+    }
+}
+
+const LOCKFILES: [&str; 9] = [
+    "Cargo.lock",
+    "package-lock.json",
+    "Pipfile.lock",
+    "yarn.lock",
+    "pnpm-lock.yaml",
+    "go.sum",
+    "go.mod",
+    "requirements.txt",
+    "Dockerfile",
+];
+
+/// A lockfile, whose kind is the first byte; the last kind is a file that names base images.
+pub fn lockfile(data: &[u8]) {
+    let Some((&kind, rest)) = data.split_first() else { return };
+    let path = Path::new(LOCKFILES[usize::from(kind) % LOCKFILES.len()]);
+    if let Some(entries) = grounds::lock::entries(path, rest) {
+        assert!(!entries.is_empty() && entries.values().all(|versions| !versions.is_empty()));
+    }
+    for reference in grounds::image::references(rest) {
+        grounds::image::pinned(&reference);
+    }
+}
+
+/// A record of the ledger. What is read is written and read again as the same.
+pub fn record(data: &[u8]) {
+    let Ok(event) = ledger::Event::from_json(data) else { return };
+    let written = serde_json::to_vec(&event).expect("a record can be written");
+    assert_eq!(ledger::Event::from_json(&written).expect("it can be read again"), event);
+}
+
+/// A commit message with trailers.
+pub fn message(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    trailer::parse_message(&text);
+    for line in text.lines().take(50) {
+        if let Some(read) = trailer::parse_trailer(line.trim_start_matches("Verdict-Metric: ")) {
+            let again = trailer::trailer(&read.into_comparison());
+            assert!(trailer::parse_trailer(&again).is_some(), "{again:?} of {line:?}");
+        }
+    }
+}
+
+/// A decision file, a file of all decisions and an index of them. A decision file is written as it was read, but for line ends.
+pub fn decision_file(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let mut file = DecisionFile::parse(&text);
+    // Line ends that differ become those of the first line.
+    let plain = |text: &str| text.replace('\r', "");
+    assert_eq!(plain(&file.text()), plain(&text));
+    assert!(text.contains('\r') || file.text() == text);
+    let _ = (file.stamp(), file.edited(), file.format(), file.head(), file.section(), file.date_text(), file.title());
+    let other = DecisionFile::parse(include_str!("../testdata/fuzz/decision_file/madr.md"));
+    file.drift(&other);
+    file.set_status("accepted");
+    file.update(&other);
+    file.seal();
+    DecisionFile::parse(&file.text());
+    let (_, blocks) = adr::log::parse(&text);
+    let written = adr::log::text(&blocks, Lang::En);
+    assert_eq!(adr::log::parse(&written).1, blocks);
+    adr::index::updated(Some(&text), &[], Lang::En);
+}
+
+/// Lines that an agent sends.
+pub fn mcp_message(data: &[u8]) {
+    let mut input = data;
+    let mut taken = 0;
+    while let Ok(Some(line)) = mcp::wire::line(&mut input) {
+        let _ = mcp::wire::read(line.as_deref());
+        taken += 1;
+        assert!(taken <= data.len());
+    }
+}
+
+/// A template of a repository: taken, or refused with its place.
+pub fn template(data: &[u8]) {
+    let folder = folder();
+    std::fs::write(folder.path().join("revert.txt.j2"), data).expect("a file");
+    if let Err(error) = Renderer::with_overrides(Lang::En, Some(folder.path())) {
+        assert!(error.to_string().contains("revert.txt.j2"), "{error}");
+    }
+}
+
+/// The guard's file, whose checksum is mended, and the words of a sentence and of code.
+pub fn shelf(data: &[u8]) {
+    let empty = Shelf::write("", &[]);
+    let mut bytes = empty[..empty.len() - 9].to_vec();
+    bytes.extend(crc32fast::hash(data).to_le_bytes());
+    bytes.extend(data);
+    if let Some(shelf) = Shelf::read(bytes) {
+        for number in 0..shelf.len() {
+            shelf.known(number);
+            shelf.record(number);
+        }
+    }
+    let mut found = Vec::new();
+    for line in String::from_utf8_lossy(data).lines().take(50) {
+        words::of_sentence(0, line, &mut found);
+        words::of_code(0, line, &mut found);
+    }
+}
+
+/// A bare repository with nothing in it.
+fn repository(folder: &Path) -> Repo {
+    for part in ["objects", "refs", "verdict"] {
+        std::fs::create_dir_all(folder.join(part)).expect("a folder");
+    }
+    std::fs::write(folder.join("HEAD"), "ref: refs/heads/main\n").expect("a file");
+    let config = "[core]\n\trepositoryformatversion = 0\n\tbare = true\n[user]\n\tname = A\n\temail = a@b.example\n";
+    std::fs::write(folder.join("config"), config).expect("a file");
+    Repo::discover(folder).expect("a repository")
+}
+
+/// The journal of a decision that was cut off.
+pub fn journal(data: &[u8]) {
+    let folder = folder();
+    let repo = repository(folder.path());
+    std::fs::write(folder.path().join("verdict/journal.json"), data).expect("a file");
+    let _ = decision::pending(&repo);
+}
+
+enum Node {
+    File(Vec<u8>),
+    Folder(BTreeMap<Vec<u8>, Node>),
+}
+
+fn write(repo: &Repo, folder: &BTreeMap<Vec<u8>, Node>) -> Option<Oid> {
+    let mut entries = Vec::new();
+    for (name, node) in folder {
+        entries.push(match node {
+            Node::File(bytes) => TreeEntry::blob(name.clone(), repo.write_blob(bytes).ok()?),
+            Node::Folder(inner) => TreeEntry::tree(name.clone(), write(repo, inner)?),
+        });
+    }
+    repo.write_tree(None, &entries).ok()
+}
+
+fn put(folder: &mut BTreeMap<Vec<u8>, Node>, path: &[Vec<u8>], bytes: Vec<u8>) {
+    match path {
+        [] => {}
+        [name] => drop(folder.insert(name.clone(), Node::File(bytes))),
+        [first, rest @ ..] => {
+            let inner = folder.entry(first.clone()).or_insert_with(|| Node::Folder(BTreeMap::new()));
+            if let Node::Folder(inner) = inner {
+                put(inner, rest, bytes);
+            }
+        }
+    }
+}
+
+/// Two ledgers, made of lines: which of them (or both), a path, and what the file holds. Merged either way they are the same, and
+/// merging once more changes nothing.
+pub fn ledger_merge(data: &[u8]) {
+    let folder = folder();
+    let repo = repository(folder.path());
+    let mut sides = [BTreeMap::new(), BTreeMap::new()];
+    for side in &mut sides {
+        side.insert(b"format".to_vec(), Node::File(b"1\n".to_vec()));
+    }
+    for line in data.split(|byte| *byte == b'\n').take(64) {
+        let mut fields = line.splitn(3, |byte| *byte == b' ');
+        let (Some(which), Some(path), bytes) = (fields.next(), fields.next(), fields.next().unwrap_or_default()) else {
+            continue;
+        };
+        let path: Vec<Vec<u8>> = path.split(|byte| *byte == b'/').take(8).map(<[u8]>::to_vec).collect();
+        for (side, tree) in sides.iter_mut().enumerate() {
+            let other: &[u8] = [b"b", b"a"][side];
+            if which != other {
+                put(tree, &path, bytes.to_vec());
+            }
+        }
+    }
+    let person = Person { name: "A".into(), email: "a@b.example".into() };
+    let commits: Vec<Oid> = sides
+        .iter()
+        .filter_map(|side| repo.write_commit(&write(&repo, side)?, &[], &person, "a ledger").ok())
+        .collect();
+    let [a, b] = &commits[..] else { return };
+    let mut trees = Vec::new();
+    for (ours, theirs) in [(a, b), (b, a)] {
+        let before = repo.find_ref("refs/verdict/ledger").expect("refs can be read");
+        assert!(repo.swap_ref("refs/verdict/ledger", ours, before.as_ref(), "fuzz").expect("a ref can be set"));
+        let ledger = ledger::Ledger::open(&repo);
+        let Ok(merged) = ledger.merge(theirs, "fuzz") else { return };
+        let tip = ledger.tip().expect("a tip can be read").expect("there is one");
+        let tree = repo.tree_of(&tip).expect("it has a tree");
+        assert!(merged.changed || tip == *ours);
+        assert!(!ledger.merge(theirs, "fuzz").expect("it can be merged again").changed);
+        trees.push((tree, merged.conflicts, merged.changed));
+        let _ = ledger.events_lossy();
+    }
+    assert_eq!(trees[0].1, trees[1].1, "which records differ");
+    if trees[0].2 && trees[1].2 {
+        assert_eq!(trees[0].0, trees[1].0, "the tree of both");
     }
 }

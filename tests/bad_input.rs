@@ -313,3 +313,26 @@ fn errors_are_one_json_object_too() {
     assert_eq!(value["schema"], "git-verdict/error");
     assert_eq!(value["error"]["exit"], 2);
 }
+
+#[test]
+fn a_change_beyond_all_numbers_is_measured_recorded_and_shown_without_a_percentage() {
+    let big = "sed 's/^/1.5e/' exponent";
+    let noisy = "echo \"1$(date +%N)e$(cat exponent)\"";
+    let config = format!(
+        "version = 1\n[metrics.big]\nrun = '''{big}'''\n[metrics.noisy]\nrun = '''{noisy}'''\n[metrics.none]\nrun = \"cat exponent\"\n"
+    );
+    let repo = Repo::with(&[("verdict.toml", &config), ("exponent", "-300\n")]);
+    repo.commit("feat: small");
+    repo.ok(&["trust", "--yes"]);
+    repo.ok(&["start", "large", "--hypothesis", "it grows"]);
+    repo.write("exponent", "290\n");
+    repo.commit("perf: large");
+    repo.ok(&["measure", "--pairs", "4"]);
+    let told = repo.json(&["compare", "large"]);
+    assert_eq!(told["options"][0]["comparison"][0]["relative"], serde_json::Value::Null, "{told}");
+    let text = repo.ok(&["compare", "large"]).stdout + &repo.ok(&["show", "large"]).stdout;
+    assert!(!text.contains("inf ") && !text.contains("inf%") && !text.contains("NaN"), "{text}");
+    repo.ok(&["revert", "--because", "it grew", "--force"]);
+    assert!(!repo.trailers("HEAD").is_empty());
+    repo.ok(&["doctor", "--ledger"]);
+}

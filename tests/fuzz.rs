@@ -2,7 +2,7 @@
 //!
 //! Mutations are blind but know the formats: checksums of tar headers are mended, compressed input is mutated inside, and
 //! words of each format are put in. The same seeds come in the same order each time; how many fit into the time depends on
-//! the machine. `GIT_VERDICT_FUZZ_SECONDS` is the time of each function (3). An input that fails is kept in the folder for
+//! the machine. `GIT_VERDICT_FUZZ_SECONDS` is the time of each function (1.5). An input that fails is kept in the folder for
 //! temporary files of the build; it then belongs into `testdata/fuzz`.
 
 #[path = "../fuzz/functions.rs"]
@@ -70,6 +70,78 @@ const DOCKERFILE: &[&[u8]] = &[
 ];
 const BINARY: &[&[u8]] =
     &[b"\x7fELF", b"\0\0\0\0", b"\xff\xff\xff\xff\xff\xff\xff\xff", b"PK\x05\x06", b"PK\x01\x02", b"\x01\0", b"../"];
+
+const CONFIG: &[&[u8]] = &[
+    b"[metrics.",
+    b"[steps.x]\n",
+    b"run = [\"\"]\n",
+    b"worth = [\"1 s time = 1 MB size\"]\n",
+    b"1e309",
+    b"-0",
+    b"99999999999999999999",
+    b"\"\"\"",
+    b" GiB",
+    b"%\"",
+    b"\xc3\xa9",
+    b"[[",
+];
+const JSON: &[&[u8]] = &[
+    b"null",
+    b"{}",
+    b"[]",
+    b"\"\"",
+    b"1e308",
+    b"1e309",
+    b"-1",
+    b"18446744073709551616",
+    b"\"\\ud800\"",
+    b"[[[[[[[[",
+    b"\"unit\":\"ns/iter\"",
+    b"NaN",
+    b"inf",
+    b"\x1c",
+    b"Benchmark",
+    b" ns/op",
+    b"\"kind\":\"reopened\"",
+];
+const LOCK: &[&[u8]] = &[
+    b"\n\n",
+    b"[[package]]\n",
+    b"\"@npm:",
+    b"  version ",
+    b"\"\"",
+    b"v",
+    b"==",
+    b"@",
+    b":",
+    b"/",
+    b"(",
+    b"\xc3\xa9",
+    b"#",
+    b"${",
+];
+const TEXT: &[&[u8]] = &[
+    b"Verdict-Metric: a 1 B -> 2 B +100.0% exact regressed\n",
+    b"Verdict: keep\n",
+    b" -> ",
+    b"+1e999%",
+    b"[-1.0%, +2.0%]",
+    b" n=0 ",
+    b"\n\n",
+    b"<!-- ",
+    b" -->",
+    b"---\n",
+    b"status: ",
+    b"## ",
+    b"\r\n",
+    b"| ",
+    b"\xc3\xa9",
+    b"{% endif %}",
+    b"{{ ",
+    b"{% for x in ",
+];
+const TREE: &[&[u8]] =
+    &[b"a ", b"b ", b"ab ", b"events/", b"/", b".json", b" {}", b"format 1", b"format 2", b"\n", b"..", b".git", b"\0"];
 
 /// Whether a byte string is a tar header whose checksum may be mended.
 fn mend_tar(bytes: &mut [u8], from: usize) {
@@ -161,7 +233,7 @@ fn fuzz(name: &str, folder: &str, function: fn(&[u8]), words: &[&[u8]], tar: Opt
         run(name, function, bytes, &path.display().to_string());
     }
     let corpus: Vec<Vec<u8>> = files.into_iter().map(|(_, bytes)| bytes).collect();
-    let seconds = std::env::var("GIT_VERDICT_FUZZ_SECONDS").ok().and_then(|s| s.parse().ok()).unwrap_or(3.0);
+    let seconds = std::env::var("GIT_VERDICT_FUZZ_SECONDS").ok().and_then(|s| s.parse().ok()).unwrap_or(1.5);
     let until = Instant::now() + Duration::from_secs_f64(seconds);
     let mut runs = 0u64;
     while Instant::now() < until {
@@ -218,4 +290,64 @@ fn binaries() {
 #[test]
 fn zips() {
     fuzz("zip", "fuzz/zip", functions::zip, BINARY, None);
+}
+
+#[test]
+fn configurations() {
+    fuzz("config", "fuzz/config", functions::config, CONFIG, None);
+}
+
+#[test]
+fn numbers_of_commands() {
+    fuzz("number", "fuzz/number", functions::number, JSON, None);
+}
+
+#[test]
+fn files_of_other_tools() {
+    fuzz("exchange", "fuzz/exchange", functions::exchange, JSON, None);
+}
+
+#[test]
+fn lockfiles() {
+    fuzz("lockfile", "fuzz/lockfile", functions::lockfile, LOCK, None);
+}
+
+#[test]
+fn records() {
+    fuzz("record", "fuzz/record", functions::record, JSON, None);
+}
+
+#[test]
+fn commit_messages() {
+    fuzz("message", "fuzz/message", functions::message, TEXT, None);
+}
+
+#[test]
+fn decision_files() {
+    fuzz("decision_file", "fuzz/decision_file", functions::decision_file, TEXT, None);
+}
+
+#[test]
+fn messages_of_agents() {
+    fuzz("mcp_message", "fuzz/mcp", functions::mcp_message, JSON, None);
+}
+
+#[test]
+fn templates() {
+    fuzz("template", "fuzz/template", functions::template, TEXT, None);
+}
+
+#[test]
+fn the_file_of_the_guard() {
+    fuzz("shelf", "fuzz/shelf", functions::shelf, BINARY, None);
+}
+
+#[test]
+fn journals() {
+    fuzz("journal", "fuzz/journal", functions::journal, JSON, None);
+}
+
+#[test]
+fn ledgers_merge_the_same_either_way() {
+    fuzz("ledger_merge", "fuzz/ledger", functions::ledger_merge, TREE, None);
 }

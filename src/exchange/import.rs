@@ -126,7 +126,7 @@ fn row(base: &Series, candidate: &Series, config: Option<&Config>, told: &Told) 
         matters,
         base: a,
         candidate: b,
-        relative: (a != 0.0).then(|| (b - a) / a.abs()),
+        relative: (a != 0.0).then(|| (b - a) / a.abs()).filter(|change| change.is_finite()),
         interval: if exact { None } else { welch(&base.values, &candidate.values) },
         exact,
         rounds: base.values.len().min(candidate.values.len()),

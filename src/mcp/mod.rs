@@ -18,7 +18,7 @@
 
 mod child;
 mod tools;
-mod wire;
+pub mod wire;
 
 use crate::git::Repo;
 use crate::measure::interrupt;

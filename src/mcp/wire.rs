@@ -15,29 +15,38 @@ pub(super) const VERSION: i64 = -32022;
 
 /// What a line holds.
 #[derive(Debug, PartialEq)]
-pub(super) enum Message {
+pub enum Message {
+    /// What wants an answer.
     Request {
+        /// A text or a whole number, which the answer repeats.
         id: Value,
+        /// What is asked for.
         method: String,
+        /// An object, or null.
         params: Value,
     },
+    /// What wants none.
     Notification {
+        /// What is told.
         method: String,
+        /// What comes with it.
         params: Value,
     },
     /// The answer to a request of ours; none when it is an error.
     Response {
+        /// That of the request.
         id: Value,
+        /// What it answers.
         result: Option<Value>,
     },
 }
 
 /// Why a line is no message: the id to answer with, the code and the sentence.
 #[derive(Debug, PartialEq)]
-pub(super) struct Bad(pub Value, pub i64, pub &'static str);
+pub struct Bad(pub Value, pub i64, pub &'static str);
 
 /// Reads to the end of a line. `Some(None)` is a line that was too long, of which nothing is kept; None is the end.
-pub(super) fn line(input: &mut impl BufRead) -> io::Result<Option<Option<Vec<u8>>>> {
+pub fn line(input: &mut impl BufRead) -> io::Result<Option<Option<Vec<u8>>>> {
     let (mut text, mut any, mut long) = (Vec::new(), false, false);
     loop {
         let part = match input.fill_buf() {
@@ -64,7 +73,7 @@ pub(super) fn line(input: &mut impl BufRead) -> io::Result<Option<Option<Vec<u8>
 }
 
 /// What a line says; none for an empty one.
-pub(super) fn read(line: Option<&[u8]>) -> Result<Option<Message>, Bad> {
+pub fn read(line: Option<&[u8]>) -> Result<Option<Message>, Bad> {
     let Some(line) = line else {
         return Err(Bad(Value::Null, INVALID, "the message is longer than 4 MiB"));
     };

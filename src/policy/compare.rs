@@ -104,7 +104,7 @@ fn exact_row(one: &Readings<'_>) -> MetricComparison {
         matters: metric.matters,
         base,
         candidate,
-        relative: (base != 0.0).then(|| (candidate - base) / base.abs()),
+        relative: (base != 0.0).then(|| (candidate - base) / base.abs()).filter(|change| change.is_finite()),
         interval: None,
         exact: proved,
         rounds: one.pairs.len(),

@@ -1,0 +1,8 @@
+//! The journal of a decision, of any bytes.
+#![no_main]
+
+#[allow(dead_code)]
+#[path = "../functions.rs"]
+mod functions;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| functions::journal(data));

@@ -1,0 +1,8 @@
+//! What an agent sends, of any bytes.
+#![no_main]
+
+#[allow(dead_code)]
+#[path = "../functions.rs"]
+mod functions;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| functions::mcp_message(data));

@@ -1,0 +1,1 @@
+window.BENCHMARK_DATA = {"lastUpdate":1,"entries":{"Bench":[{"commit":{"id":"0123456789012345678901234567890123456789"},"tool":"customBiggerIsBetter","benches":[{"name":"a","unit":"ns/iter","value":5}]}]}};
