@@ -19,6 +19,10 @@ pub enum Exit {
     State = 3,
     /// 4: a step or a check failed while measuring.
     Step = 4,
+    /// 125: `bisect --step` cannot tell, and `git bisect run` is to skip the commit.
+    Skip = 125,
+    /// 128: `bisect --step` failed, and `git bisect run` is to stop.
+    Abort = 128,
     /// 130: interrupted.
     Interrupted = 130,
 }

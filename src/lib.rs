@@ -22,6 +22,7 @@
 //! | [`guard`] | which reverted experiments a change resembles |
 //! | [`inspect`] | what an artefact is made of, and what changed between two |
 //! | [`propose`] | what is worth trying next, from findings and history |
+//! | [`bisect`] | which commit of a range brought a regression |
 //! | [`policy`] | how a comparison becomes a recommendation |
 //! | [`experiment`] | the life of an experiment: states and what may follow what |
 //! | [`ledger`] | how records are stored, merged and found |
@@ -37,6 +38,7 @@
 //! | [`cli`] | arguments and presentation, one file per command |
 
 pub mod adr;
+pub mod bisect;
 pub mod cli;
 pub mod config;
 pub mod decision;

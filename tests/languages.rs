@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 /// Where texts for people are written.
 const PLACES: &[&str] = &[
+    "bisect",
     "cli",
     "config/error.rs",
     "config/load.rs",

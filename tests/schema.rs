@@ -71,6 +71,12 @@ fn every_output_that_has_a_schema_is_printed_and_is_what_the_schema_says() {
     repo.git(&["switch", "--quiet", "main"]);
     seen.run(&repo, 0, &["weigh", "HEAD~1", "HEAD", "--run", "./build.sh", "--size", "out"]);
 
+    repo.script("build.sh", "head -c 9000 /dev/zero > out\n");
+    repo.commit("feat: fat");
+    let ends = ["HEAD~1", "HEAD", "--run", "./build.sh", "--size", "out"];
+    seen.run(&repo, 0, &[&["bisect"], &ends[..]].concat());
+    seen.run(&repo, 1, &[&["bisect", "--step"], &ends[..]].concat());
+
     let record = repo.json(&["log"])["decisions"][0]["decision"]["record"].as_str().unwrap().to_string();
     for words in [&["log"][..], &["show", "slim", "--where"], &["show", &record]] {
         seen.run(&repo, 0, words);

@@ -5,7 +5,7 @@ use super::recheck;
 use super::start::identity;
 use super::usage::Refused;
 use super::{Ctx, Done};
-use crate::config::Config;
+use crate::config::{Config, Metric};
 use crate::error::{Exit, Failure};
 use crate::experiment::{Book, Experiment};
 use crate::git::{Oid, Repo};
@@ -414,7 +414,7 @@ fn known(repo: &Repo, ledger: &Ledger<'_>, plan: &Plan) -> Result<Option<Known>,
         // The index has no samples.
         let Fact::Measured(measured) = ledger.find(id).ok()??.fact else { return None };
         let side = measured.sides.iter().position(|side| side.tree == *tree)?;
-        let reading = |metric: &crate::config::Metric| {
+        let reading = |metric: &Metric| {
             let of_side = measured.samples.iter().filter(|sample| sample.side == side);
             let values: Vec<f64> = of_side.filter_map(|s| s.values.get(&metric.name)).copied().collect();
             let same = values.len() >= 2 && values.iter().all(|value| *value == values[0]);
@@ -455,23 +455,25 @@ pub fn two_sides(repo: &Repo, base: &Oid, candidate: &Oid) -> Result<Vec<Side>, 
     Ok(vec![side("base", base)?, side("candidate", candidate)?])
 }
 
-/// What these flags ask for.
-pub fn plan(key: &str, mut config: Config, how: &How, sides: Vec<Side>) -> Result<Plan, Failure> {
-    for name in &how.metrics {
-        if config.metric(name).is_none() {
-            let names = config.metrics.iter().map(|m| m.name.as_str());
-            let nearest = crate::config::nearest(name, names.clone());
-            return Err(Failure::usage(phrase!(
-                "there is no metric '{name}'",
-                name = crate::render::text::clean(name)
-            ))
+/// The metric of that name.
+pub fn named_metric<'c>(config: &'c Config, name: &str) -> Result<&'c Metric, Failure> {
+    config.metric(name).ok_or_else(|| {
+        let names = config.metrics.iter().map(|m| m.name.as_str());
+        let nearest = crate::config::nearest(name, names.clone());
+        Failure::usage(phrase!("there is no metric '{name}'", name = clean(name)))
             .because(phrase!(
                 "{file} has {names}",
                 file = crate::config::FILE_NAME,
                 names = names.collect::<Vec<_>>().join(", ")
             ))
-            .try_next(nearest.map_or("--metric NAME".into(), |name| phrase!("--metric {name}", name))));
-        }
+            .try_next(nearest.map_or("--metric NAME".into(), |name| phrase!("--metric {name}", name)))
+    })
+}
+
+/// What these flags ask for.
+pub fn plan(key: &str, mut config: Config, how: &How, sides: Vec<Side>) -> Result<Plan, Failure> {
+    for name in &how.metrics {
+        named_metric(&config, name)?;
     }
     if config.metrics.is_empty() {
         return Err(Failure::usage(phrase!("{file} has no metric", file = crate::config::FILE_NAME))

@@ -5,6 +5,7 @@
 
 mod abandon;
 mod adr;
+mod bisect;
 mod check;
 mod compare;
 mod completions;
@@ -133,6 +134,8 @@ enum Command {
     Inspect(inspect::Args),
     /// What is worth trying next, as hypotheses: known fixes first, the cheapest first
     Next(next::Args),
+    /// Find the commit of a range that brought a regression
+    Bisect(bisect::Args),
     /// One HTML page of the decisions, to read and to send
     Report(report::Args),
     /// Exchange records with a remote
@@ -222,6 +225,7 @@ fn dispatch(ctx: &Ctx, command: Command) -> Result<Exit, Failure> {
         Command::Similar(args) => similar::run(ctx, args),
         Command::Inspect(args) => inspect::run(ctx, args),
         Command::Next(args) => next::run(ctx, args),
+        Command::Bisect(args) => bisect::run(ctx, args),
         Command::Report(args) => report::run(ctx, args),
         Command::Sync(args) => sync::run(ctx, args),
         Command::Import(args) => import::run(ctx, args),

@@ -21,6 +21,22 @@ pub struct Args {
     base: String,
     /// The commit to judge
     candidate: String,
+    #[command(flatten)]
+    what: What,
+    /// Stop after N pairs at the latest
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pairs: Option<u32>,
+    /// Begin no new pair after this long, such as 2m
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    budget: Option<Duration>,
+    /// Seed of the order within pairs
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+}
+
+// What to run and to measure. No doc comment: clap would make it the `about` of the command that it is part of.
+#[derive(Debug, Clone, clap::Args)]
+pub struct What {
     /// Run before each sample, not measured (a build, say); may be given again
     #[arg(long = "run", value_name = "CMD")]
     runs: Vec<String>,
@@ -33,15 +49,13 @@ pub struct Args {
     /// The smallest relative change worth acting on, such as 2% (default: 5% for time, 1% for size)
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
     matters: Option<f64>,
-    /// Stop after N pairs at the latest
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    pairs: Option<u32>,
-    /// Begin no new pair after this long, such as 2m
-    #[arg(long, value_name = "TIME", value_parser = duration)]
-    budget: Option<Duration>,
-    /// Seed of the order within pairs
-    #[arg(long, value_name = "N")]
-    seed: Option<u64>,
+}
+
+impl What {
+    /// Whether anything was named.
+    pub fn asks(&self) -> bool {
+        self.time.is_some() || !self.sizes.is_empty() || !self.runs.is_empty()
+    }
 }
 
 fn percent(text: &str) -> Result<f64, Refused> {
@@ -56,7 +70,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
     let repo = ctx.repo()?;
     let (base, candidate) = (repo.resolve(&args.base)?, repo.resolve(&args.candidate)?);
     let sides = two_sides(&repo, &base, &candidate)?;
-    let config = config(&args)?;
+    let config = config(&args.what)?;
     let plan = Plan {
         key: format!("weigh-{}", &config.hash[..16]),
         sides,
@@ -89,7 +103,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
 }
 
 /// The configuration that the flags stand for.
-fn config(args: &Args) -> Result<Config, Failure> {
+pub fn config(args: &What) -> Result<Config, Failure> {
     if args.time.is_none() && args.sizes.is_empty() {
         return Err(Failure::usage("there is nothing to weigh").try_next("--time CMD, --size PATH or both"));
     }

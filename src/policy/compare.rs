@@ -34,8 +34,13 @@ impl Readings<'_> {
     /// Whether the first `rounds` rounds read the same each time, for a metric that can be exact at all.
     fn exact(&self, rounds: usize) -> bool {
         let pairs = &self.pairs[..rounds.min(self.pairs.len())];
-        may_be_exact(self.metric) && pairs.windows(2).all(|w| w[0] == w[1])
+        exact(self.metric, pairs)
     }
+}
+
+/// Whether all pairs of readings are the same, for a metric that can be exact at all. One pair proves nothing.
+pub fn exact(metric: &Metric, pairs: &[(f64, f64)]) -> bool {
+    may_be_exact(metric) && pairs.windows(2).all(|w| w[0] == w[1])
 }
 
 /// Whether two equal readings prove a metric exact. Times are never exact: two equal ones are a coarse clock.
@@ -131,7 +136,8 @@ pub fn exact_word(base: f64, candidate: f64, matters: Matters, better: Better) -
     }
 }
 
-fn sampled_row(metric: &Metric, look: &Look) -> MetricComparison {
+/// The row of a metric that varies.
+pub fn sampled_row(metric: &Metric, look: &Look) -> MetricComparison {
     let open = look.word.is_none();
     MetricComparison {
         metric: metric.name.clone(),

@@ -8,7 +8,9 @@
 //! | [`student`] | quantiles of the normal and of Student's t distribution, the t interval |
 //! | [`wilcoxon`] | Hodges-Lehmann estimate, exact signed-rank interval |
 //! | [`sequential`] | looks, answers, giving up |
+//! | [`levels`] | on which of two known levels a third series is |
 
+pub mod levels;
 pub mod sequential;
 pub mod student;
 pub mod wilcoxon;
