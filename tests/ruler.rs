@@ -49,6 +49,11 @@ fn a_metric_that_was_made_to_say_less_is_measured_by_the_bases_script() {
     );
     assert!(reasons.contains("cost is improved by the candidate's own ruler and unchanged by the base's"), "{reasons}");
     repo.ok(&["show", "cheap"]).prints(&["by the candidate's own ruler:", "cost.sh"]);
+    for command in ["status", "compare"] {
+        repo.ok(&[command]).prints(&["because the candidate changed its own: cost.sh"]);
+    }
+    assert_eq!(repo.json(&["status"])["experiments"][0]["ruler"]["changed"][0], "cost.sh");
+    assert_eq!(repo.json(&["compare"])["options"][0]["ruler"]["by_base"], true);
     let draft = repo.ok(&["keep", "--because", "still", "--dry-run"]).stdout;
     assert!(draft.contains("The candidate changed what measures it: cost.sh."), "{draft}");
     repo.ok(&["keep", "--because", "still"]);

@@ -64,6 +64,9 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
     let even: Vec<_> = latest.iter().map(|measured| rates::break_even(measured)).collect();
     ctx.say(table::table(&columns(ctx), &rows(ctx, &chosen, &options, &judged), ctx.look()))?;
     ctx.say("'in all' adds what an option stands on; '*' marks what no other beats")?;
+    for (name, ruler) in chosen.iter().filter_map(|e| Some((&e.name, e.latest()?.1.ruler.as_ref()?))) {
+        ctx.say(phrase!("{name}: {what}", name = clean(name), what = super::measure::ruler_mark(ruler)))?;
+    }
     for (experiment, even) in chosen.iter().zip(&even) {
         if let Some(even) = even {
             ctx.say(phrase!("{name}: {even}", name = clean(&experiment.name), even = even.phrase()))?;
@@ -94,7 +97,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
             "experiment": e.name, "state": e.state, "stands_on": name_of(e.opened.stands_on),
             "comparison": e.latest().map(|(_, m)| &m.comparison), "complexity": e.latest().map(|(_, m)| &m.complexity),
             "root": j.root, "totals": j.totals, "lines": j.lines, "maintenance": j.maintenance, "beaten_by": j.beaten_by,
-            "break_even": even, "what_if": what_if,
+            "break_even": even, "what_if": what_if, "ruler": e.latest().and_then(|(_, m)| m.ruler.as_ref()),
         })).collect::<Vec<_>>()}),
     )?;
     Ok(Exit::Done)

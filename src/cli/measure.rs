@@ -17,6 +17,7 @@ use crate::measure::environment::{Environment, comparable};
 use crate::measure::told::told;
 use crate::measure::{self, FailedRun, Known, MeasureError, Measurement, Plan, Runs, Sample, Side};
 use crate::phrase;
+use crate::phrase::Phrase;
 use crate::policy::compare::StopRule;
 use crate::policy::{compare, complexity, recommend};
 use crate::render::text::{clean, wrap};
@@ -165,13 +166,7 @@ pub fn show(ctx: &Ctx, measured: &Measured) -> Result<(), Failure> {
         }
     }
     if let Some(ruler) = &measured.ruler {
-        let what = clean(&ruler.changed.join(", ")).into_owned();
-        ctx.say(match ruler.by_base {
-            true => {
-                phrase!("these numbers are by the base's ruler, because the candidate changed its own: {what}", what)
-            }
-            false => phrase!("the candidate changed what measures it: {what}", what),
-        })?;
+        ctx.say(ruler_mark(ruler))?;
         if !ruler.own.is_empty() {
             ctx.say("by the candidate's own ruler:")?;
             ctx.say(table::comparison(&ruler.own, look))?;
@@ -196,6 +191,15 @@ pub fn show(ctx: &Ctx, measured: &Measured) -> Result<(), Failure> {
         }
     }
     ctx.say(table::recommendation(&measured.recommendation, ctx.look()))
+}
+
+/// That the candidate changed what measures it.
+pub fn ruler_mark(ruler: &Ruler) -> Phrase {
+    let what = clean(&ruler.changed.join(", ")).into_owned();
+    match ruler.by_base {
+        true => phrase!("these numbers are by the base's ruler, because the candidate changed its own: {what}", what),
+        false => phrase!("the candidate changed what measures it: {what}", what),
+    }
 }
 
 /// A line for each side whose runs failed, and one for each run.

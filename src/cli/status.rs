@@ -107,6 +107,9 @@ fn this(ctx: &Ctx, repo: &Repo, book: &Book, experiment: &Experiment, pending: b
     }
     if let Some((_, measured)) = experiment.latest() {
         ctx.field("measured", super::log::summary(&measured.comparison, ctx.lang))?;
+        if let Some(ruler) = &measured.ruler {
+            ctx.field("ruler", super::measure::ruler_mark(ruler))?;
+        }
         ctx.field("advice", Phrase::from(measured.recommendation.advice.as_str()))?;
     }
     let next: Phrase = match (experiment.latest(), experiment.state) {
@@ -126,7 +129,8 @@ fn this(ctx: &Ctx, repo: &Repo, book: &Book, experiment: &Experiment, pending: b
     ctx.say(phrase!("next: {next}", next = &next))?;
     Ok(json!({
         "here": true, "experiment": super::log::value(experiment), "base": base, "tip": tip, "commits": commits,
-        "stale": stale, "uncommitted": changed, "unfinished": samples, "next": next.to_string(),
+    "stale": stale, "ruler": experiment.latest().and_then(|(_, measured)| measured.ruler.as_ref()),
+    "uncommitted": changed, "unfinished": samples, "next": next.to_string(),
     }))
 }
 
