@@ -316,7 +316,7 @@ impl<'r> Search<'r> {
         };
         let spent = if matches!(probe.answer, Answer::Good | Answer::Bad) { spent } else { 0.0 };
         if probe.answer == Answer::Skipped {
-            let saved = session::saved(self.repo, &key)?.map_or(0, |(_, samples)| samples.len());
+            let saved = session::saved(self.repo, &key)?;
             self.runs += saved + 1;
         }
         let runs = self.runs - before;

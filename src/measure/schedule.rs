@@ -101,9 +101,11 @@ pub(super) fn run(
     }
     match worktree::clean_leftovers(repo) {
         Ok(0) => {}
-        Ok(n) => {
-            observe(Event::Note(phrase!("{n} killed session{s} left worktrees behind: removed", n, s = plural(n))))
-        }
+        Ok(n) => observe(Event::Note(phrase!(
+            "{n} session{s} that had been killed left worktrees behind: removed",
+            n,
+            s = plural(n)
+        ))),
         Err(error) => observe(Event::Note(phrase!(
             "worktrees of a killed session could not be removed: {error}",
             error = full(&error)
