@@ -111,7 +111,10 @@ fn failing_in(value: u32, rounds: &str) -> String {
 
 #[test]
 fn a_side_that_fails_at_times_is_reported_as_flaky_and_not_averaged_away() {
-    let repo = project(TIMED, "echo 100 > out\n", &failing_in(90, "2|4"));
+    // One metric goes up and down, so that the session is never sure before its six pairs.
+    let swing = "if [ $VERDICT_SIDE = base ]; then echo 100; else echo $((70 + VERDICT_ROUND % 2 * 60)); fi";
+    let config = format!("{TIMED}[metrics.swing]\nrun = \"{swing}\"\n");
+    let repo = project(&config, "echo 100 > out\n", &failing_in(90, "2|4"));
     let value = repo.json(&["measure", "--pairs", "6", "--seed", "1"]);
     let measured = &value["measured"];
     let failures = measured["failures"].as_array().expect("failures");
