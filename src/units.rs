@@ -82,6 +82,33 @@ impl Unit {
         }
     }
 
+    /// Two values as [`Unit::show`] writes them, with more digits when they would look the same and are not.
+    pub fn show_apart(&self, a: f64, b: f64) -> (String, String) {
+        let shown = (self.show(a), self.show(b));
+        // `13.2 kB`: a number, how many digits it has after the point, and what stands behind it.
+        let parts = shown.0.split_once(' ').unwrap_or((shown.0.as_str(), ""));
+        let Ok(number) = parts.0.parse::<f64>() else { return shown };
+        if a == b || shown.0 != shown.1 || number == 0.0 {
+            return shown;
+        }
+        let factor = self.factor_of(parts.1);
+        let digits = parts.0.split_once('.').map_or(0, |(_, after)| after.len());
+        let looks = |value: f64, digits: usize| format!("{:.digits$}", value / factor);
+        let enough = (digits..digits + 6).find(|&n| looks(a, n) != looks(b, n)).unwrap_or(digits);
+        let join = |value: f64| [&looks(value, enough), parts.1].join(" ").trim_end().to_string();
+        (join(a), join(b))
+    }
+
+    /// How many of the base unit a unit that [`Unit::show`] writes stands for.
+    fn factor_of(&self, written: &str) -> f64 {
+        let table = match self {
+            Unit::Bytes => BYTE_UNITS,
+            Unit::Seconds => TIME_UNITS,
+            Unit::Count | Unit::Custom(_) => &[],
+        };
+        table.iter().find(|(name, _)| *name == written).map_or(1.0, |(_, factor)| *factor)
+    }
+
     /// A difference of this unit for a person, always signed: `-0.3 GB`, `+6.0 min`.
     pub fn show_change(&self, value: f64) -> String {
         let sign = if value < 0.0 { "-" } else { "+" };
@@ -287,6 +314,21 @@ fn significant(value: f64) -> String {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn two_values_that_differ_look_different() {
+        let apart = |unit: &Unit, a, b| {
+            let (a, b) = unit.show_apart(a, b);
+            format!("{a} to {b}")
+        };
+        assert_eq!(apart(&Unit::Bytes, 13_248.0, 13_178.0), "13.25 kB to 13.18 kB");
+        assert_eq!(apart(&Unit::Bytes, 419_000.0, 194_100.0), "419.0 kB to 194.1 kB");
+        assert_eq!(apart(&Unit::Bytes, 5e9, 5e9), "5.00 GB to 5.00 GB");
+        assert_eq!(apart(&Unit::Bytes, 5e9, 5e9 + 1.0), "5.00 GB to 5.00 GB", "at some time it is enough");
+        assert_eq!(apart(&Unit::Seconds, 12.344, 12.341), "12.344 s to 12.341 s");
+        assert_eq!(apart(&Unit::Count, 1.234_56, 1.234_51), "1.2346 to 1.2345");
+        assert_eq!(apart(&Unit::Custom("req/s".into()), 0.0, 0.0), "0 req/s to 0 req/s");
+    }
 
     #[test]
     fn sizes_and_times_are_read_in_base_units() {

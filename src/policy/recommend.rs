@@ -612,7 +612,7 @@ fn size_of(complexity: &Complexity) -> Phrase {
 impl Change {
     /// `from 14.5 min to 20.5 min (+41.1 %, between +38.0 % and +44.1 %)`.
     fn phrase(&self) -> Phrase {
-        let (base, candidate) = (self.unit.show(self.base), self.unit.show(self.candidate));
+        let (base, candidate) = self.unit.show_apart(self.base, self.candidate);
         let percent = |part: f64| format!("{:+.1} %", part * 100.0);
         match (self.relative.map(percent), self.interval) {
             (None, _) => phrase!("from {base} to {candidate}", base, candidate),
