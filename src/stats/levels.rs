@@ -3,7 +3,7 @@
 //! A round reads the good end, the bad end and a probe next to each other in time, so what the machine does to one it does
 //! to all. Two figures of a round are free of it: the *step* `u = bad - good`, and how far the probe is from the *middle*,
 //! `y = probe - (good + bad) / 2`. They are independent, with variances `2 s^2` and `1.5 s^2`, and `y` is `+step / 2` on
-//! average when the probe is on the bad level, `-step / 2` when it is on the good one. [`log_odds`] is the logarithm of how
+//! average when the probe is on the bad level, `-step / 2` when it is on the good one. [`Contrasts::log_odds`] is the logarithm of how
 //! much more likely the readings are in the first case than in the second, with the height of the step and the spread
 //! integrated out. An outlier makes both cases unlikely, so it slows the test down rather than deciding it.
 
