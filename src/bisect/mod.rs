@@ -342,7 +342,7 @@ impl<'r> Search<'r> {
                 commit => self.readings.get(commit).copied(),
             };
             let Some((before, after)) = reading(&from).zip(reading(&to)) else { return Ok(None) };
-            let relative = (before != 0.0).then(|| (after - before) / before.abs());
+            let relative = compare::relative(before, after);
             return Ok(Some(Effect { from, to, relative, interval: None }));
         }
         let scale = levels::scale(&self.everything());
@@ -440,7 +440,7 @@ impl<'r> Search<'r> {
         let middle = good / 2.0 + bad / 2.0;
         let answer = if (value - middle) * (bad - good) >= 0.0 { Answer::Bad } else { Answer::Good };
         self.readings.insert(commit.clone(), value);
-        let relative = (good != 0.0).then(|| (value - good) / good.abs());
+        let relative = compare::relative(good, value);
         Ok(Probe { rounds: 1, value: Some(value), relative, ..Probe::unmeasured(commit.clone(), answer) })
     }
 

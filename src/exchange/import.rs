@@ -13,7 +13,7 @@ use super::{ExchangeError, Series, Side};
 use crate::config::{Better, Config, Matters};
 use crate::measure::Sample;
 use crate::policy::MetricComparison;
-use crate::policy::compare::exact_word;
+use crate::policy::compare::{exact_word, relative};
 use crate::stats::student::t_quantile;
 use crate::stats::{Word, median};
 use crate::units::{Ratio, Unit, base_unit};
@@ -126,7 +126,7 @@ fn row(base: &Series, candidate: &Series, config: Option<&Config>, told: &Told) 
         matters,
         base: a,
         candidate: b,
-        relative: (a != 0.0).then(|| (b - a) / a.abs()).filter(|change| change.is_finite()),
+        relative: relative(a, b),
         interval: if exact { None } else { welch(&base.values, &candidate.values) },
         exact,
         rounds: base.values.len().min(candidate.values.len()),

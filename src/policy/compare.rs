@@ -38,6 +38,11 @@ impl Readings<'_> {
     }
 }
 
+/// The change from `base` as a part of its size; none from zero, or when it is beyond all numbers.
+pub fn relative(base: f64, candidate: f64) -> Option<f64> {
+    (base != 0.0).then(|| (candidate - base) / base.abs()).filter(|change| change.is_finite())
+}
+
 /// Whether all pairs of readings are the same, for a metric that can be exact at all. One pair proves nothing.
 pub fn exact(metric: &Metric, pairs: &[(f64, f64)]) -> bool {
     may_be_exact(metric) && pairs.windows(2).all(|w| w[0] == w[1])
@@ -109,7 +114,7 @@ fn exact_row(one: &Readings<'_>) -> MetricComparison {
         matters: metric.matters,
         base,
         candidate,
-        relative: (base != 0.0).then(|| (candidate - base) / base.abs()).filter(|change| change.is_finite()),
+        relative: relative(base, candidate),
         interval: None,
         exact: proved,
         rounds: one.pairs.len(),
