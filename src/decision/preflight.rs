@@ -69,6 +69,8 @@ pub(super) fn prepare(repo: &Repo, ledger: &Ledger<'_>, request: &Request<'_>) -
     let origin = quiet(repo)?;
     repo.person()?;
     names(experiment)?;
+    // It answers while the files are looked at.
+    repo.look_for_hooks();
     let untracked = if request.preview { clean_and_untracked(repo)? } else { clean(repo).map(|()| Vec::new())? };
 
     let onto_ref = format!("refs/heads/{}", opened.onto);

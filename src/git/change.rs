@@ -56,6 +56,23 @@ pub enum Between<'a> {
 /// A file longer than this counts as binary where only the lines of a patch are wanted.
 const LONGEST_FILE: i64 = 4 << 20;
 
+/// What differs between two commits. libgit2 is told where to look, because it would read every folder of both.
+fn diff<'r>(
+    view: &'r git2::Repository,
+    from: &Oid,
+    to: &Oid,
+    mut options: git2::DiffOptions,
+) -> Result<git2::Diff<'r>, GitError> {
+    let [a, b] = [view.find_commit(from.raw()?)?.tree()?, view.find_commit(to.raw()?)?.tree()?];
+    let found = differing(view, Some(a.id()), Some(b.id()))?;
+    options.disable_pathspec_match(true);
+    for file in &found {
+        options.pathspec(file.path.as_os_str().as_bytes());
+    }
+    let sides = if found.is_empty() { (None, None) } else { (Some(&a), Some(&b)) };
+    Ok(view.diff_tree_to_tree(sides.0, sides.1, Some(&mut options))?)
+}
+
 pub(crate) fn path_of(bytes: &[u8]) -> PathBuf {
     PathBuf::from(std::ffi::OsStr::from_bytes(bytes))
 }
@@ -63,7 +80,8 @@ pub(crate) fn path_of(bytes: &[u8]) -> PathBuf {
 impl Repo {
     /// The files that differ between two commits, in path order.
     pub fn changed_files(&self, from: &Oid, to: &Oid) -> Result<Vec<FileChange>, GitError> {
-        let mut diff = self.diff(&self.inner, from, to)?;
+        self.bring_change(from, to)?;
+        let mut diff = diff(self.without_index()?, from, to, git2::DiffOptions::new())?;
         diff.find_similar(None)?;
         let mut files = Vec::new();
         for index in 0..diff.deltas().len() {
@@ -98,10 +116,7 @@ impl Repo {
         let mut options = git2::DiffOptions::new();
         options.context_lines(0).interhunk_lines(0).max_size(LONGEST_FILE).ignore_submodules(true);
         let diff = match between {
-            Between::Commits(from, to) => {
-                let (from, to) = (self.inner.find_commit(from.raw()?)?, self.inner.find_commit(to.raw()?)?);
-                self.inner.diff_tree_to_tree(Some(&from.tree()?), Some(&to.tree()?), Some(&mut options))?
-            }
+            Between::Commits(from, to) => diff(self.without_index()?, from, to, options)?,
             Between::Staged => {
                 let head = self.inner.find_commit(self.resolve("HEAD")?.raw()?)?.tree()?;
                 self.inner.diff_tree_to_index(Some(&head), None, Some(&mut options))?
@@ -135,32 +150,28 @@ impl Repo {
 
     /// The patch id of the whole change, the same number as `git diff A B | git patch-id --stable`; none when nothing differs.
     pub fn patch_id(&self, from: &Oid, to: &Oid) -> Result<Option<String>, GitError> {
-        // libgit2 reads the whole index for the attributes of files that are not in the work tree. Where all of them are,
-        // an empty one in a view of its own gives the same answer.
-        let whole = !self.from_env && self.inner.workdir().is_some() && !self.config_flag("core.sparseCheckout");
-        let view = if whole { Some(git2::Repository::open(self.git_dir())?) } else { None };
-        if let Some(view) = &view {
-            view.set_index(&mut git2::Index::new()?)?;
-        }
-        let diff = self.diff(view.as_ref().unwrap_or(&self.inner), from, to)?;
+        self.bring_change(from, to)?;
+        let diff = diff(self.without_index()?, from, to, git2::DiffOptions::new())?;
         if diff.deltas().len() == 0 {
             return Ok(None);
         }
         Ok(Some(diff.patchid(None)?.to_string()))
     }
 
-    fn diff<'r>(&self, view: &'r git2::Repository, from: &Oid, to: &Oid) -> Result<git2::Diff<'r>, GitError> {
-        self.bring_change(from, to)?;
-        let [a, b] = [view.find_commit(from.raw()?)?.tree()?, view.find_commit(to.raw()?)?.tree()?];
-        // libgit2 is told where to look, because it would read every folder of both.
-        let mut options = git2::DiffOptions::new();
-        options.disable_pathspec_match(true);
-        let found = differing(view, Some(a.id()), Some(b.id()))?;
-        for file in &found {
-            options.pathspec(file.path.as_os_str().as_bytes());
+    /// This repository with an empty index. libgit2 reads the whole index for the attributes of files that are not in the work
+    /// tree; where all of them are, this gives the same answer. Where they may not be, it is the repository as it is, unless its
+    /// index is of a kind that libgit2 does not read (a sparse one).
+    fn without_index(&self) -> Result<&git2::Repository, GitError> {
+        let partly = self.inner.workdir().is_none() || self.config_flag("core.sparseCheckout");
+        if self.from_env || (partly && self.inner.index().is_ok()) {
+            return Ok(&self.inner);
         }
-        let sides = if found.is_empty() { (None, None) } else { (Some(&a), Some(&b)) };
-        Ok(view.diff_tree_to_tree(sides.0, sides.1, Some(&mut options))?)
+        if let Some(view) = self.without_index.get() {
+            return Ok(view);
+        }
+        let view = git2::Repository::open(self.git_dir())?;
+        view.set_index(&mut git2::Index::new()?)?;
+        Ok(self.without_index.get_or_init(|| view))
     }
 
     /// What is uncommitted in the work tree. The real git is asked, because only it runs the filters (line ends, LFS) that

@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 /// A `git` command in the making, run in a work tree. Output is captured; it never asks for anything.
 #[derive(Debug)]
@@ -13,6 +13,30 @@ pub struct Git {
     command: Command,
     words: Vec<OsString>,
     input: Option<Vec<u8>>,
+}
+
+/// A `git` that was started and is not waited for yet. When nobody does, it is ended.
+#[derive(Debug)]
+pub struct Running {
+    child: Option<Child>,
+    words: Vec<OsString>,
+}
+
+impl Running {
+    /// Waits for it; standard output without its last line end when it succeeds.
+    pub fn run(mut self) -> Result<Option<String>, GitError> {
+        let Some(child) = self.child.take() else { return Ok(None) };
+        let output = child.wait_with_output().map_err(GitError::NoGit)?;
+        Ok(Some(line(&succeeded(&self.words, output)?)))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill().and_then(|()| child.wait());
+        }
+    }
 }
 
 impl Git {
@@ -89,36 +113,47 @@ impl Git {
         Ok(output)
     }
 
+    /// Starts it, without input, and does not wait for it.
+    pub fn start(mut self) -> Result<Running, GitError> {
+        let child = self.command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(GitError::NoGit)?;
+        Ok(Running { child: Some(child), words: self.words })
+    }
+
     /// Runs it; standard output without its last line end when it succeeds.
     pub fn run(self) -> Result<String, GitError> {
-        Ok(String::from_utf8_lossy(&self.bytes()?).trim_end_matches('\n').to_string())
+        Ok(line(&self.bytes()?))
     }
 
     /// Runs it; standard output as it is when it succeeds.
-    pub fn bytes(self) -> Result<Vec<u8>, GitError> {
-        let words: Vec<String> = self.words.iter().take(4).map(|w| w.to_string_lossy().into_owned()).collect();
-        let output = self.output()?;
-        if !output.status.success() {
-            let mut text = String::from_utf8_lossy(&output.stderr).trim().to_string();
-            if text.is_empty() {
-                text = String::from_utf8_lossy(&output.stdout).trim().to_string();
-            }
-            if text.ends_with("\trefstorage") {
-                return Err(too_old());
-            }
-            return Err(GitError::Command {
-                command: words.join(" "),
-                status: output.status.to_string(),
-                output: text,
-            });
-        }
-        Ok(output.stdout)
+    pub fn bytes(mut self) -> Result<Vec<u8>, GitError> {
+        let words = std::mem::take(&mut self.words);
+        succeeded(&words, self.output()?)
     }
 
     /// Runs it; whether it exited with 0.
     pub fn succeeds(self) -> Result<bool, GitError> {
         Ok(self.output()?.status.success())
     }
+}
+
+fn line(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).trim_end_matches('\n').to_string()
+}
+
+/// What a git printed that succeeded; of one that failed, what it said.
+fn succeeded(words: &[OsString], output: Output) -> Result<Vec<u8>, GitError> {
+    if output.status.success() {
+        return Ok(output.stdout);
+    }
+    let mut text = String::from_utf8_lossy(&output.stderr).trim().to_string();
+    if text.is_empty() {
+        text = String::from_utf8_lossy(&output.stdout).trim().to_string();
+    }
+    if text.ends_with("\trefstorage") {
+        return Err(too_old());
+    }
+    let words: Vec<String> = words.iter().take(4).map(|word| word.to_string_lossy().into_owned()).collect();
+    Err(GitError::Command { command: words.join(" "), status: output.status.to_string(), output: text })
 }
 
 impl Repo {
@@ -136,10 +171,26 @@ impl Repo {
         }
     }
 
-    /// Where git's hooks are, `core.hooksPath` included.
+    /// Begins to ask git where its hooks are, and does not wait for the answer: [`Repo::hooks_dir`] does.
+    pub fn look_for_hooks(&self) {
+        if self.hooks_dir.get().is_none() {
+            self.hooks_asked.replace(self.git_hooks_path().start().ok());
+        }
+    }
+
+    /// Where git's hooks are, `core.hooksPath` included. Only git knows all places that its configuration comes from.
     pub fn hooks_dir(&self) -> Result<PathBuf, GitError> {
-        let path = self.run_git().args(["rev-parse", "--git-path", "hooks"]).run()?;
-        Ok(self.inner.workdir().unwrap_or(self.git_dir()).join(path))
+        if let Some(known) = self.hooks_dir.get() {
+            return Ok(known.clone());
+        }
+        let told = self.hooks_asked.take().map(Running::run).transpose()?.flatten();
+        let path = told.map_or_else(|| self.git_hooks_path().run(), Ok)?;
+        let found = self.inner.workdir().unwrap_or(self.git_dir()).join(path);
+        Ok(self.hooks_dir.get_or_init(|| found).clone())
+    }
+
+    fn git_hooks_path(&self) -> Git {
+        self.run_git().args(["rev-parse", "--git-path", "hooks"])
     }
 
     /// Which of these hooks exist and would run.

@@ -222,6 +222,11 @@ pub struct Repo {
     reftable: Option<std::cell::RefCell<reftable::Reftable>>,
     /// The remote that promises to have what this clone lacks, once it was looked for.
     promisor: std::cell::OnceCell<Option<String>>,
+    /// The same repository with an empty index, once it was needed.
+    without_index: std::cell::OnceCell<git2::Repository>,
+    /// Where git's hooks are, once it was asked, and the git that was asked and not heard yet.
+    hooks_dir: std::cell::OnceCell<PathBuf>,
+    hooks_asked: std::cell::RefCell<Option<command::Running>>,
     /// Objects written just now and not yet sent to the disk, still open.
     fresh: std::cell::RefCell<Vec<(Oid, std::fs::File)>>,
     faults: fault::Faults,
@@ -284,6 +289,9 @@ impl Repo {
             from_env: named.is_some(),
             reftable,
             promisor: Default::default(),
+            without_index: Default::default(),
+            hooks_dir: Default::default(),
+            hooks_asked: Default::default(),
             fresh: Default::default(),
             faults,
         })

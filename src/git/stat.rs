@@ -8,9 +8,10 @@
 //! 3.8 ms, with 50,000 it gains nothing. `status` in a small repository would miss its goal without it (benches/README.md).
 
 use super::Repo;
+use rustix::fs::{AtFlags, FileType, Stat, statat};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
 
 /// So many files that may have changed in the second in which the index was written are read again; when there are more, git
 /// does it.
@@ -118,10 +119,13 @@ impl Repo {
         if index.tree? != head.as_bytes() {
             return Some(false);
         }
+        // Paths are looked up from the root on: the folders above it would be walked through for every file.
+        let top = std::fs::File::open(root).ok()?;
+        let top = top.as_fd();
         let threads = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS);
         let parts = index.entries.chunks(index.entries.len().div_ceil(threads).max(1));
         let young: Option<Vec<&Entry>> = std::thread::scope(|scope| {
-            let look = |part| scope.spawn(move || unchanged(root, part, empty.as_bytes(), written));
+            let look = |part| scope.spawn(move || unchanged(top, part, empty.as_bytes(), written));
             let running: Vec<_> = parts.map(look).collect();
             let mut young = Vec::new();
             for thread in running {
@@ -144,38 +148,43 @@ impl Repo {
 
 /// Looks at these files: none when one is not as the index has it, else those that may have changed after they were looked at
 /// in the second in which the index was `written`.
-fn unchanged<'e, 'a>(root: &Path, part: &'e [Entry<'a>], empty: &[u8], written: i64) -> Option<Vec<&'e Entry<'a>>> {
+fn unchanged<'e, 'a>(
+    root: BorrowedFd<'_>,
+    part: &'e [Entry<'a>],
+    empty: &[u8],
+    written: i64,
+) -> Option<Vec<&'e Entry<'a>>> {
     let mut young = Vec::new();
     let mut folder: &[u8] = b"";
     for entry in part {
         let above = &entry.path[..entry.path.iter().rposition(|byte| *byte == b'/').unwrap_or(0)];
         if above != folder {
             // git takes what lies beyond a symbolic link for gone.
-            let mut folders = Path::new(std::ffi::OsStr::from_bytes(above)).ancestors();
-            if folders.any(|path| !path.as_os_str().is_empty() && !is_folder(&root.join(path))) {
+            let ends = (0..=above.len()).filter(|end| above.get(*end).is_none_or(|byte| *byte == b'/'));
+            if ends.filter(|end| *end > 0).any(|end| !is_folder(root, &above[..end])) {
                 return None;
             }
             folder = above;
         }
-        let file = root.join(std::ffi::OsStr::from_bytes(entry.path)).symlink_metadata().ok()?;
+        let file = look(root, entry.path)?;
         // The device is left out, as git does: it may have another number after a restart.
         let found = [
-            file.ctime() as u32,
-            file.ctime_nsec() as u32,
-            file.mtime() as u32,
-            file.mtime_nsec() as u32,
+            file.st_ctime as u32,
+            file.st_ctime_nsec as u32,
+            file.st_mtime as u32,
+            file.st_mtime_nsec as u32,
             entry.stat[4],
-            file.ino() as u32,
-            mode(file.mode()),
-            file.uid(),
-            file.gid(),
-            file.size() as u32,
+            file.st_ino as u32,
+            mode(&file),
+            file.st_uid,
+            file.st_gid,
+            file.st_size as u32,
         ];
-        if found != entry.stat || (file.size() == 0 && entry.id != empty) {
+        if found != entry.stat || (file.st_size == 0 && entry.id != empty) {
             return None;
         }
-        if file.mtime() >= written {
-            if !file.is_file() {
+        if file.st_mtime >= written {
+            if kind(&file) != FileType::RegularFile {
                 return None;
             }
             young.push(entry);
@@ -184,17 +193,26 @@ fn unchanged<'e, 'a>(root: &Path, part: &'e [Entry<'a>], empty: &[u8], written: 
     Some(young)
 }
 
-fn is_folder(path: &Path) -> bool {
-    path.symlink_metadata().is_ok_and(|meta| meta.is_dir())
+fn look(root: BorrowedFd<'_>, path: &[u8]) -> Option<Stat> {
+    statat(root, path, AtFlags::SYMLINK_NOFOLLOW).ok()
 }
 
-/// The mode that the index has for a file: of a plain one only whether it may be run by its owner. A folder has one that no
-/// entry has.
-fn mode(of_file: u32) -> u32 {
-    match of_file & 0o170000 {
-        0o100000 if of_file & 0o100 != 0 => 0o100755,
-        0o100000 => 0o100644,
-        other => other,
+fn is_folder(root: BorrowedFd<'_>, path: &[u8]) -> bool {
+    look(root, path).is_some_and(|found| kind(&found) == FileType::Directory)
+}
+
+fn kind(of: &Stat) -> FileType {
+    FileType::from_raw_mode(of.st_mode)
+}
+
+/// The mode that the index has for a file: of a plain one only whether it may be run by its owner. What no entry can be has
+/// none.
+fn mode(of: &Stat) -> u32 {
+    match kind(of) {
+        FileType::RegularFile if of.st_mode & 0o100 != 0 => 0o100755,
+        FileType::RegularFile => 0o100644,
+        FileType::Symlink => 0o120000,
+        _ => 0,
     }
 }
 
@@ -290,11 +308,12 @@ mod tests {
         assert!(sandbox.repo().surely_clean());
         // What `racy` files are: changed after git looked, with everything that the index has on record as it was.
         let young = std::fs::metadata(&entry).unwrap();
+        let top = std::fs::File::open(&sandbox.root).unwrap();
         let bytes = std::fs::read(&index).unwrap();
         let parsed = parse(&bytes, 20).unwrap();
         let part: Vec<Entry> = parsed.entries.into_iter().filter(|entry| entry.path == b"a").collect();
-        assert_eq!(unchanged(&sandbox.root, &part, b"", young.mtime()).map(|young| young.len()), Some(1));
-        assert_eq!(unchanged(&sandbox.root, &part, b"", young.mtime() + 1).map(|young| young.len()), Some(0));
+        assert_eq!(unchanged(top.as_fd(), &part, b"", young.mtime()).map(|young| young.len()), Some(1));
+        assert_eq!(unchanged(top.as_fd(), &part, b"", young.mtime() + 1).map(|young| young.len()), Some(0));
     }
 
     #[test]
