@@ -5,28 +5,27 @@
 //! `cargo bench --bench ledger -- 20 100000`. With `simulate` they are writers and records, and what happens past one machine is
 //! tried: `cargo bench --bench ledger -- simulate 1000 1000000`.
 
+#[path = "common/commands.rs"]
+mod commands;
+#[path = "common/records.rs"]
+mod records;
 #[path = "common/timing.rs"]
 mod timing;
 
-use git_verdict::config::{Better, Matters};
-use git_verdict::git::{GitError, Oid, Repo};
-use git_verdict::ledger::event::{Decided, Identity, Opened, Verdict};
+use commands::{PROGRAM, command, empty, fast_import, must, must_ref, text};
+use git_verdict::git::{GitError, Repo};
 use git_verdict::ledger::store::LEDGER_REF;
-use git_verdict::ledger::{Event, Fact, Ledger, LedgerError};
-use git_verdict::policy::MetricComparison;
-use git_verdict::stats::Word;
-use git_verdict::units::{Ratio, Unit};
+use git_verdict::ledger::{Event, Ledger, LedgerError};
 use rand::Rng;
-use std::fmt::Write as _;
+use records::{abandoned, decided, event, write_ledger};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 use timing::{elapsed, median};
 use ulid::Ulid;
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_git-verdict");
 const FEW: usize = 100;
 /// Experiments that are open, on top of the other records: each can be given up once.
 const OPEN: usize = 250;
@@ -254,23 +253,8 @@ fn simulate(folder: &Path, writers: usize, records: usize) {
 
     let dir = folder.join("many");
     empty(&dir);
-    let mut import = command(&dir, "git", &["fast-import", "--quiet"]);
-    let mut child = import.stdin(Stdio::piped()).spawn().expect("git fast-import");
-    let mut stream = std::io::BufWriter::new(child.stdin.take().expect("stdin was piped"));
     let repo = Repo::discover(&dir).expect("a repository");
-    let blank = Ledger::open(&repo).draft(Ulid::nil(), "many", opened(0)).expect("a draft");
-    let head = format!("commit {LEDGER_REF}\ncommitter Bench <bench@example.invalid> 1700000000 +0000\ndata 0\n");
-    write!(stream, "{head}M 100644 inline format\ndata 2\n1\n\n").expect("git fast-import reads");
-    for number in 0..records {
-        let id = Ulid::from_parts(1_600_000_000_000 + number as u64, rand::rng().random());
-        let fact = Fact::Abandoned { because: format!("attempt {number} gained nothing") };
-        let record = serde_json::to_string(&Event { id, experiment: id, fact, ..blank.clone() }).expect("JSON");
-        let (name, length) = (id.to_string(), record.len() + 1);
-        let folders = [&name[23..24], &name[24..25], &name[25..26]].join("/");
-        write!(stream, "M 100644 inline events/{folders}/{name}.json\ndata {length}\n{record}\n\n").expect("written");
-    }
-    drop(stream);
-    assert!(child.wait().expect("git fast-import").success());
+    write_ledger(&dir, abandoned(&repo, records));
     let started = Instant::now();
     elapsed(&mut command(&dir, PROGRAM, &["log", "-n", "1"]));
     println!("{records} records: index built in {:.1} s", started.elapsed().as_secs_f64());
@@ -294,63 +278,26 @@ fn sizes() {
     );
 }
 
-fn command(dir: &Path, program: &str, words: &[&str]) -> Command {
-    let mut command = Command::new(program);
-    command.args(words).current_dir(dir).stdin(Stdio::null());
-    command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_PAGER", "cat");
-    command
-}
-
-fn must(mut command: Command) {
-    must_ref(&mut command);
-}
-
-fn must_ref(command: &mut Command) {
-    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
-}
-
-fn text(command: &mut Command) -> String {
-    let output = command.output().map(|output| output.stdout).unwrap_or_default();
-    String::from_utf8_lossy(&output).trim_end().to_string()
-}
-
-fn empty(dir: &Path) {
-    std::fs::create_dir_all(dir).expect("a folder");
-    must(command(dir, "git", &["init", "--quiet", "--initial-branch=main", "--template="]));
-    // Flushing to the disk is neither's own work, and git flushes less than we do unless both are told not to.
-    let settings = [("user.name", "Bench"), ("user.email", "bench@example.invalid"), ("gc.auto", "0")];
-    for (key, value) in settings.into_iter().chain([("core.fsync", "none")]) {
-        must(command(dir, "git", &["config", key, value]));
-    }
-}
-
 /// A repository of `count` commits with a note each, whose ledger has `count` records: half of them opened, half decided.
 fn repository(folder: &Path, count: usize, open: usize) -> PathBuf {
     let dir = folder.join(format!("records-{count}"));
     empty(&dir);
-    let mut stream = String::new();
-    for number in 1..=count {
-        let message = format!("perf: change {number}\n\nWhy it was changed, in a line that is as long as lines are.\n");
-        // Writing to a String cannot fail.
-        let _ = write!(
-            stream,
-            "commit refs/heads/main\nmark :{number}\ncommitter Bench <bench@example.invalid> {} +0000\ndata {}\n{message}",
-            1_600_000_000 + number * 60,
-            message.len(),
-        );
-        let _ = write!(stream, "M 100644 inline file\ndata 8\n{number:07}\n\n");
-    }
-    let note = "build_time 800.0 s -> 700.0 s\n";
-    let _ =
-        write!(stream, "commit refs/notes/bench\ncommitter Bench <bench@example.invalid> 1700000000 +0000\ndata 0\n");
-    for number in 1..=count {
-        let _ = write!(stream, "N inline :{number}\ndata {}\n{note}\n", note.len());
-    }
-    let mut import = command(&dir, "git", &["fast-import", "--quiet"]);
-    let mut child = import.stdin(Stdio::piped()).spawn().expect("git fast-import");
-    child.stdin.take().expect("stdin was piped").write_all(stream.as_bytes()).expect("git fast-import reads");
-    assert!(child.wait().expect("git fast-import").success());
+    fast_import(&dir, |stream| {
+        let committer = "committer Bench <bench@example.invalid>";
+        for number in 1..=count {
+            let message =
+                format!("perf: change {number}\n\nWhy it was changed, in a line that is as long as lines are.\n");
+            let (time, length) = (1_600_000_000 + number * 60, message.len());
+            write!(
+                stream,
+                "commit refs/heads/main\nmark :{number}\n{committer} {time} +0000\ndata {length}\n{message}"
+            )?;
+            write!(stream, "M 100644 inline file\ndata 8\n{number:07}\n\n")?;
+        }
+        let note = "build_time 800.0 s -> 700.0 s\n";
+        write!(stream, "commit refs/notes/bench\n{committer} 1700000000 +0000\ndata 0\n")?;
+        (1..=count).try_for_each(|number| write!(stream, "N inline :{number}\ndata {}\n{note}\n", note.len()))
+    });
     must(command(&dir, "git", &["reset", "--quiet", "--hard"]));
     let repo = Repo::discover(&dir).expect("a repository");
     let ledger = Ledger::open(&repo);
@@ -370,70 +317,4 @@ fn repository(folder: &Path, count: usize, open: usize) -> PathBuf {
     elapsed(&mut command(&dir, PROGRAM, &["log", "-n", "1"]));
     assert_eq!(text(&mut command(&dir, "git", &["rev-parse", "--verify", LEDGER_REF])).len(), 40);
     dir
-}
-
-fn event(ledger: &Ledger<'_>, number: usize) -> Event {
-    let experiment = Ulid::from_parts(1_500_000_000_000 + number as u64 / 2, 1);
-    let fact = if number.is_multiple_of(2) { opened(number) } else { decided(number) };
-    let mut event =
-        Event { id: Ulid::from_parts(1_600_000_000_000 + number as u64 * 1000, rand::rng().random()), ..blank(ledger) };
-    (event.experiment, event.name, event.fact) = (experiment, format!("attempt-{}", number / 2), fact);
-    event
-}
-
-/// One drafted event, so that drafting looks at the ledger once.
-fn blank(ledger: &Ledger<'_>) -> Event {
-    static DRAFT: std::sync::OnceLock<Event> = std::sync::OnceLock::new();
-    DRAFT.get_or_init(|| ledger.draft(Ulid::nil(), "bench", opened(0)).expect("a draft")).clone()
-}
-
-fn identity() -> Identity {
-    let oid = |digit: &str| Oid::parse(&digit.repeat(40)).expect("hexadecimal");
-    Identity { commit: oid("a"), tree: oid("b"), patch: Some("c".repeat(40)) }
-}
-
-fn opened(number: usize) -> Fact {
-    Fact::Opened(Opened {
-        title: format!("attempt {number}"),
-        hypothesis: "a smaller image pulls faster, and nobody reads the cache".into(),
-        base: identity(),
-        onto: "main".into(),
-        branch: format!("verdict/attempt-{number}"),
-        stands_on: None,
-        adopted: None,
-    })
-}
-
-fn decided(number: usize) -> Fact {
-    let row = |metric: &str, unit: Unit, base: f64, candidate: f64| MetricComparison {
-        metric: metric.into(),
-        unit,
-        better: Better::Lower,
-        matters: Matters::Relative(Ratio(0.05)),
-        base,
-        candidate,
-        relative: Some(candidate / base - 1.0),
-        interval: Some([candidate / base - 1.05, candidate / base - 0.95]),
-        exact: false,
-        rounds: 12,
-        word: Word::Improved,
-        limit: None,
-        detectable: None,
-        rounds_needed: None,
-    };
-    Fact::Decided(Box::new(Decided {
-        verdict: if number.is_multiple_of(3) { Verdict::Revert } else { Verdict::Keep },
-        because: format!("attempt {number} was worth its line"),
-        mode: None,
-        measured: None,
-        comparison: vec![row("build_time", Unit::Seconds, 872.1, 700.4), row("image_size", Unit::Bytes, 3.6e9, 3.3e9)],
-        recommendation: None,
-        overrode: false,
-        base: identity(),
-        candidate: identity(),
-        commits: Vec::new(),
-        revert_commit: None,
-        landed: None,
-        onto: "main".into(),
-    }))
 }

@@ -1,8 +1,8 @@
 //! A live A/A: the same program on both sides, our rule and hyperfine itself in turn.
 
 use super::Outcome;
-use super::record::{Program, programs};
-use super::rules::{self, Claim};
+use super::programs::{Program, programs};
+use super::rules::{self, Claim, MARGIN};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -39,7 +39,7 @@ pub fn live(trials: usize) -> Outcome {
         let program = &programs[trial % programs.len()];
         let mut sides: Vec<Claim> = Vec::new();
         let ours = || {
-            rules::ours(None, || {
+            rules::ours(MARGIN, None, || {
                 Ok::<_, Box<dyn std::error::Error>>((program.time(dir.path())?, program.time(dir.path())?))
             })
         };

@@ -11,8 +11,13 @@
 //! take so many pairs, as with `--pairs ROUNDS`; without, it has its usual end.
 
 mod live;
+#[path = "../common/machine.rs"]
+mod machine;
+#[path = "../common/programs.rs"]
+mod programs;
 mod record;
 mod replay;
+#[path = "../common/rules.rs"]
 mod rules;
 mod speed;
 

@@ -98,7 +98,7 @@ fn trial(
     };
     let paired = pairs(trace, start, most, factor, rng);
     let mut next = paired.iter().copied();
-    let ours = rules::ours(rounds, || Ok::<_, Infallible>(next.next().unwrap_or((1.0, 1.0))));
+    let ours = rules::ours(MARGIN, rounds, || Ok::<_, Infallible>(next.next().unwrap_or((1.0, 1.0))));
     let Ok(ours) = ours;
     let (base, candidate): (Vec<f64>, Vec<f64>) = paired[..10].iter().copied().unzip();
     let ten = blocks(trace, start, 10, factor, rng);

@@ -1,7 +1,7 @@
 //! What deciding costs: ten metrics, sixty pairs.
 
 use super::Outcome;
-use super::rules::plan;
+use super::rules::{MARGIN, plan};
 use git_verdict::config::Metric;
 use git_verdict::measure::Sample;
 use git_verdict::policy::compare::StopRule;
@@ -12,7 +12,7 @@ use std::time::Instant;
 
 /// Times the stop rule after each look of a session whose ten metrics all stay open to the end.
 pub fn speed() -> Outcome {
-    let mut plan = plan(Some(DEFAULT_ROUNDS + 1));
+    let mut plan = plan(MARGIN, Some(DEFAULT_ROUNDS + 1));
     let one = plan.config.metrics.remove(0);
     plan.config.metrics = (0..10).map(|i| Metric { name: format!("m{i}"), ..one.clone() }).collect();
     let mut rng = StdRng::seed_from_u64(1);

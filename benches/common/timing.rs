@@ -1,5 +1,7 @@
 //! What the benches share: the time of a command, and the middle of many.
 
+#![allow(dead_code)]
+
 use std::process::{Command, Stdio};
 use std::time::Instant;
 

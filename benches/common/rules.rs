@@ -1,5 +1,7 @@
 //! The rules that are compared: ours as the product runs it, and the peers'.
 
+#![allow(dead_code)]
+
 use git_verdict::config::{Better, Config, Matters, Metric, Resource, Source};
 use git_verdict::git::Oid;
 use git_verdict::measure::{Measurement, Next, Plan, Sample, Side};
@@ -8,7 +10,7 @@ use git_verdict::stats::{Criticals, Looks, Word, look, student};
 use git_verdict::units::{Ratio, Unit};
 use std::collections::BTreeMap;
 
-/// The smallest change that matters in all comparisons.
+/// The smallest change that matters where rules are calibrated.
 pub const MARGIN: f64 = 0.01;
 
 /// What a rule says: candidate slower (+1), faster (-1), or nothing (0); and the runs that it took.
@@ -26,8 +28,8 @@ fn sign(word: Word) -> i32 {
     }
 }
 
-/// A plan of two sides and one timed metric.
-pub fn plan(max_rounds: Option<usize>) -> Plan {
+/// A plan of two sides and one timed metric, of which this change matters.
+pub fn plan(margin: f64, max_rounds: Option<usize>) -> Plan {
     let id = Oid::parse(&"a".repeat(40)).expect("forty digits");
     let side = |name: &str| Side { name: name.into(), commit: id.clone(), tree: id.clone() };
     let metric = Metric {
@@ -35,7 +37,7 @@ pub fn plan(max_rounds: Option<usize>) -> Plan {
         source: Source::Step { step: "run".into(), measure: Resource::Wall },
         unit: Unit::Seconds,
         better: Better::Lower,
-        matters: Matters::Relative(Ratio(MARGIN)),
+        matters: Matters::Relative(Ratio(margin)),
         limit: None,
     };
     Plan {
@@ -52,8 +54,12 @@ pub fn plan(max_rounds: Option<usize>) -> Plan {
 }
 
 /// Ours: the product's stop rule and its rows, asked as a session asks them. `pair` takes one more pair.
-pub fn ours<E>(max_rounds: Option<usize>, mut pair: impl FnMut() -> Result<(f64, f64), E>) -> Result<Claim, E> {
-    let plan = plan(max_rounds);
+pub fn ours<E>(
+    margin: f64,
+    max_rounds: Option<usize>,
+    mut pair: impl FnMut() -> Result<(f64, f64), E>,
+) -> Result<Claim, E> {
+    let plan = plan(margin, max_rounds);
     let mut rule = StopRule::new(&plan);
     let mut samples: Vec<Sample> = Vec::new();
     let mut wanted = 1;
@@ -106,7 +112,8 @@ pub fn flat(pairs: &[(f64, f64)], alpha: f64, criticals: &mut Criticals) -> Clai
     Claim { sign: 0, runs: 2 * taken }
 }
 
-fn mean_and_variance(values: &[f64]) -> (f64, f64) {
+/// The mean and the variance of a sample.
+pub fn mean_and_variance(values: &[f64]) -> (f64, f64) {
     let n = values.len() as f64;
     let mean = values.iter().sum::<f64>() / n;
     (mean, values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0))
