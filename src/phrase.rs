@@ -13,6 +13,8 @@
 use serde::{Deserialize, Serialize, Serializer};
 use std::borrow::Cow;
 use std::fmt;
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
 
 /// An English text with places (`{name}`) for values, and the values. Its [`fmt::Display`] is the English sentence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -245,6 +247,23 @@ impl PartialEq<String> for Phrase {
     }
 }
 
+/// How a program ended.
+impl From<ExitStatus> for Phrase {
+    fn from(status: ExitStatus) -> Self {
+        match (status.code(), status.signal()) {
+            (Some(code), _) => crate::phrase!("exit status {code}", code),
+            (None, Some(number)) => crate::phrase!("killed by signal {number}", number),
+            (None, None) => status.to_string().into(),
+        }
+    }
+}
+
+impl From<ExitStatus> for Part {
+    fn from(status: ExitStatus) -> Self {
+        Phrase::from(status).into()
+    }
+}
+
 impl From<&str> for Phrase {
     fn from(text: &str) -> Self {
         Phrase::verbatim(text)
@@ -304,21 +323,7 @@ macro_rules! shown {
 }
 
 shown!(&str, String, &String, &&str, Cow<'_, str>, &Cow<'_, str>, std::path::Display<'_>);
-shown!(
-    usize,
-    &usize,
-    u8,
-    u32,
-    u64,
-    i32,
-    i64,
-    &i64,
-    ulid::Ulid,
-    &ulid::Ulid,
-    std::io::Error,
-    std::process::ExitStatus,
-    serde_json::Error
-);
+shown!(usize, &usize, u8, u32, u64, i32, i64, &i64, &u64, ulid::Ulid, &ulid::Ulid, std::io::Error, serde_json::Error);
 
 /// A [`Phrase`]: its English text, then a value for each place, by the name of a variable or as `name = value`. A place
 /// without a value, or a value without a place, does not compile.
@@ -345,6 +350,11 @@ pub fn english<S: Serializer>(phrase: &Phrase, serializer: S) -> Result<S::Ok, S
 /// As [`english`], of a phrase that may be missing.
 pub fn english_or_none<S: Serializer>(phrase: &Option<Phrase>, serializer: S) -> Result<S::Ok, S::Error> {
     phrase.as_ref().map(Phrase::to_string).serialize(serializer)
+}
+
+/// As [`english`], of several.
+pub fn english_all<S: Serializer>(phrases: &[Phrase], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(phrases.iter().map(Phrase::to_string))
 }
 
 #[cfg(test)]

@@ -334,10 +334,14 @@ impl Store {
             }
             Err(source) => return Err(TrustError::Io { path, source }),
         };
-        let damaged = |problem: String| TrustError::Damaged { path: path.clone(), problem };
-        let file: File = serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
+        let damaged = |problem: Phrase| TrustError::Damaged { path: path.clone(), problem };
+        let file: File = serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string().into()))?;
         if file.version != VERSION {
-            return Err(damaged(format!("it has version {}, this program reads {VERSION}", file.version)));
+            return Err(damaged(phrase!(
+                "it has version {found}, this program reads {ours}",
+                found = file.version,
+                ours = VERSION
+            )));
         }
         Ok(Store { path, file })
     }
@@ -399,7 +403,7 @@ pub enum TrustError {
         /// Which.
         path: PathBuf,
         /// Why.
-        problem: String,
+        problem: Phrase,
     },
     /// It cannot be read or written.
     Io {

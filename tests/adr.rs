@@ -518,7 +518,7 @@ fn a_hostile_file_in_the_folder_is_shown_harmless_and_stops_nothing() {
     repo.ok(&["adr", "new", "slim", "--format", "madr"]).prints(&["wrote docs/adr/0004-slim.md"]);
     repo.ok(&["adr", "check"]);
     let refused = repo.expect(2, &["adr", "index"]);
-    refused.says(&["docs/adr/0002-binary.md is not UTF-8"]);
+    refused.says(&["docs/adr/0002-binary.md: it is not UTF-8"]);
     std::fs::remove_file(repo.path().join("docs/adr/0002-binary.md")).unwrap();
     repo.ok(&["adr", "index"]);
     let index = repo.read("docs/adr/README.md");

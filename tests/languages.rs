@@ -3,55 +3,42 @@
 mod common;
 
 use clap::CommandFactory;
-use git_verdict::render::Lang;
-use git_verdict::render::lang::{help_texts, phrases};
+use git_verdict::measure::told;
+use git_verdict::phrase::Language;
+use git_verdict::render::{Lang, po};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// Where texts for people are written.
-const PLACES: &[&str] = &[
-    "bisect",
-    "cli",
-    "config/error.rs",
-    "config/load.rs",
-    "config/parse.rs",
-    "config/quantity.rs",
-    "config/worth.rs",
-    "decision",
-    "error.rs",
-    "exchange/markdown.rs",
-    "experiment",
-    "hooks",
-    "measure/placement.rs",
-    "measure/schedule.rs",
-    "measure/session.rs",
-    "measure/source",
-    "measure/told.rs",
-    "policy",
-    "render",
-    "trust.rs",
-];
-
-/// Files in these places that are not searched, each with why.
+/// Files that are not searched, each with why.
 const PASSED_OVER: &[(&str, &str)] = &[
     ("src/cli/demo/packages.rs", "the sources of the demo's packages"),
     ("src/hooks/script.rs", "shell scripts"),
     ("src/render/trailer.rs", "trailers are the same in every language"),
 ];
 
+/// Files that are searched for phrases alone, each with what their other literals are.
+const PHRASES_ALONE: &[(&str, &str)] = &[
+    ("src/exchange/openmetrics.rs", "a format for programs"),
+    ("src/guard/words.rs", "words that say nothing of what was tried"),
+    ("src/inspect/buildlog/phase.rs", "names of phases, which records keep"),
+    ("src/ledger/event.rs", "what a parser expects"),
+    ("src/mcp/mod.rs", "what models read"),
+    ("src/mcp/tools.rs", "what models read"),
+    ("src/mcp/wire.rs", "the protocol"),
+];
+
+/// Where what went wrong in a run or a reading is put into words, which sessions and records keep in English.
+const STORED: &[&str] = &["measure/runner.rs", "measure/source", "grounds/ruler.rs"];
+
 /// Texts of words that are not translated, each with why.
 const ALLOWED: &[(&str, &str)] = &[
-    (" (files that hooks or others had changed are in {})", "a step, which a journal keeps"),
     ("'{text}' is not an escaped path", "a finding about a file"),
     ("### git verdict check\n\n{}\n", "a command"),
     ("  cd {dir}\n  {call} show pip-cache\n  {call} compare pip-cache multi-stage", "commands"),
     ("  {call} weigh {base} {candidate} --time 'sh build.sh' --size out/image", "a command"),
-    ("HEAD goes back to {name}", "a step among commands, which a journal keeps"),
     ("This reverts commit {target}, reversing\nchanges made to {parent}.", "git's own words in a commit message"),
     ("This reverts commit {target}.", "git's own words in a commit message"),
     ("Verdict: revert\nVerdict-Experiment: {}\nVerdict-Record: {}\n", "trailers"),
-    ("append record {record} to {}", "a step among commands, which a journal keeps"),
-    ("append record {} to {}", "a step among commands, which a journal keeps"),
     ("buildah build --isolation chroot --no-cache -t {name} .", "a command"),
     ("buildah rmi --force {name} || true", "a command"),
     ("buildah rmi {}", "a command"),
@@ -65,40 +52,72 @@ const ALLOWED: &[(&str, &str)] = &[
     ("hook run {}", "part of a command"),
     ("i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done", "a command"),
     ("imported from", "a key of a record"),
-    ("it has version {}, this program reads {VERSION}", "a finding about a file"),
-    ("it has version {}, this program writes {VERSION}", "a finding about a file"),
-    ("it has {} bytes, at most {MAX_NAME} are allowed", "a finding about a name, escaped"),
-    ("counted step {}", "a step, which a session keeps"),
-    ("instructions of {}", "a metric, which a session keeps"),
-    ("what {} is made of", "a step, which progress shows"),
     ("no line of the event", "what perf is said to have said"),
     ("not measured", "the English of table.not_measured"),
     ("perf: build the image in two stages", "the subject of a commit in the demo"),
     ("perf: purge the package cache in the step that fills it", "the subject of a commit in the demo"),
     ("podman build --isolation=chroot --no-cache -t {name} .", "a command"),
-    ("removing the journal", "a step, which a journal keeps"),
     (
         "revert: undo the decision to {verdict} {name}\n\n{}\n\n{names}\n\nVerdict-Experiment: {name}\n{REOPENS}: {record}\n",
         "a commit message",
     ),
-    ("{c:?} is no lower-case letter, digit, '.', '_' or '-'", "a finding about a name, escaped"),
     ("{guard} || git-verdict hook run {name} \"$@\" || :", "a command"),
     ("{guard} || git-verdict hook run {name} \"$@\" || test $? -ne 1", "a command"),
     ("A DATE is 2026-01-31, a time in RFC 3339, 'today', 'yesterday', or '3 weeks ago'.", "help"),
-    ("it took longer than {} s ({TIME_SETTING})", "a finding about a program"),
     ("sh build.sh", "a command"),
-    ("{name:?} is no name of a branch", "a finding about a name, escaped"),
     ("{program} image prune --force --filter label=git-verdict.demo=1", "a command"),
-    ("{:?} is no branch of an experiment", "a finding about a name, escaped"),
-    ("{:?} is no name of an experiment", "a finding about a name, escaped"),
     ("{} reverts the revert", "a reason, which the ledger keeps"),
     (
         "default-src 'none'; style-src '{}'; script-src '{}'; img-src data:; base-uri 'none'; form-action 'none'",
         "a policy for browsers",
     ),
-    ("{}, and then {}", "two errors of git in a row"),
     ("{} image prune --force --filter label=git-verdict.demo=1", "a command"),
     ("{} image rm {} && {}", "a command"),
+    ("'{text}' is not an object id", "a finding about a file, behind the words of its parser"),
+    ("## Considered Options", "a heading that others' decision files have"),
+    ("## Context and Problem Statement", "a heading that others' decision files have"),
+    ("## Decision Drivers", "a heading that others' decision files have"),
+    ("## Pros and Cons of the Options", "a heading that others' decision files have"),
+    ("<!-- verdict: end -->", "a marker in a file"),
+    ("Amended by", "what other tools look for in a decision file"),
+    ("Superseded by", "what other tools look for in a decision file"),
+    ("Unpacking rootfs", "what kaniko prints"),
+    ("exit status 0", "told by the sentence of all exit statuses"),
+    ("cannot lock ref", "what git says"),
+    ("cargo target", "the name of a cache"),
+    ("concurrently modified", "what git says"),
+    ("failed to lock", "what git says"),
+    ("failed to update ref", "what git says"),
+    ("files and folders", "a part of the name of a row, which records keep"),
+    ("go build", "a command"),
+    ("go clean -cache -modcache", "a command"),
+    ("image not known", "what podman says"),
+    ("implementer {} part {}", "the name of a processor"),
+    ("incorrect old value", "what git says"),
+    ("local refs could not be updated", "what git says"),
+    ("no command", "a list of words that is always there"),
+    ("model name", "a key of /proc/cpuinfo"),
+    ("no such object", "what docker says"),
+    ("not found in local storage", "what podman says"),
+    ("one hash for {:?} and {:?}", "said while the program is built"),
+    ("over a limit", "a mark that a decoder hands on"),
+    ("sending tarball", "what BuildKit prints"),
+    ("step {n}, whose name is missing", "the name of a step, which records keep"),
+    ("submodule update of {name} ({commit})", "a command"),
+    ("superseded by {}", "what other tools look for in a decision file"),
+    ("the candidate with the base's ruler\n", "the message of a commit that is never on a branch"),
+    ("the terminal does not say why", "how a step ended, for programs"),
+    ("tree {tree}\n{parents}author {stamp}\ncommitter {stamp}\n\n{message}", "an object of git"),
+    ("unable to update local ref", "what git says"),
+    ("verdict: sync", "the message of a commit of the ledger"),
+    ("writing image", "what BuildKit prints"),
+    ("yarn berry", "the name of a cache"),
+    (" (by no name)", "a part of the name of a row, which records keep"),
+    ("{label}: index.json", "the name of a file"),
+    ("{label}: manifest.json", "the name of a file"),
+    ("{} (by no name)", "the name of a row, which records keep"),
+    ("{} and {} more records", "the message of a commit of the ledger"),
+    ("{} other files and folders", "the name of a row, which records keep"),
 ];
 
 /// What stands before a literal that is shown, whatever it looks like.
@@ -116,8 +135,24 @@ const SHOWN: &[&str] = &[
 ];
 
 /// What stands before a literal that nobody reads but a programmer or a program.
-const INNER: &[&str] =
-    &["expect(", "unreachable!(", "ends_with(", "contains(", "starts_with(", "strip_prefix(", "split_once(", "args(["];
+const INNER: &[&str] = &[
+    "expect(",
+    "point(",
+    "unreachable!(",
+    "ends_with(",
+    "contains(",
+    "starts_with(",
+    "strip_prefix(",
+    "split_once(",
+    "args([",
+];
+
+/// The English sentences of a file of translations, each with its translation.
+fn catalogue(file: &str) -> Vec<(String, String)> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates/zh-CN").join(file);
+    let source = std::fs::read_to_string(path).unwrap();
+    po::entries(&source).map(|(key, translation)| (key.into_owned(), translation.into_owned())).collect()
+}
 
 /// A literal of the source.
 struct Literal {
@@ -130,7 +165,7 @@ struct Literal {
 
 #[test]
 fn every_phrase_of_the_source_is_translated() {
-    let known: BTreeMap<_, _> = phrases(Lang::ZhCn).into_iter().collect();
+    let known: BTreeMap<_, _> = catalogue("messages.po").into_iter().collect();
     let mut missing = Vec::new();
     for literal in literals(&[""]).iter().filter(|literal| literal.before.ends_with("phrase!(")) {
         if !known.contains_key(literal.text.as_str()) && says_something(&literal.text) {
@@ -141,10 +176,20 @@ fn every_phrase_of_the_source_is_translated() {
 }
 
 #[test]
+fn every_translation_is_found_by_its_sentence() {
+    for (key, translation) in catalogue("messages.po") {
+        assert_eq!(Lang::ZhCn.translation(&key).as_deref(), Some(translation.as_str()), "{key}");
+    }
+}
+
+#[test]
 fn every_plain_text_of_the_source_is_translated_or_allowed() {
-    let known: BTreeMap<_, _> = phrases(Lang::ZhCn).into_iter().collect();
+    let known: BTreeMap<_, _> = catalogue("messages.po").into_iter().collect();
     let mut missing = Vec::new();
-    for literal in literals(PLACES) {
+    for literal in literals(&[""]) {
+        if PHRASES_ALONE.iter().any(|(file, _)| literal.file == Path::new(file)) || is_preset(&literal.file) {
+            continue;
+        }
         let inner = INNER.iter().any(|before| literal.before.ends_with(before));
         let translated = literal.before.ends_with("phrase!(") || known.contains_key(literal.text.as_str());
         let allowed = ALLOWED.iter().any(|(text, _)| *text == literal.text);
@@ -162,10 +207,70 @@ fn every_plain_text_of_the_source_is_translated_or_allowed() {
     assert!(missing.is_empty(), "neither translated nor allowed:\n{}", missing.join("\n"));
 }
 
+/// What runs and readings end with is stored as an English sentence, and told in another language by taking it apart.
+#[test]
+fn every_sentence_that_is_stored_is_known_again() {
+    let known: BTreeMap<_, _> = catalogue("messages.po").into_iter().collect();
+    for sentence in told::SENTENCES {
+        assert!(known.contains_key(*sentence), "no translation in templates/zh-CN/messages.po: {sentence}");
+    }
+    for literal in literals(STORED).iter().filter(|literal| is_prose(&literal.text)) {
+        let inner = INNER.iter().any(|before| literal.before.ends_with(before));
+        let said = inner
+            || literal.before.ends_with("phrase!(")
+            || ALLOWED.iter().any(|(text, _)| *text == literal.text)
+            || told::SENTENCES.contains(&literal.text.as_str());
+        assert!(said, "not in SENTENCES of src/measure/told.rs: {}", literal.told());
+    }
+}
+
+/// Whether the comments of a `verdict.toml` are written there.
+fn is_preset(file: &Path) -> bool {
+    file.starts_with("src/config/preset") || file == Path::new("src/config/preset.rs")
+}
+
+/// The comments in the source of the presets: lines that follow one another are one text.
+fn preset_comments() -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for literal in literals(&["config/preset", "config/preset.rs"]) {
+        let mut comment = String::new();
+        for line in literal.text.lines().chain([""]) {
+            match line.strip_prefix("# ") {
+                Some(words) if comment.is_empty() => comment.push_str(words),
+                Some(words) => comment = format!("{comment} {words}"),
+                None if comment.is_empty() => {}
+                None => drop(found.insert(std::mem::take(&mut comment))),
+            }
+        }
+    }
+    // The place in it holds one of two sentences that are literals of their own.
+    found.remove("{size}");
+    // As a comment is written in another language.
+    found.remove("{line}");
+    assert!(found.len() > 20);
+    found
+}
+
+#[test]
+fn every_comment_of_a_preset_is_translated() {
+    let known: BTreeMap<_, _> = catalogue("messages.po").into_iter().collect();
+    for comment in preset_comments() {
+        assert!(known.contains_key(&comment), "no translation in templates/zh-CN/messages.po: {comment}");
+    }
+    for literal in literals(&["config/preset", "config/preset.rs"]) {
+        let said = !is_prose(&literal.text)
+            || literal.text.contains('\n')
+            || known.contains_key(&literal.text)
+            || ALLOWED.iter().any(|(text, _)| *text == literal.text);
+        assert!(said, "neither translated nor allowed: {}", literal.told());
+    }
+}
+
 #[test]
 fn nothing_is_translated_that_is_not_said() {
-    let said: BTreeSet<String> = literals(&[""]).into_iter().map(|literal| literal.text).collect();
-    for (key, _) in phrases(Lang::ZhCn) {
+    let mut said: BTreeSet<String> = literals(&[""]).into_iter().map(|literal| literal.text).collect();
+    said.extend(preset_comments());
+    for (key, _) in catalogue("messages.po") {
         assert!(said.contains(&*key), "not in the source any more: {key}");
     }
     for (text, why) in ALLOWED {
@@ -176,7 +281,7 @@ fn nothing_is_translated_that_is_not_said() {
 #[test]
 fn a_translation_has_the_places_of_its_phrase_and_none_twice() {
     let mut keys = BTreeSet::new();
-    for (key, translation) in phrases(Lang::ZhCn) {
+    for (key, translation) in catalogue("messages.po") {
         assert!(keys.insert(key.clone()), "twice: {key}");
         let (english, theirs) = (places(&key), places(&translation));
         for place in &theirs {
@@ -205,7 +310,8 @@ fn says_something(text: &str) -> bool {
 
 /// `git verdict show {name}`, `--on {onto}`: typed as it is, in every language.
 fn is_command(text: &str) -> bool {
-    let starts = ["git ", "rm ", "--", "{program} info:"].iter().any(|start| text.trim().starts_with(start));
+    let starts = ["git ", "rm ", "--", "{program} info:"].iter().any(|start| text.trim().starts_with(start))
+        || COMMANDS.iter().any(|name| text.strip_prefix(name).is_some_and(|rest| rest.starts_with(' ')));
     starts && !text.contains([',', ';', '(', '\'']) && !text.contains(" the ")
 }
 
@@ -270,7 +376,8 @@ fn files(path: &Path) -> Vec<PathBuf> {
 }
 
 fn read(file: &Path, source: &str, found: &mut Vec<Literal>) {
-    let source = source.split("#[cfg(test)]\nmod tests {").next().unwrap();
+    let own = ["mod tests {", "pub(crate) mod tests {"].map(|start| format!("#[cfg(test)]\n{start}"));
+    let source = own.iter().fold(source, |source, tests| source.split(tests.as_str()).next().unwrap());
     let chars: Vec<char> = source.chars().collect();
     let (mut at, mut line) = (0, 1);
     let mut before = String::new();
@@ -418,7 +525,7 @@ fn every_text_of_help_is_translated_and_nothing_else() {
     let said: BTreeMap<String, String> =
         tree.clone().into_iter().chain(outputs.filter(|(what, _)| english_beside_code(what))).collect();
     let mut keys = BTreeSet::new();
-    for (key, translation) in help_texts(Lang::ZhCn) {
+    for (key, translation) in catalogue("help.po") {
         assert!(keys.insert(key.clone()), "twice: {key}");
         assert!(said.contains_key(&*key) || OF_CLAP.contains(&&*key), "not in the help any more: {key}");
         let chinese = translation.chars().any(|c| ('\u{4e00}'..'\u{9fff}').contains(&c));
@@ -441,8 +548,7 @@ fn english_beside_code(text: &str) -> bool {
 
 #[test]
 fn the_translated_tree_of_commands_has_no_english_left() {
-    let translations: BTreeSet<String> =
-        help_texts(Lang::ZhCn).into_iter().map(|(_, translation)| translation.into_owned()).collect();
+    let translations: BTreeSet<String> = catalogue("help.po").into_iter().map(|(_, translation)| translation).collect();
     for (text, place) in all_help(&mut git_verdict::cli::command(Lang::ZhCn)) {
         assert!(translations.contains(&text), "{place}: {text}");
     }
@@ -664,13 +770,15 @@ const OF_OTHERS: &[&str] = &[
     "RUN minipip install",
     "minipip cache purge",
     "git version",
-    "memory free",
     "append record",
     "This reverts commit",
 ];
 
 /// The words that a command begins with.
-const COMMANDS: &[&str] = &["git", "poetry", "sh", "rm", "docker", "podman", "pip", "uv", "apt-get", "npm"];
+const COMMANDS: &[&str] = &[
+    "git", "poetry", "sh", "rm", "docker", "podman", "pip", "uv", "apt", "apt-get", "apk", "dnf", "npm", "pnpm",
+    "yarn", "cargo", "conda", "bundle", "composer",
+];
 
 /// Fails at the first line with two English words in a row that no program, file or person of the story brought in.
 #[track_caller]
@@ -819,6 +927,115 @@ fn a_reading_that_fails_is_told_in_the_readers_language() {
         let ran = repo.expect(4, &["measure"]);
         assert!(ran.stderr.contains(says), "{says}\n{}", ran.report());
     }
+}
+
+#[test]
+fn artefacts_that_cannot_be_read_whole_are_told_in_the_readers_language() {
+    let mut repo = common::Repo::with(&[("data", &"x".repeat(4096))]);
+    repo.set("LC_ALL", "zh_CN.UTF-8");
+    assert_eq!(repo.run_in(repo.path(), "tar", &["-cf", "whole.tar", "data", "data"], None).code, Some(0));
+    let whole = std::fs::read(repo.path().join("whole.tar")).unwrap();
+    repo.write("cut.tar", &whole[..6000]);
+    repo.write("soon.tar", &whole[..1000]);
+    repo.write("broken.zip", "PK\u{3}\u{4} and no more");
+    repo.write("text", "one line\n");
+    repo.write("mach-o", [&[0xcf, 0xfa, 0xed, 0xfe][..], &[0; 60]].concat());
+    repo.write("empty/oci-layout", "{}");
+    repo.write("empty/index.json", "{}");
+    repo.write(
+        "several/manifest.json",
+        r#"[{"Config":"a","RepoTags":["a:1"],"Layers":[]},{"Config":"b","RepoTags":["b:2"],"Layers":[]}]"#,
+    );
+    repo.write("build.log", "#1 [1/2] RUN x\n#1 DONE 0.1s\n#2 [2/2] RUN y\n");
+    repo.write("Bad", "RNU x\n");
+    for (code, words, says) in [
+        (2, &["''"][..], "这不是任何东西的名称"),
+        (2, &["text"], "这不是镜像、归档文件、ELF 二进制文件，也不是格式已知的构建日志"),
+        (2, &["broken.zip"], "不是可读的 zip"),
+        (2, &["mach-o"], "这是 Mach-O 二进制文件"),
+        (2, &["empty"], "索引中没有清单"),
+        (2, &["dir:several"], "其中有 2 个镜像（a:1, b:2）；加上 :TAG 指定一个"),
+        (2, &["soon.tar"], "直到结尾都没有 manifest.json 或 index.json（归档文件在 1000 字节后被截断）"),
+        (0, &["cut.tar"], "tar 流在 6000 字节后被截断"),
+        (0, &["build.log"], "日志在“[2/2] RUN y”结束之前就结束了"),
+        (2, &["build.log", "--dockerfile", "Bad"], "“RNU”不是指令"),
+    ] {
+        let words: Vec<&str> = words.iter().map(|word| if *word == "''" { "" } else { word }).collect();
+        let ran = repo.expect(code, &[&["inspect"], &words[..]].concat());
+        let told = ran.stdout.clone() + &ran.stderr;
+        assert!(told.contains(says), "{says}\n{}", ran.report());
+    }
+    let told = repo.json(&["inspect", "cut.tar"])["problems"][0].clone();
+    assert_eq!(told["place"], "archive");
+    assert_eq!(told["what"], "the tar stream is cut off after 6000 bytes");
+}
+
+#[test]
+fn files_to_import_are_told_in_the_readers_language() {
+    let mut repo = common::Repo::with(&[("a", "1")]);
+    repo.set("LC_ALL", "zh_CN.UTF-8");
+    repo.ok(&["start", "slim", "--hypothesis", "x"]);
+    repo.write("a", "2");
+    repo.commit("perf: a");
+    repo.write("none.json", r#"{"results": [{"command": "a", "times": []}]}"#);
+    repo.write("failed.json", r#"{"results": [{"command": "a", "times": [1.0], "exit_codes": [1]}]}"#);
+    repo.write("list.json", "[]");
+    repo.write("text.txt", "nothing\n");
+    for (words, says) in [
+        (&["hyperfine", "none.json", "none.json"][..], "“a”没有时间数据"),
+        (&["hyperfine", "failed.json", "failed.json"], "“a”的第 1 次运行没有正常结束"),
+        (&["hyperfine", "none.json"], "它含有 1 条命令；两侧合用一个文件时需要两条"),
+        (&["criterion", "none.json"], "它不是 target/criterion 那样的文件夹"),
+        (&["github-action-benchmark", "list.json"], "一个列表只含一侧"),
+        (&["go", "text.txt", "text.txt"], "其中没有基准测试的行"),
+        (&["go", ".", "."], "它是文件夹"),
+    ] {
+        let ran = repo.refuses(2, &[&["import"], words].concat());
+        assert!(ran.stderr.contains(says), "{says}\n{}", ran.report());
+        nothing_english(says, &ran.stderr);
+    }
+}
+
+#[test]
+fn a_new_verdict_toml_is_commented_in_the_language_of_who_makes_it() {
+    for (preset, file, text) in [
+        ("docker", "Dockerfile", "FROM scratch\nRUN pip install x\n"),
+        ("cargo", "Cargo.toml", "[package]\nname = \"a\"\nversion = \"0.1.0\"\n"),
+        ("npm", "package.json", r#"{"name": "a", "version": "1.0.0", "scripts": {"build": "tsc"}}"#),
+        ("npm", "package.json", r#"{"name": "a", "version": "1.0.0"}"#),
+        ("npm", "package.json", "{}"),
+        ("python", "pyproject.toml", "[project]\nname = \"a\"\n"),
+        ("python", "requirements.txt", "flask\n"),
+    ] {
+        let repo = common::Repo::with(&[(file, text), ("src/main.rs", "fn main() {}\n")]);
+        let made = |lang: &str| repo.ok(&["init", "--preset", preset, "--dry-run", "--lang", lang]).stdout;
+        let (english, chinese) = (made("en"), made("zh-CN"));
+        let settings = |text: &str| -> Vec<String> {
+            text.lines().filter(|line| !line.starts_with("# ")).map(String::from).collect()
+        };
+        assert_eq!(settings(&english), settings(&chinese));
+        let comments: Vec<&str> = chinese.lines().filter(|line| line.starts_with("# ")).collect();
+        assert!(comments.len() > 5, "{chinese}");
+        nothing_english(file, &comments.join("\n"));
+    }
+    let repo = common::Repo::with(&[("package.json", "[]")]);
+    let says = "无法使用 package.json：第 1 行：不是 JSON 对象";
+    repo.refuses(2, &["init", "--preset", "npm", "--lang", "zh-CN"]).says(&[says]);
+}
+
+#[test]
+fn what_is_said_of_names_and_repositories_is_in_the_readers_language() {
+    let mut repo = common::Repo::with(&[("a", "1")]);
+    repo.set("LC_ALL", "zh_CN.UTF-8");
+    repo.refuses(2, &["start", "A b", "--hypothesis", "x"]).says(&["'A' 不是小写字母、数字"]);
+    repo.refuses(2, &["start", &"a".repeat(90), "--hypothesis", "x"]).says(&["它有 90 字节，最多允许 80 字节"]);
+    repo.write("adrs.toml", "adr_dir = \"\"\n");
+    repo.refuses(2, &["adr", "index"]).says(&["无法遵循 adrs.toml：其中没有写明文件夹"]);
+    std::fs::remove_file(repo.path().join("adrs.toml")).unwrap();
+    repo.refuses(2, &["adr", "index", "--folder", "../x"]).says(&["“../x”不能存放决策文件", "必须在工作区内"]);
+    repo.git(&["config", "core.repositoryformatversion", "1"]);
+    repo.git(&["config", "extensions.objectformat", "sha256"]);
+    repo.refuses(3, &["status"]).says(&["SHA-256"]);
 }
 
 #[test]

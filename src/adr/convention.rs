@@ -15,6 +15,7 @@ use super::file::DecisionFile;
 use super::{AdrError, read};
 use crate::config::{AdrFormat, Policy};
 use crate::git::places::outside;
+use crate::phrase;
 use crate::render::text::clean;
 use crate::render::{Lang, lang};
 use chrono::NaiveDate;
@@ -293,7 +294,7 @@ impl Settings {
             Err(error) => {
                 let error: toml::de::Error = error;
                 let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
-                let problem = format!("line {line} is no TOML: {}", error.message());
+                let problem = phrase!("line {line} is no TOML: {why}", line, why = error.message());
                 return Err(AdrError::Settings { file, problem });
             }
         };
@@ -335,7 +336,7 @@ fn usual_folder(root: &Path) -> Result<Option<(PathBuf, Why)>, AdrError> {
 
 /// The names of the markdown files in a folder, sorted; none when there is no folder.
 pub fn names(root: &Path, folder: &Path) -> Result<Vec<String>, AdrError> {
-    let failed = |source| AdrError::Io { path: folder.to_path_buf(), action: "read", source };
+    let failed = |source| AdrError::Io { path: folder.to_path_buf(), writing: false, source };
     let entries = match std::fs::read_dir(root.join(folder)) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),

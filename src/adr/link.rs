@@ -185,7 +185,7 @@ pub fn connect(
             }
         }
         None => {
-            let problem = "has no status that could be changed".into();
+            let problem = "it has no status that could be changed".into();
             return Err(AdrError::Damaged { path: old_path.to_path_buf(), problem });
         }
     }

@@ -31,42 +31,37 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum AdrError {
     /// The settings of another tool that cannot be followed.
-    #[error("{} cannot be followed: {problem}", .file.display())]
     Settings {
         /// The file of the settings.
         file: PathBuf,
         /// What is wrong with it.
-        problem: String,
+        problem: Phrase,
     },
     /// A folder where nothing may be written.
-    #[error("'{}' is no place for decision files", .folder.display())]
     Outside {
         /// The folder.
         folder: PathBuf,
         /// Why not.
-        problem: String,
+        problem: Phrase,
     },
     /// A file or folder that cannot be read or written.
-    #[error("{} cannot be {action}", .path.display())]
     Io {
         /// The path.
         path: PathBuf,
-        /// `read` or `written`.
-        action: &'static str,
+        /// Whether it was to be written.
+        writing: bool,
         /// What the system says.
         #[source]
         source: std::io::Error,
     },
     /// A file that is no decision file of ours, or a damaged one.
-    #[error("{} {problem}", .path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
         /// What is wrong.
-        problem: String,
+        problem: Phrase,
     },
     /// A decision that another one is to supersede or amend is not there.
-    #[error("there is no decision file '{wanted}' in {}", .folder.display())]
     Missing {
         /// What was asked for.
         wanted: String,
@@ -74,7 +69,6 @@ pub enum AdrError {
         folder: PathBuf,
     },
     /// Two files of the folder answer to what was asked for.
-    #[error("'{wanted}' could be {} or {}", .first.display(), .second.display())]
     Ambiguous {
         /// What was asked for.
         wanted: String,
@@ -84,12 +78,12 @@ pub enum AdrError {
         second: PathBuf,
     },
     /// A decision cannot supersede or amend itself.
-    #[error("{} cannot supersede or amend itself", .0.display())]
     Itself(PathBuf),
     /// No number is left.
-    #[error("no number is left in {}", .0.display())]
     NoNumber(PathBuf),
 }
+
+crate::error::display_what!(AdrError);
 
 impl Explain for AdrError {
     fn exit(&self) -> Exit {
@@ -98,9 +92,33 @@ impl Explain for AdrError {
             _ => Exit::Usage,
         }
     }
+    fn what(&self) -> Phrase {
+        match self {
+            AdrError::Settings { file, problem } => {
+                phrase!("{file} cannot be followed: {problem}", file = file.display(), problem)
+            }
+            AdrError::Outside { folder, .. } => {
+                phrase!("'{folder}' is no place for decision files", folder = folder.display())
+            }
+            AdrError::Io { path, writing: false, .. } => phrase!("{path} cannot be read", path = path.display()),
+            AdrError::Io { path, writing: true, .. } => phrase!("{path} cannot be written", path = path.display()),
+            AdrError::Damaged { path, problem } => phrase!("{place}: {what}", place = path.display(), what = problem),
+            AdrError::Missing { wanted, folder } => {
+                phrase!("there is no decision file '{wanted}' in {folder}", wanted, folder = folder.display())
+            }
+            AdrError::Ambiguous { wanted, first, second } => phrase!(
+                "'{wanted}' could be {first} or {second}",
+                wanted,
+                first = first.display(),
+                second = second.display()
+            ),
+            AdrError::Itself(path) => phrase!("{path} cannot supersede or amend itself", path = path.display()),
+            AdrError::NoNumber(path) => phrase!("no number is left in {path}", path = path.display()),
+        }
+    }
     fn why(&self) -> Option<Phrase> {
         match self {
-            AdrError::Outside { problem, .. } => Some(problem.into()),
+            AdrError::Outside { problem, .. } => Some(problem.clone()),
             _ => None,
         }
     }
@@ -113,7 +131,7 @@ impl Explain for AdrError {
             AdrError::Missing { folder, .. } => format!("ls {}", folder.display()).into(),
             AdrError::Ambiguous { first, .. } => first.display().to_string().into(),
             AdrError::Itself(_) => "the number of another decision".into(),
-            AdrError::NoNumber(_) => "--folder with another folder".into(),
+            AdrError::NoNumber(_) => "--folder DIR".into(),
         })
     }
 }
@@ -124,7 +142,7 @@ const MAX_FILE: u64 = 1024 * 1024;
 /// The text of a file below `root`; none when there is no such file. Bytes that are no UTF-8 are an error.
 fn read(root: &Path, path: &Path) -> Result<Option<String>, AdrError> {
     let full = root.join(path);
-    let failed = |source| AdrError::Io { path: path.to_path_buf(), action: "read", source };
+    let failed = |source| AdrError::Io { path: path.to_path_buf(), writing: false, source };
     let meta = match std::fs::metadata(&full) {
         Ok(meta) => meta,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -132,13 +150,13 @@ fn read(root: &Path, path: &Path) -> Result<Option<String>, AdrError> {
     };
     let damaged = |problem: &str| AdrError::Damaged { path: path.to_path_buf(), problem: problem.into() };
     if !meta.is_file() {
-        return Err(damaged("is no regular file"));
+        return Err(damaged("it is no regular file"));
     }
     if meta.len() > MAX_FILE {
-        return Err(damaged("is larger than 1 MiB"));
+        return Err(damaged("it is larger than 1 MiB"));
     }
     let bytes = std::fs::read(&full).map_err(failed)?;
-    String::from_utf8(bytes).map(Some).map_err(|_| damaged("is not UTF-8"))
+    String::from_utf8(bytes).map(Some).map_err(|_| damaged("it is not UTF-8"))
 }
 
 /// Writes a file below `root` whole or not at all: to a new file beside it, which then takes its name and its permissions.
@@ -148,7 +166,7 @@ pub fn write(root: &Path, path: &Path, text: &str) -> Result<(), AdrError> {
         return Err(AdrError::Outside { folder: path.to_path_buf(), problem });
     }
     let full = root.join(path);
-    let failed = |source| AdrError::Io { path: path.to_path_buf(), action: "written", source };
+    let failed = |source| AdrError::Io { path: path.to_path_buf(), writing: true, source };
     let folder = full.parent().unwrap_or(root);
     std::fs::create_dir_all(folder).map_err(failed)?;
     // As the umask allows, like any new file.

@@ -411,7 +411,7 @@ impl AdrView {
             table: numbers(comparison, language),
             limits: table::limits(comparison, language),
             drivers: comparison.iter().map(driver).collect(),
-            checks: measured.map(|(_, m)| CheckView::all(&m.checks)).unwrap_or_default(),
+            checks: measured.map(|(_, m)| CheckView::all(&m.checks, language)).unwrap_or_default(),
             advice: advice.map(|r| AdviceView::new(r, language)),
             overrode: fact.is_some_and(|d| d.overrode),
             complexity: measured.map(|(_, m)| ComplexityView::new(&m.complexity, language)),

@@ -8,6 +8,7 @@ use crate::ledger::event::Measured;
 use crate::ledger::{Fact, Ledger, Wanted};
 use crate::measure::environment::comparable;
 use crate::phrase;
+use crate::phrase::{Phrase, english_all};
 use crate::policy::Recommendation;
 use crate::policy::options::{Candidate, Judged, judge};
 use crate::render::table::{self, Cell, Column};
@@ -62,8 +63,13 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
     let latest: Vec<&Measured> = chosen.iter().filter_map(|e| e.latest()).map(|(_, measured)| measured).collect();
     let supposed = rates::read(ctx, &repo, &args.rates, &latest)?;
     let even: Vec<_> = latest.iter().map(|measured| rates::break_even(measured)).collect();
-    ctx.say(table::table(&columns(ctx), &rows(ctx, &chosen, &options, &judged), ctx.look()))?;
-    ctx.say("'in all' adds what an option stands on; '*' marks what no other beats")?;
+    // Where none stands on another, what each does itself is all that it does.
+    let stacked = options.iter().any(|option| option.stands_on.is_some());
+    ctx.say(table::table(&columns(ctx, stacked), &rows(ctx, &chosen, &options, &judged, stacked), ctx.look()))?;
+    ctx.say(match stacked {
+        true => "'in all' adds what an option stands on; '*' marks what no other beats",
+        false => "'*' marks what no other beats",
+    })?;
     for (name, ruler) in chosen.iter().filter_map(|e| Some((&e.name, e.latest()?.1.ruler.as_ref()?))) {
         ctx.say(phrase!("{name}: {what}", name = clean(name), what = super::measure::ruler_mark(ruler)))?;
     }
@@ -78,7 +84,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
             "times of {one} and {other} are not compared, exact sizes are; measured differently: {why}",
             one = clean(one),
             other = clean(other),
-            why = clean(&why.join("; "))
+            why = clean(&ctx.tell(Phrase::joined(why.clone(), "; ")))
         ))?;
     }
     let mut what_if: Vec<Option<Recommendation>> = vec![None; chosen.len()];
@@ -103,14 +109,22 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
     Ok(Exit::Done)
 }
 
-fn columns(ctx: &Ctx) -> Vec<Column> {
-    let words = ["option", "state", "metric"].map(|heading| Column::word(ctx.tell(heading)));
-    let numbers = ["itself", "in all", "lines"].map(|heading| Column::number(ctx.tell(heading)));
-    words.into_iter().chain(numbers).chain([Column::word(ctx.tell("beaten by"))]).collect()
+fn columns(ctx: &Ctx, stacked: bool) -> Vec<Column> {
+    let words = ["option", "state"].map(|heading| Column::word(ctx.tell(heading)));
+    let numbers: &[&str] = if stacked { &["itself", "in all"] } else { &["change"] };
+    let numbers = numbers.iter().map(|heading| Column::number(ctx.tell(*heading)));
+    let own = [Column::number(ctx.tell("lines")), Column::word(ctx.tell("metric"))];
+    words.into_iter().chain(own).chain(numbers).chain([Column::word(ctx.tell("beaten by"))]).collect()
 }
 
 /// A line for each metric; what belongs to the whole option stands on its first one.
-fn rows(ctx: &Ctx, chosen: &[&Experiment], options: &[Candidate<'_>], judged: &[Judged]) -> Vec<Vec<Cell>> {
+fn rows(
+    ctx: &Ctx,
+    chosen: &[&Experiment],
+    options: &[Candidate<'_>],
+    judged: &[Judged],
+    stacked: bool,
+) -> Vec<Vec<Cell>> {
     let mut lines = Vec::new();
     for ((experiment, option), judged) in chosen.iter().zip(options).zip(judged) {
         let mark = if judged.beaten_by.is_none() { " *" } else { "" };
@@ -121,6 +135,7 @@ fn rows(ctx: &Ctx, chosen: &[&Experiment], options: &[Candidate<'_>], judged: &[
             let first = index == 0;
             let mut line: Vec<Cell> = vec![names.get(index).cloned().unwrap_or_default().into()];
             line.push(if first { ctx.tell(experiment.state.as_str()).into() } else { Cell::default() });
+            line.push(if first { judged.lines.to_string().into() } else { Cell::default() });
             match option.rows.get(index) {
                 Some(row) => {
                     let total = judged.totals.iter().find(|total| total.metric == row.metric);
@@ -138,7 +153,10 @@ fn rows(ctx: &Ctx, chosen: &[&Experiment], options: &[Candidate<'_>], judged: &[
                     None => line.extend([Cell::default(), Cell::default(), Cell::default()]),
                 },
             }
-            line.push(if first { judged.lines.to_string().into() } else { Cell::default() });
+            if !stacked {
+                // Its own change: that in all is the same, and lacks what no other option has.
+                line.remove(5);
+            }
             line.push(judged.beaten_by.clone().filter(|_| first).unwrap_or_default().into());
             lines.push(line);
         }
@@ -151,7 +169,8 @@ fn rows(ctx: &Ctx, chosen: &[&Experiment], options: &[Candidate<'_>], judged: &[
 struct Apart {
     one: String,
     other: String,
-    why: Vec<String>,
+    #[serde(serialize_with = "english_all")]
+    why: Vec<Phrase>,
 }
 
 /// Each option whose environment differs from that of the first option with metrics that are not exact.

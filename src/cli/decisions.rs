@@ -125,7 +125,7 @@ fn known(ctx: &Ctx, repo: &Repo, language: Lang) -> Result<Known, Failure> {
     }
     let book = ctx.book(&ledger)?;
     for problem in &book.problems {
-        ctx.note(phrase!("{problem}; git verdict doctor --ledger", problem = clean(problem)));
+        ctx.note(phrase!("{problem}; git verdict doctor --ledger", problem = clean(&ctx.tell(problem))));
     }
     let rows = ledger.recent(usize::MAX, &|row| row.kind == "decided")?;
     let people: HashMap<_, _> = rows.into_iter().map(|row| (row.id, row.by)).collect();

@@ -12,6 +12,7 @@ use crate::hooks::{Hook, run as hooks};
 use crate::ledger::{Ledger, Wanted};
 use crate::phrase;
 use crate::phrase::Phrase;
+use crate::render::lang;
 use crate::render::text::clean;
 use clap::Subcommand;
 use serde_json::json;
@@ -271,7 +272,10 @@ fn send(ctx: &Ctx, repo: &Repo, remote: &str, pushed: &[hooks::Pushed]) -> Resul
     if wish == Wish::Required {
         return Err(Failure::new(Exit::No, what()).because(why).try_next("git verdict sync, or git push --no-verify"));
     }
-    let first = why.lines().next().unwrap_or_default().trim_start_matches("error: ");
+    let why = ctx.tell(why);
+    let first = why.lines().next().unwrap_or_default();
+    // What git-verdict said itself begins with a word of its own.
+    let first = first.strip_prefix(&lang::word(ctx.lang, "error.what")).unwrap_or(first).trim_start();
     ctx.note(phrase!("git-verdict: {what}: {why}; next: git verdict sync", what = what(), why = clean(first)));
     Ok(())
 }

@@ -13,6 +13,7 @@ use crate::ledger::event::{Identity, Measured};
 use crate::ledger::{Fact, Ledger};
 use crate::measure::environment::Environment;
 use crate::phrase;
+use crate::phrase::Phrase;
 use crate::policy::{complexity, recommend};
 use crate::render::text::clean;
 use serde_json::json;
@@ -78,13 +79,14 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
     told.convert(&mut sides)?;
     for (side, commit, name) in [(&sides[0], &base, "base"), (&sides[1], &candidate, "candidate")] {
         for note in &side.notes {
-            ctx.note(format!("{name}: {}", clean(note)));
+            let side = Phrase::from(name);
+            ctx.note(phrase!("{side}: {note}", side, note = clean(&ctx.tell(note))));
         }
         if let Some(said) = side.commit.as_ref().filter(|said| said.as_str() != commit.as_str()) {
             let said = said.chars().take(10).collect::<String>();
             ctx.note(phrase!(
                 "{name}: measured at {said}, recorded for {commit}",
-                name,
+                name = Phrase::from(name),
                 said = clean(&said),
                 commit = commit.short()
             ));

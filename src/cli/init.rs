@@ -42,7 +42,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
         Some(preset) => preset,
         None => choose(ctx, &preset::detect(root))?,
     };
-    let text = preset::render(preset, root)?;
+    let text = preset::in_language(&preset::render(preset, root)?, &ctx.lang);
     let config = Config::parse(&text, FILE_NAME)?;
     let mut hooks = Vec::new();
     if args.dry_run {

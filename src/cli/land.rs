@@ -72,8 +72,9 @@ pub fn run(ctx: &Ctx, flags: Flags, verdict: Verdict, mode: Option<RevertMode>) 
     if flags.dry_run {
         preview(ctx, &repo, &draft, &texts)?;
         ctx.say("nothing was done (--dry-run)")?;
+        let steps = decision::preview(&repo, &draft, &texts);
         ctx.emit("dry-run", json!({
-                "event": draft.event, "steps": decision::preview(&repo, &draft, &texts), "notes": draft.notes.iter().map(Phrase::to_string).collect::<Vec<_>>(), "texts": texts,
+                "event": draft.event, "steps": steps.iter().map(Phrase::to_string).collect::<Vec<_>>(), "notes": draft.notes.iter().map(Phrase::to_string).collect::<Vec<_>>(), "texts": texts,
             }))?;
         return Ok(Exit::Done);
     }
@@ -214,7 +215,7 @@ pub fn preview(ctx: &Ctx, repo: &Repo, draft: &Draft, texts: &Texts) -> Result<(
     }
     ctx.say("what will be done:")?;
     for (number, step) in decision::preview(repo, draft, texts).iter().enumerate() {
-        ctx.say(format!("  {}. {}", number + 1, clean(step)))?;
+        ctx.say(format!("  {}. {}", number + 1, clean(&ctx.tell(step))))?;
     }
     let adr = texts.adr.as_ref().map(|(_, _, message)| message);
     for (title, text) in [

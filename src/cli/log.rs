@@ -2,7 +2,7 @@
 
 use super::usage::Refused;
 use super::{Ctx, Done};
-use crate::error::{Exit, Failure};
+use crate::error::{Exit, Explain, Failure};
 use crate::exchange::{Sheet, csv::Csv, markdown::Markdown};
 use crate::experiment::{Experiment, State};
 use crate::git::Repo;
@@ -202,7 +202,7 @@ pub fn answer(ctx: &Ctx, repo: &Repo, query: &Query) -> Result<Answer, Failure> 
         None => rebuilt(ctx, repo, query)?,
     };
     for problem in &answer.problems {
-        ctx.note(phrase!("{problem}; git verdict doctor --ledger", problem = clean(&problem.to_string())));
+        ctx.note(phrase!("{problem}; git verdict doctor --ledger", problem = clean(&ctx.tell(Explain::what(problem)))));
     }
     if answer.unknown_paths > 0 {
         let count = answer.unknown_paths;

@@ -14,7 +14,7 @@ use crate::hooks::run as hooks;
 use crate::ledger::event::{Measured, Rechecked, Ruler, Verdict};
 use crate::ledger::{Event, Fact, Ledger, Wanted};
 use crate::measure::environment::{Environment, comparable};
-use crate::measure::told::told;
+use crate::measure::told::{told, told_all};
 use crate::measure::{self, FailedRun, Known, MeasureError, Measurement, Plan, Runs, Sample, Side};
 use crate::phrase;
 use crate::phrase::Phrase;
@@ -187,7 +187,8 @@ pub fn show(ctx: &Ctx, measured: &Measured) -> Result<(), Failure> {
     }
     for origin in &measured.origins {
         if let Some(reason) = origin.attribution.reason() {
-            ctx.say(wrap(&format!("{}: {}", clean(&origin.metric), clean(&ctx.tell(reason))), look.width, 2))?;
+            let (name, what) = (clean(&origin.metric), ctx.tell(reason));
+            ctx.say(wrap(&ctx.tell(phrase!("{name}: {what}", name, what = clean(&what))), look.width, 2))?;
         }
     }
     ctx.say(table::recommendation(&measured.recommendation, ctx.look()))
@@ -195,7 +196,7 @@ pub fn show(ctx: &Ctx, measured: &Measured) -> Result<(), Failure> {
 
 /// That the candidate changed what measures it.
 pub fn ruler_mark(ruler: &Ruler) -> Phrase {
-    let what = clean(&ruler.changed.join(", ")).into_owned();
+    let what = told_all(ruler.changed.iter().map(|name| clean(name)));
     match ruler.by_base {
         true => phrase!("these numbers are by the base's ruler, because the candidate changed its own: {what}", what),
         false => phrase!("the candidate changed what measures it: {what}", what),
@@ -219,7 +220,7 @@ pub fn failed_runs(ctx: &Ctx, sides: &[Side], samples: &[Sample], failures: &[Fa
             ctx.say(phrase!(
                 "  pair {round}: {what} failed: {outcome}",
                 round = run.round + 1,
-                what = clean(&run.what),
+                what = told(&clean(&run.what)),
                 outcome = told(&clean(&run.outcome))
             ))?;
         }

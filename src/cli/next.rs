@@ -288,16 +288,16 @@ fn next_for(entry: &Entry) -> String {
     format!("git verdict {word} {}", entry.name)
 }
 
-fn start(proposal: &Proposal) -> (String, String) {
-    let hypothesis = proposal.finding.hypothesis();
+fn start(proposal: &Proposal, hypothesis: &str) -> (String, String) {
     (format!("git verdict start {}", proposal.finding.name), format!("--hypothesis \"{hypothesis}\""))
 }
 
 fn proposal(proposal: &Proposal) -> Value {
     let mut value = serde_json::to_value(proposal).unwrap_or_default();
-    let (start, hypothesis) = start(proposal);
-    value["hypothesis"] = proposal.finding.hypothesis().into();
-    value["start"] = format!("{start} {hypothesis}").into();
+    let hypothesis = proposal.finding.hypothesis().to_string();
+    let (start, flag) = start(proposal, &hypothesis);
+    value["hypothesis"] = hypothesis.into();
+    value["start"] = format!("{start} {flag}").into();
     value
 }
 
@@ -310,7 +310,8 @@ fn tried<'r>(ranked: &'r Ranked, history: &'r [Entry]) -> impl Iterator<Item = u
 
 /// An experiment of the past, with what its idea could give now.
 fn told(ranked: &Ranked, at: usize, entry: &Entry) -> Value {
-    let ideas: Vec<String> = ranked.tried.iter().filter(|t| t.entry == at).map(|t| t.finding.hypothesis()).collect();
+    let ideas: Vec<String> =
+        ranked.tried.iter().filter(|t| t.entry == at).map(|t| t.finding.hypothesis().to_string()).collect();
     json!({
         "experiment": entry.name, "id": entry.experiment, "state": entry.state, "at": entry.at, "text": entry.text,
         "comparison": entry.comparison, "ideas": ideas, "next": next_for(entry),
@@ -388,7 +389,7 @@ fn show(ctx: &Ctx, looked: &Looked, history: &[Entry], ranked: &Ranked, left: us
                 ),
             )?;
         }
-        let (start, hypothesis) = start(one);
+        let (start, hypothesis) = start(one, &ctx.tell(finding.hypothesis()));
         ctx.say(format!("   {start} \\\n     {hypothesis}"))?;
     }
     for (number, at) in tried(ranked, history).enumerate() {

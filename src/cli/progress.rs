@@ -38,7 +38,7 @@ impl Progress {
         match event {
             Event::Begin { side, what, round } => {
                 if let Some(bar) = &self.bar {
-                    let side = Phrase::from(side);
+                    let (side, what) = (Phrase::from(side), told(what));
                     let text = match round {
                         Some(round) => phrase!("pair {n}: {side}: {what}", n = round + 1, side, what),
                         None => phrase!("{side}: {what}", side, what),
@@ -54,7 +54,7 @@ impl Progress {
             }
             Event::Failed(run) => {
                 let (n, side) = (run.round + 1, self.side(run.side));
-                let (what, outcome) = (&run.what, told(&run.outcome));
+                let (what, outcome) = (told(&run.what), told(&run.outcome));
                 self.line(phrase!("pair {n} on {side}: {what} failed: {outcome}", n, side, what, outcome));
             }
             Event::Note(text) => self.line(text),
@@ -69,7 +69,7 @@ impl Progress {
     }
 
     fn sampled(&mut self, sample: &Sample, all: &[Sample], left: Option<Duration>) {
-        let left = left.map(time_left);
+        let left = left.filter(|left| left.as_secs() > 0).map(time_left);
         if let Some(bar) = &self.bar {
             bar.set_prefix(
                 left.map(|left| phrase!("about {left} left", left).in_language(&self.lang)).unwrap_or_default(),

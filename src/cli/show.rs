@@ -9,12 +9,13 @@ use crate::ledger::event::{Decided, Measured, Rechecked, Verdict};
 use crate::ledger::identity::{self, Search};
 use crate::ledger::query::Entry;
 use crate::ledger::{Event, Fact, Ledger, Wanted, trailers};
+use crate::measure::told::told as told_of;
 use crate::phrase;
 use crate::phrase::{Phrase, plural};
 use crate::recheck::told;
 use crate::render::lang;
 use crate::render::table;
-use crate::render::text::{clean, clean_lines, neutral, wrap};
+use crate::render::text::{Align, clean, clean_lines, neutral, pad, wrap};
 use crate::render::trailer::Carried;
 use chrono::{DateTime, FixedOffset};
 use serde_json::json;
@@ -257,7 +258,8 @@ fn measurement(ctx: &Ctx, id: &Ulid, measured: &Measured) -> Result<(), Failure>
             platform = clean(&machine.platform)
         ))?;
         for (name, value) in &machine.more {
-            ctx.say(format!("     {:<16} {}", clean(name), clean(value)))?;
+            let name = ctx.tell(told_of(&clean(name)));
+            ctx.say(format!("     {} {}", pad(&name, 16, Align::Left), clean(value)))?;
         }
     }
     if let Some(rechecks) = &measured.rechecks {

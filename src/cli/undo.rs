@@ -42,10 +42,10 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
     if args.dry_run {
         ctx.say(phrase!("undoing the decision on {name} will do:", name = clean(&undo.event.name)))?;
         for (number, step) in undo.steps.iter().enumerate() {
-            ctx.say(format!("  {}. {}", number + 1, clean(step)))?;
+            ctx.say(format!("  {}. {}", number + 1, clean(&ctx.tell(step))))?;
         }
         ctx.say("nothing was done (--dry-run)")?;
-        ctx.emit("undo-dry-run", json!({"event": undo.event, "steps": undo.steps, "notes": undo.notes.iter().map(ToString::to_string).collect::<Vec<_>>()}))?;
+        ctx.emit("undo-dry-run", json!({"event": undo.event, "steps": undo.steps.iter().map(ToString::to_string).collect::<Vec<_>>(), "notes": undo.notes.iter().map(ToString::to_string).collect::<Vec<_>>()}))?;
         return Ok(Exit::Done);
     }
     let undone = decision::reopen(&repo, &ledger, undo)?;

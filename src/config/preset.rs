@@ -12,7 +12,7 @@ mod python;
 use super::nearest;
 use crate::error::{Exit, Explain};
 use crate::phrase;
-use crate::phrase::Phrase;
+use crate::phrase::{Language, Phrase};
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -81,14 +81,14 @@ pub enum PresetError {
         /// The preset.
         preset: Preset,
         /// What was looked for.
-        reason: String,
+        reason: Phrase,
     },
     /// A file of the project could not be understood.
     Manifest {
         /// The file, relative to the root.
         file: PathBuf,
         /// What is wrong with it.
-        reason: String,
+        reason: Phrase,
     },
 }
 
@@ -102,14 +102,10 @@ impl Explain for PresetError {
         match self {
             PresetError::Unknown { word, .. } => phrase!("unknown preset '{word}'", word),
             PresetError::Missing { preset, reason } => {
-                phrase!(
-                    "this is no {preset} project: {reason}",
-                    preset = preset.to_string(),
-                    reason = Phrase::from(reason)
-                )
+                phrase!("this is no {preset} project: {reason}", preset = preset.to_string(), reason)
             }
             PresetError::Manifest { file, reason } => {
-                phrase!("{file} cannot be used: {reason}", file = file.display(), reason = Phrase::from(reason))
+                phrase!("{file} cannot be used: {reason}", file = file.display(), reason)
             }
         }
     }
@@ -136,7 +132,7 @@ pub fn detect(root: &Path) -> Vec<Preset> {
     Preset::ALL.into_iter().filter(fits).collect()
 }
 
-/// The text of a `verdict.toml` for the project in `root`.
+/// The text of a `verdict.toml` for the project in `root`, with its comments in English.
 pub fn render(preset: Preset, root: &Path) -> Result<String, PresetError> {
     let body = match preset {
         Preset::Docker => docker::render(root, docker::engine_on_path())?,
@@ -145,6 +141,28 @@ pub fn render(preset: Preset, root: &Path) -> Result<String, PresetError> {
         Preset::Python => python::render(root)?,
     };
     Ok(format!("{HEAD}{body}"))
+}
+
+/// The text with its comments in another language. Lines of a comment that follow one another are one text, and so is its
+/// translation, which has line ends of its own.
+pub fn in_language(text: &str, language: &dyn Language) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut lines = text.lines().peekable();
+    while let Some(line) = lines.next() {
+        let mut own = format!("{line}\n");
+        if let Some(first) = line.strip_prefix("# ") {
+            let mut comment = first.to_string();
+            while let Some(more) = lines.next_if(|line| line.starts_with("# ")) {
+                comment.push_str(&more[1..]);
+                own.push_str(&format!("{more}\n"));
+            }
+            if let Some(translation) = language.translation(&comment) {
+                own = translation.lines().map(|line| format!("# {line}\n")).collect();
+            }
+        }
+        out.push_str(&own);
+    }
+    out
 }
 
 const HEAD: &str = "\
@@ -202,13 +220,15 @@ fn read(root: &Path, file: &Path) -> Result<Option<String>, PresetError> {
     if !path.is_file() {
         return Ok(None);
     }
-    let fail = |reason: String| PresetError::Manifest { file: file.to_path_buf(), reason };
+    let fail = |reason: Phrase| PresetError::Manifest { file: file.to_path_buf(), reason };
     let mut bytes = Vec::new();
-    fs::File::open(&path).and_then(|f| f.take(LARGEST + 1).read_to_end(&mut bytes)).map_err(|e| fail(e.to_string()))?;
+    fs::File::open(&path)
+        .and_then(|f| f.take(LARGEST + 1).read_to_end(&mut bytes))
+        .map_err(|e| fail(e.to_string().into()))?;
     if bytes.len() as u64 > LARGEST {
-        return Err(fail("it is larger than 4 MiB".to_string()));
+        return Err(fail("it is larger than 4 MiB".into()));
     }
-    let text = String::from_utf8(bytes).map_err(|_| fail("it is not UTF-8 text".to_string()))?;
+    let text = String::from_utf8(bytes).map_err(|_| fail("it is not UTF-8".into()))?;
     Ok(Some(text))
 }
 
@@ -217,7 +237,7 @@ fn read_toml(root: &Path, file: &Path) -> Result<Option<toml::Table>, PresetErro
     let Some(text) = read(root, file)? else { return Ok(None) };
     text.parse::<toml::Table>().map(Some).map_err(|e| {
         let line = e.span().map_or(1, |span| super::error::position(&text, span.start).0);
-        let reason = format!("line {line}: {}", e.message().replace('\n', " "));
+        let reason = phrase!("line {line}: {what}", line, what = e.message().replace('\n', " "));
         PresetError::Manifest { file: file.to_path_buf(), reason }
     })
 }

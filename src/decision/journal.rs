@@ -4,13 +4,12 @@
 //! the first step and after each, so that it always says how far the landing came at least; what a step that was cut off
 //! has made is found out from the refs.
 
-use super::plan::{Messages, Plan, Step};
+use super::plan::{Messages, Plan, Step, recording};
 use super::preflight::refused;
 use super::{DecisionError, Draft, Pending, Texts};
 use crate::git::{GitError, Oid, Repo};
 use crate::ledger::Ledger;
 use crate::ledger::event::{Event, Fact, Verdict};
-use crate::ledger::store::LEDGER_REF;
 use crate::phrase;
 use crate::phrase::Phrase;
 use serde::{Deserialize, Serialize};
@@ -107,15 +106,24 @@ impl Journal {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(io(&path)(error)),
         };
-        let unreadable = |problem: String| {
-            refused(phrase!("the journal of a decision cannot be read: {problem}", problem))
-                .try_next(phrase!("look at {path}; git reflog shows what was done", path = path.display()))
+        let unreadable = |problem: Phrase| {
+            refused(phrase!("the journal of a decision cannot be read: {problem}", problem)).try_next(phrase!(
+                "git reflog shows what was done; rm {path}, once all is as it should be",
+                path = path.display()
+            ))
         };
-        let value: serde_json::Value = serde_json::from_slice(&bytes).map_err(|error| unreadable(error.to_string()))?;
+        let value: serde_json::Value =
+            serde_json::from_slice(&bytes).map_err(|error| unreadable(error.to_string().into()))?;
         if value["version"] != VERSION {
-            return Err(unreadable(format!("it has version {}, this program writes {VERSION}", value["version"])));
+            let found = value["version"].to_string();
+            return Err(unreadable(phrase!(
+                "it has version {found}, this program writes {ours}",
+                found,
+                ours = VERSION
+            )));
         }
-        let mut journal: Journal = serde_json::from_value(value).map_err(|error| unreadable(error.to_string()))?;
+        let mut journal: Journal =
+            serde_json::from_value(value).map_err(|error| unreadable(error.to_string().into()))?;
         journal.folder = folder;
         journal.plan()?;
         Ok(Some(journal))
@@ -231,7 +239,7 @@ impl Journal {
         let plan = self.plan()?;
         let record = self.draft.event.id;
         let (messages, adr) = (Messages::of(repo), self.adr());
-        let lines = |steps: &[Step]| -> Vec<String> {
+        let lines = |steps: &[Step]| -> Vec<Phrase> {
             steps.iter().flat_map(|step| plan.step_lines(step, &record.to_string(), &messages, adr)).collect()
         };
         let (done, left) = plan.steps.split_at(self.done.len().min(plan.steps.len()));
@@ -241,7 +249,7 @@ impl Journal {
             _ => (Verdict::Keep, false),
         };
         if let Some(event) = &self.reopens {
-            let left = plan.way_back().chain([format!("append record {} to {}", event.id, LEDGER_REF)]).collect();
+            let left = plan.way_back().chain([recording(&event.id.to_string())]).collect();
             let name = self.draft.event.name.clone();
             return Ok(Pending { name, verdict, record, done: Vec::new(), left, undoing: true, only_finish: true });
         }

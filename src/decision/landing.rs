@@ -8,11 +8,13 @@ use super::journal::{Done, Journal, Lock, none_pending};
 use super::plan::{Messages, Plan, Step, Words};
 use super::preflight::{self, listed, locked, refused};
 use super::{DecisionError, Draft, Landed, Texts};
+use crate::error::Explain;
 use crate::git::command::Git;
 use crate::git::{GitError, Head, Oid, Repo};
 use crate::ledger::Ledger;
 use crate::ledger::event::{Event, Fact};
 use crate::phrase;
+use crate::phrase::Phrase;
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt;
@@ -44,16 +46,21 @@ pub(super) fn land(repo: &Repo, ledger: &Ledger<'_>, draft: Draft, texts: Texts)
             let failed = |source| DecisionError::Stopped { step: step.clone(), source };
             match hand.take_back(&journal, Trust::Everything) {
                 Ok(saved) => {
-                    let mut step = step;
-                    if let Some(folder) = saved {
-                        step.push_str(&format!(
-                            " (files that hooks or others had changed are in {})",
-                            folder.display()
-                        ));
-                    }
+                    let step = match saved {
+                        Some(folder) => phrase!(
+                            "{step} (files that hooks or others had changed are in {folder})",
+                            step,
+                            folder = folder.display()
+                        ),
+                        None => step,
+                    };
                     Err(DecisionError::TakenBack { step, source: error })
                 }
-                Err(worse) => Err(failed(GitError::Other(format!("{}, and then {}", told(&error), told(&worse))))),
+                Err(worse) => Err(failed(GitError::Other(phrase!(
+                    "{error}, and then {worse}",
+                    error = told(&error),
+                    worse = told(&worse)
+                )))),
             }
         }
     }
@@ -138,9 +145,11 @@ fn cut_off(repo: &Repo) -> Result<(Lock, Journal), DecisionError> {
 }
 
 /// An error and its reason on one line.
-fn told(error: &DecisionError) -> String {
-    let why = crate::error::Explain::why(error);
-    why.map_or_else(|| error.to_string(), |why| format!("{error}: {}", why.to_string().trim()))
+fn told(error: &DecisionError) -> Phrase {
+    match error.why() {
+        Some(why) => phrase!("{place}: {what}", place = error.what(), what = why),
+        None => error.what(),
+    }
 }
 
 /// How far changed files are taken for the landing's own.
@@ -154,7 +163,7 @@ enum Trust {
 
 /// Where and why the steps stopped.
 struct Halt {
-    step: String,
+    step: Phrase,
     error: Box<DecisionError>,
 }
 
@@ -194,7 +203,7 @@ impl<'r> Hand<'r> {
         for (number, step) in self.plan.steps.iter().enumerate().skip(journal.done.len()) {
             let record = journal.draft.event.id.to_string();
             let lines = self.plan.step_lines(step, &record, &self.messages, journal.adr());
-            let label = lines.last().cloned().unwrap_or_else(|| step.name().to_string());
+            let label = lines.last().cloned().unwrap_or_else(|| step.name().into());
             let failed = |error| Halt { step: label.clone(), error: Box::new(error) };
             self.point(&format!("before:{}", step.name()));
             let done = self.step(ledger, journal, number, step).map_err(failed)?;
@@ -208,7 +217,7 @@ impl<'r> Hand<'r> {
         }
         let event = self.event(journal);
         let notes = journal.done.iter().flat_map(|done| done.notes.clone()).collect();
-        journal.end().map_err(|error| Halt { step: "removing the journal".to_string(), error: Box::new(error) })?;
+        journal.end().map_err(|error| Halt { step: "removing the journal".into(), error: Box::new(error) })?;
         Ok(Landed { event, notes })
     }
 

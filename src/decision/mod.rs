@@ -24,7 +24,7 @@ use crate::git::{GitError, Oid, Repo};
 use crate::ledger::event::{Event, Verdict};
 use crate::ledger::{Ledger, LedgerError};
 use crate::phrase;
-use crate::phrase::Phrase;
+use crate::phrase::{Phrase, english_all};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use ulid::Ulid;
@@ -89,7 +89,7 @@ pub struct Landed {
 }
 
 /// Which landing was cut off, and how far it came.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Pending {
     /// The experiment's name.
     pub name: String,
@@ -98,14 +98,14 @@ pub struct Pending {
     /// The record's id.
     pub record: Ulid,
     /// The steps already done.
-    pub done: Vec<String>,
+    #[serde(serialize_with = "english_all")]
+    pub done: Vec<Phrase>,
     /// The steps still to do.
-    pub left: Vec<String>,
+    #[serde(serialize_with = "english_all")]
+    pub left: Vec<Phrase>,
     /// Whether it had landed and was being undone.
-    #[serde(default)]
     pub undoing: bool,
     /// Whether it can only be finished, and not be taken back: refs are being put back already.
-    #[serde(default)]
     pub only_finish: bool,
 }
 
@@ -116,11 +116,11 @@ pub fn prepare(repo: &Repo, ledger: &Ledger<'_>, request: &Request<'_>) -> Resul
 
 /// The commands that landing a draft with these texts will run, one line each, in order: for `--dry-run`. Unlike
 /// [`Draft::steps`] they have the decision file in them.
-pub fn preview(repo: &Repo, draft: &Draft, texts: &Texts) -> Vec<String> {
+pub fn preview(repo: &Repo, draft: &Draft, texts: &Texts) -> Vec<Phrase> {
     let messages = plan::Messages::of(repo);
     match &draft.plan {
         Some(plan) => plan.lines(&draft.event.id.to_string(), &messages, Some(texts)),
-        None => draft.steps.clone(),
+        None => draft.steps.iter().map(Phrase::from).collect(),
     }
 }
 
@@ -191,7 +191,7 @@ pub enum DecisionError {
     /// A step of the landing failed, and all was put back.
     TakenBack {
         /// The step.
-        step: String,
+        step: Phrase,
         /// Why: the output of a hook that rejected it, for example.
         #[source]
         source: Box<DecisionError>,
@@ -199,7 +199,7 @@ pub enum DecisionError {
     /// A step of the landing failed; the journal holds it.
     Stopped {
         /// The step.
-        step: String,
+        step: Phrase,
         /// Why.
         #[source]
         source: GitError,

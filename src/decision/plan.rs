@@ -5,6 +5,9 @@
 
 use super::Texts;
 use crate::git::{Oid, Repo};
+use crate::ledger::store::LEDGER_REF;
+use crate::phrase;
+use crate::phrase::Phrase;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
@@ -232,10 +235,10 @@ impl Plan {
     }
 
     /// What puts every ref back, one line each.
-    pub(super) fn way_back(&self) -> impl Iterator<Item = String> + '_ {
+    pub(super) fn way_back(&self) -> impl Iterator<Item = Phrase> + '_ {
         self.refs.iter().map(|(name, before)| match before {
-            Some(before) => format!("git update-ref {name} {before}"),
-            None => format!("git update-ref -d {name}"),
+            Some(before) => format!("git update-ref {name} {before}").into(),
+            None => format!("git update-ref -d {name}").into(),
         })
     }
 
@@ -245,17 +248,17 @@ impl Plan {
     }
 
     /// One line for each command, as a shell would take it. Without texts, a decision file is left out.
-    pub fn lines(&self, record: &str, messages: &Messages, texts: Option<&Texts>) -> Vec<String> {
+    pub fn lines(&self, record: &str, messages: &Messages, texts: Option<&Texts>) -> Vec<Phrase> {
         let adr = texts.and_then(|texts| texts.adr.as_ref()).map(|(path, _, _)| path.as_path());
         self.steps.iter().flat_map(|step| self.step_lines(step, record, messages, adr)).collect()
     }
 
     /// One line for each command of a step.
-    pub fn step_lines(&self, step: &Step, record: &str, messages: &Messages, adr: Option<&Path>) -> Vec<String> {
+    pub fn step_lines(&self, step: &Step, record: &str, messages: &Messages, adr: Option<&Path>) -> Vec<Phrase> {
         if *step == Step::Record {
-            return vec![format!("append record {record} to {}", crate::ledger::store::LEDGER_REF)];
+            return vec![recording(record)];
         }
-        self.commands(step, messages, adr).iter().map(|line| format!("git {}", shown(line))).collect()
+        self.commands(step, messages, adr).iter().map(|line| format!("git {}", shown(line)).into()).collect()
     }
 }
 
@@ -268,6 +271,11 @@ impl Group {
         line.extend(self.commits.iter().map(|id| OsString::from(id.as_str())));
         line
     }
+}
+
+/// The step after which the decision stands, beside the commands.
+pub(super) fn recording(record: &str) -> Phrase {
+    phrase!("append record {record} to {ledger}", record, ledger = LEDGER_REF)
 }
 
 /// Words as they would be typed.

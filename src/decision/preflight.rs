@@ -17,6 +17,7 @@ use crate::git::refs::is_ref_name;
 use crate::git::{GitError, Head, Oid, Repo};
 use crate::ledger::event::{Decided, Fact, Identity, Verdict};
 use crate::ledger::{Ledger, Wanted};
+use crate::measure::told::told_all;
 use crate::phrase;
 use crate::phrase::{Phrase, plural};
 use crate::policy::Advice;
@@ -178,7 +179,7 @@ pub(super) fn prepare(repo: &Repo, ledger: &Ledger<'_>, request: &Request<'_>) -
     let event = ledger.draft(experiment.id, &experiment.name, Fact::Decided(Box::new(decided)))?;
     let stands_on = opened.stands_on.and_then(|id| request.book.experiments.iter().find(|other| other.id == id));
     let messages = Messages::of(repo);
-    let steps = plan.lines(&event.id.to_string(), &messages, None);
+    let steps = plan.lines(&event.id.to_string(), &messages, None).iter().map(Phrase::to_string).collect();
     Ok(Draft {
         event,
         opened: opened.clone(),
@@ -313,18 +314,23 @@ fn names(experiment: &Experiment) -> Result<(), DecisionError> {
     let legal = |name: &str| !name.starts_with('-') && is_ref_name(&format!("refs/heads/{name}"));
     for name in [&opened.onto, &opened.branch] {
         if !legal(name) {
-            return Err(refused(format!("{name:?} is no name of a branch")).because("that is what the ledger says"));
+            return Err(refused(no_branch(name)).because("that is what the ledger says"));
         }
     }
     let own = opened.branch.strip_prefix(BRANCH_PREFIX).is_some_and(|rest| !rest.is_empty());
     if !own || opened.branch == opened.onto {
-        return Err(refused(format!("{:?} is no branch of an experiment", opened.branch))
+        return Err(refused(phrase!("{name} is no branch of an experiment", name = format!("{:?}", opened.branch)))
             .because(phrase!("an experiment's branch is named {BRANCH_PREFIX}NAME", BRANCH_PREFIX)));
     }
     if experiment.name.contains('/') || !is_ref_name(&format!("{ARCHIVE_PREFIX}{}", experiment.name)) {
-        return Err(refused(format!("{:?} is no name of an experiment", experiment.name)));
+        return Err(refused(phrase!("{name} is no name of an experiment", name = format!("{:?}", experiment.name))));
     }
     Ok(())
+}
+
+/// What is said of a name that no branch can have.
+pub(super) fn no_branch(name: &str) -> Phrase {
+    phrase!("{name} is no name of a branch", name = format!("{name:?}"))
 }
 
 fn gone(experiment: &Experiment) -> DecisionError {
@@ -676,7 +682,7 @@ fn numbers(
                 };
                 if let Some(ruler) = measured.ruler.as_ref().filter(|ruler| !ruler.by_base) {
                     problems.push((
-                        phrase!("the candidate changed what measures it: {what}", what = ruler.changed.join(", ")),
+                        phrase!("the candidate changed what measures it: {what}", what = told_all(&ruler.changed)),
                         phrase!("land what measures by itself first, then {again}", again = &again),
                     ));
                 }

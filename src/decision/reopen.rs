@@ -6,11 +6,12 @@
 
 use super::journal::{Journal, Lock, none_pending};
 use super::landing::{land, take_back_landed};
-use super::plan::{Group, Messages, Origin, Plan, Step, Touched};
-use super::preflight::{ARCHIVE_PREFIX, clean, out_of_the_way, quiet, refused, settings};
+use super::plan::{Group, Messages, Origin, Plan, Step, Touched, recording};
+use super::preflight::{ARCHIVE_PREFIX, clean, no_branch, out_of_the_way, quiet, refused, settings};
 use super::reversal::{REOPENS, reverts};
 use super::{DecisionError, Draft, Texts};
 use crate::config::RevertMode;
+use crate::error::Explain;
 use crate::experiment::{Book, Experiment};
 use crate::git::history::Commit;
 use crate::git::memory::Merged;
@@ -33,7 +34,7 @@ pub struct Undo {
     /// How it is done.
     pub way: Way,
     /// What will be done, one line each.
-    pub steps: Vec<String>,
+    pub steps: Vec<Phrase>,
     /// What the user should know first.
     pub notes: Vec<Phrase>,
 }
@@ -100,7 +101,7 @@ pub(super) fn prepare(
         None => {}
     }
     if undo.steps.is_empty() {
-        undo.steps.push(format!("append record {} to {}", undo.event.id, crate::ledger::store::LEDGER_REF));
+        undo.steps.push(recording(&undo.event.id.to_string()));
     }
     Ok(undo)
 }
@@ -108,7 +109,7 @@ pub(super) fn prepare(
 /// The decision that was asked for: that of an experiment, or the last one.
 fn chosen<'b>(book: &'b Book, name: Option<&str>) -> Result<&'b Experiment, DecisionError> {
     if let Some(name) = name {
-        return book.find(name).map_err(|error| refused(error.to_string()).try_next("git verdict log"));
+        return book.find(name).map_err(|error| refused(error.what()).try_next("git verdict log"));
     }
     let last = book.experiments.iter().filter_map(|one| one.decided.as_ref().map(|(id, _, _)| (*id, one)));
     let last = last.max_by_key(|(id, _)| *id);
@@ -197,8 +198,8 @@ fn reset(
         }
         let now = now.as_ref().map_or("nothing".to_string(), Oid::to_string);
         steps.push(match before {
-            Some(before) => format!("git update-ref {name} {before} {now}"),
-            None => format!("git update-ref -d {name} {now}"),
+            Some(before) => format!("git update-ref {name} {before} {now}").into(),
+            None => format!("git update-ref -d {name} {now}").into(),
         });
     }
     let Head::Branch { commit: head, .. } = repo.head()? else { return Err(refused("HEAD is not on a branch")) };
@@ -207,10 +208,10 @@ fn reset(
         let differing = scratch.paths_between(&scratch.tree(&head)?, &scratch.tree(&origin.commit)?)?;
         let writes: Vec<_> = differing.into_iter().map(|file| file.path).collect();
         out_of_the_way(repo, &head, &writes)?;
-        steps.extend(origin.branch.iter().map(|name| format!("HEAD goes back to {name}")));
+        steps.extend(origin.branch.iter().map(|name| phrase!("HEAD goes back to {name}", name)));
     }
     let event = draft(ledger, experiment, record, because)?;
-    steps.push(format!("append record {} to {}", event.id, crate::ledger::store::LEDGER_REF));
+    steps.push(recording(&event.id.to_string()));
     Ok(Undo { event, way: Way::Reset, steps, notes: Vec::new() })
 }
 
@@ -239,7 +240,7 @@ fn target(
 ) -> Result<Option<Target>, DecisionError> {
     for name in [&decided.onto, &experiment.opened.branch] {
         if name.starts_with('-') || !is_ref_name(&format!("refs/heads/{name}")) {
-            return Err(refused(format!("{name:?} is no name of a branch")));
+            return Err(refused(no_branch(name)));
         }
     }
     let mut restores = None;
@@ -385,7 +386,7 @@ fn by_commit(
         event: undo.event.clone(),
         opened: experiment.opened.clone(),
         stands_on: None,
-        steps: undo.steps.clone(),
+        steps: undo.steps.iter().map(Phrase::to_string).collect(),
         notes: Vec::new(),
         plan: Some(plan),
     };

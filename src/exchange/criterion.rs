@@ -7,6 +7,7 @@
 
 use super::{Both, ExchangeError, Format, Part, Series, Side, json_of};
 use crate::config::Better;
+use crate::phrase;
 use crate::units::Unit;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -63,7 +64,7 @@ impl Format for Criterion {
             .collect();
         found.sort();
         let mut side = Side::default();
-        let mut same = 0;
+        let mut same = 0usize;
         for estimates in found {
             let Some(folder) = estimates.parent() else { continue };
             let place = folder.parent().and_then(|inner| inner.strip_prefix(path).ok());
@@ -78,7 +79,7 @@ impl Format for Criterion {
                 let sample: Sample = json_of(&sample)?;
                 sample.times.iter().zip(&sample.iters).map(|(time, iters)| time / iters * NANO).collect()
             } else {
-                side.notes.push(format!("'{metric}' has a summary only, no single times"));
+                side.notes.push(phrase!("'{metric}' has a summary only, no single times", metric = &metric));
                 vec![json_of::<Estimates>(&estimates)?.median.point_estimate * NANO]
             };
             side.series.push(Series { metric, unit: Unit::Seconds, better: Better::Lower, values });
@@ -88,10 +89,10 @@ impl Format for Criterion {
             return Err(ExchangeError::format(path, problem));
         }
         if same > 0 && part == Part::Place(1) {
-            side.notes.push(format!("{same} left out: base/ and new/ hold the same run"));
+            side.notes.push(phrase!("{same} left out: base/ and new/ hold the same run", same));
         }
         if side.series.is_empty() {
-            return Err(ExchangeError::format(path, format!("no benchmark in it has a folder '{baseline}'")));
+            return Err(ExchangeError::format(path, phrase!("no benchmark in it has a folder '{baseline}'", baseline)));
         }
         Ok(side)
     }

@@ -3,6 +3,7 @@
 
 use super::{Both, ExchangeError, Format, Part, Series, Side, text_of, unit_of};
 use crate::config::Better;
+use crate::phrase;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -68,7 +69,7 @@ impl Format for GithubActionBenchmark {
         };
         let runs: Vec<&Run> = data.entries.values().flatten().filter(|run| run.commit.id == wanted).collect();
         if runs.is_empty() {
-            return Err(ExchangeError::format(path, format!("no run of commit {wanted} is in it")));
+            return Err(ExchangeError::format(path, phrase!("no run of commit {wanted} is in it", wanted)));
         }
         let runs: Vec<(&str, &Vec<Bench>)> = runs.iter().map(|run| (run.tool.as_str(), &run.benches)).collect();
         Ok(side(Some(wanted.to_string()), &runs))

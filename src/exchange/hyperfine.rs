@@ -3,6 +3,8 @@
 
 use super::{Both, ExchangeError, Format, Part, Series, Side, json_of};
 use crate::config::Better;
+use crate::phrase;
+use crate::phrase::plural;
 use crate::units::Unit;
 use serde::Deserialize;
 use std::path::Path;
@@ -82,14 +84,15 @@ impl Format for Hyperfine {
     fn read(&self, path: &Path, part: Part<'_>) -> Result<Side, ExchangeError> {
         let mut file: File = json_of(path)?;
         if file.schema_version > VERSION {
-            let problem = format!("its schema version {} is not known, only {VERSION} and older", file.schema_version);
+            let found = file.schema_version;
+            let problem =
+                phrase!("its schema version {found} is not known, only {known} and older", found, known = VERSION);
             return Err(ExchangeError::format(path, problem));
         }
         if let Part::Place(place) = part {
             if file.results.len() != 2 {
-                let count = file.results.len();
-                let plural = if count == 1 { "" } else { "s" };
-                let problem = format!("it holds {count} command{plural}; one file for both sides needs two");
+                let n = file.results.len();
+                let problem = phrase!("it holds {n} command{s}; one file for both sides needs two", n, s = plural(n));
                 return Err(ExchangeError::format(path, problem));
             }
             file.results = vec![file.results.swap_remove(place)];
@@ -99,17 +102,17 @@ impl Format for Hyperfine {
         for run in file.results.into_iter().map(Run::flat) {
             // One that a signal ended has no code.
             if let Some(bad) = run.exit_codes.iter().position(|code| *code != Some(0)) {
-                let problem = format!("run {} of '{}' did not end well", bad + 1, run.command);
+                let problem = phrase!("run {n} of '{command}' did not end well", n = bad + 1, command = run.command);
                 return Err(ExchangeError::format(path, problem));
             }
             let name = |what: &str| if alone { what.to_string() } else { format!("{what} {}", run.command) };
             let mut summary = || {
-                side.notes.push(format!("'{}' has a summary only, no single times", run.command));
+                side.notes.push(phrase!("'{metric}' has a summary only, no single times", metric = &run.command));
                 run.median.or(run.mean).into_iter().collect()
             };
             let times: Vec<f64> = if run.times.is_empty() { summary() } else { run.times.clone() };
             if times.is_empty() {
-                return Err(ExchangeError::format(path, format!("'{}' has no times", run.command)));
+                return Err(ExchangeError::format(path, phrase!("'{command}' has no times", command = run.command)));
             }
             side.series.push(Series {
                 metric: name("time"),

@@ -54,7 +54,7 @@ pub struct Side {
     /// The series, in the order of the file.
     pub series: Vec<Series>,
     /// What its reader should know: summaries instead of readings, uncommitted changes.
-    pub notes: Vec<String>,
+    pub notes: Vec<Phrase>,
 }
 
 /// Where the readings of a side are taken from when a file has those of several.
@@ -118,7 +118,8 @@ pub(crate) fn text_of(path: &Path) -> Result<String, ExchangeError> {
     let io = |source| ExchangeError::Io { path: path.to_path_buf(), source };
     let size = std::fs::metadata(path).map_err(io)?;
     if size.is_dir() || size.len() > MAX_FILE {
-        let problem = if size.is_dir() { "it is a folder".into() } else { format!("it has over {MAX_FILE} bytes") };
+        let problem =
+            if size.is_dir() { "it is a folder".into() } else { phrase!("it has over {n} bytes", n = MAX_FILE) };
         return Err(ExchangeError::format(path, problem));
     }
     String::from_utf8(std::fs::read(path).map_err(io)?).map_err(|_| ExchangeError::format(path, "it is not UTF-8"))
@@ -165,7 +166,7 @@ pub enum ExchangeError {
         /// Which.
         path: PathBuf,
         /// What is wrong with it.
-        problem: String,
+        problem: Phrase,
     },
     /// The two sides have no metric in common.
     NothingInCommon {
@@ -192,7 +193,7 @@ pub enum ExchangeError {
 
 impl ExchangeError {
     /// A file that is not what it should be.
-    pub fn format(path: &Path, problem: impl Into<String>) -> ExchangeError {
+    pub fn format(path: &Path, problem: impl Into<Phrase>) -> ExchangeError {
         ExchangeError::Format { path: path.to_path_buf(), problem: problem.into() }
     }
 }
@@ -207,7 +208,7 @@ impl Explain for ExchangeError {
         match self {
             ExchangeError::Io { path, .. } => phrase!("{path} cannot be read", path = path.display()),
             ExchangeError::Format { path, problem } => {
-                phrase!("{path}: {problem}", path = path.display(), problem = Phrase::from(problem))
+                phrase!("{path}: {problem}", path = path.display(), problem)
             }
             ExchangeError::NothingInCommon { .. } => "the two sides have no metric in common".into(),
             ExchangeError::NoMetric { metric, .. } => {

@@ -3,6 +3,7 @@
 
 use super::{ExchangeError, Format, Part, Series, Side, json_of};
 use crate::config::Better;
+use crate::phrase;
 use crate::units::Unit;
 use serde::Deserialize;
 use std::path::Path;
@@ -53,7 +54,10 @@ impl Format for PytestBenchmark {
         for one in file.benchmarks {
             let metric = one.fullname.unwrap_or(one.name);
             if one.stats.data.is_empty() {
-                side.notes.push(format!("'{metric}' has a summary only; --benchmark-save-data keeps the times"));
+                side.notes.push(phrase!(
+                    "'{metric}' has a summary only; --benchmark-save-data keeps the times",
+                    metric = &metric
+                ));
             }
             let values = if one.stats.data.is_empty() { vec![one.stats.median] } else { one.stats.data };
             side.series.push(Series { metric, unit: Unit::Seconds, better: Better::Lower, values });

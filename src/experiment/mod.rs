@@ -145,7 +145,7 @@ pub struct Book {
     /// Events of experiments whose opening is not in the ledger, oldest first.
     pub orphans: Vec<Event>,
     /// What in the ledger could not be read, one sentence each.
-    pub problems: Vec<String>,
+    pub problems: Vec<Phrase>,
 }
 
 impl Book {
@@ -230,17 +230,17 @@ const MAX_NAME: usize = 80;
 pub fn check_name(name: &str) -> Result<(), ExperimentError> {
     let odd = |c: &char| !(c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-'));
     let problem = if name.is_empty() {
-        "it is empty".to_string()
+        "it is empty".into()
     } else if name.len() > MAX_NAME {
-        format!("it has {} bytes, at most {MAX_NAME} are allowed", name.len())
+        phrase!("it has {n} bytes, at most {most} are allowed", n = name.len(), most = MAX_NAME)
     } else if let Some(c) = name.chars().find(odd) {
-        format!("{c:?} is no lower-case letter, digit, '.', '_' or '-'")
+        phrase!("{c} is no lower-case letter, digit, '.', '_' or '-'", c = format!("{c:?}"))
     } else if !name.starts_with(|c: char| c.is_ascii_alphanumeric()) {
-        "it does not begin with a letter or digit".to_string()
+        "it does not begin with a letter or digit".into()
     } else if name.contains("..") {
-        "'..' cannot stand in a branch name".to_string()
+        "'..' cannot stand in a branch name".into()
     } else if name.ends_with('.') || name.ends_with(".lock") {
-        "a branch name cannot end in '.' or '.lock'".to_string()
+        "a branch name cannot end in '.' or '.lock'".into()
     } else {
         return Ok(());
     };
@@ -256,7 +256,7 @@ pub enum ExperimentError {
         /// The name.
         name: String,
         /// What is wrong with it.
-        problem: String,
+        problem: Phrase,
     },
     /// An open experiment has that name already.
     Taken(String),
@@ -297,7 +297,7 @@ impl Explain for ExperimentError {
     fn what(&self) -> Phrase {
         match self {
             ExperimentError::BadName { name, problem } => {
-                phrase!("'{name}' cannot name an experiment: {problem}", name, problem = Phrase::from(problem))
+                phrase!("'{name}' cannot name an experiment: {problem}", name, problem)
             }
             ExperimentError::Taken(name) => phrase!("there is an experiment '{name}' already", name),
             ExperimentError::Unknown { name, .. } => phrase!("there is no experiment '{name}'", name),

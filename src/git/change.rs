@@ -2,6 +2,7 @@
 
 use super::trees::differing;
 use super::{GitError, Oid, Repo};
+use crate::phrase;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -213,7 +214,8 @@ impl Repo {
             return Ok(git2::Oid::hash_object(git2::ObjectType::Blob, bytes)?.into());
         }
         let text = self.run_git().args(["hash-object", "--"]).arg(path).run()?;
-        Oid::parse(&text).ok_or_else(|| GitError::Other(format!("git hash-object said {text:?}")))
+        Oid::parse(&text)
+            .ok_or_else(|| GitError::Other(phrase!("git hash-object said {text}", text = format!("{text:?}"))))
     }
 
     /// Whether the repository holds this blob.

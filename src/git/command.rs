@@ -1,6 +1,7 @@
 //! Starts the real `git`.
 
 use super::{GitError, Oid, Repo};
+use crate::phrase;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::Write;
@@ -153,7 +154,7 @@ fn succeeded(words: &[OsString], output: Output) -> Result<Vec<u8>, GitError> {
         return Err(too_old());
     }
     let words: Vec<String> = words.iter().take(4).map(|word| word.to_string_lossy().into_owned()).collect();
-    Err(GitError::Command { command: words.join(" "), status: output.status.to_string(), output: text })
+    Err(GitError::Command { command: words.join(" "), status: output.status.into(), output: text })
 }
 
 impl Repo {
@@ -239,9 +240,10 @@ impl Repo {
 fn too_old() -> GitError {
     let version = Command::new("git").arg("--version").stderr(Stdio::null()).output();
     let version = version.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_string()).unwrap_or_default();
-    GitError::Unsupported(format!(
+    GitError::Unsupported(phrase!(
         "its refs are kept as reftable, which {version} does not read; 2.45 does, and git refs migrate \
-         --ref-format=files of 2.48 makes files of them"
+         --ref-format=files of 2.48 makes files of them",
+        version
     ))
 }
 

@@ -8,6 +8,7 @@
 use super::command::Git;
 use super::trees::{Differs, differing};
 use super::{GitError, Oid, Repo, change::path_of};
+use crate::phrase;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -57,7 +58,7 @@ impl Repo {
     pub fn git_version(&self) -> Result<(u32, u32), GitError> {
         let text = self.run_git().arg("version").run()?;
         let mut numbers = text.split(|c: char| !c.is_ascii_digit()).filter_map(|word| word.parse().ok());
-        let unknown = || GitError::Other(format!("git version said {text:?}"));
+        let unknown = || GitError::Other(phrase!("git version said {text}", text = format!("{text:?}")));
         Ok((numbers.next().ok_or_else(unknown)?, numbers.next().ok_or_else(unknown)?))
     }
 }
@@ -184,7 +185,7 @@ impl Scratch<'_> {
             }
             _ => Err(GitError::Command {
                 command: "merge-tree".into(),
-                status: output.status.to_string(),
+                status: output.status.into(),
                 output: String::from_utf8_lossy(&output.stderr).trim().to_string(),
             }),
         }

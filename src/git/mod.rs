@@ -130,7 +130,7 @@ pub enum GitError {
     /// A name that resolves to no commit.
     UnknownRef(String),
     /// The repository uses something that libgit2 cannot read.
-    Unsupported(String),
+    Unsupported(Phrase),
     /// No name and address are configured.
     NoIdentity,
     /// Another writer was first, again and again.
@@ -140,7 +140,7 @@ pub enum GitError {
         /// Its arguments.
         command: String,
         /// `exit status 1`.
-        status: String,
+        status: Phrase,
         /// The end of what it printed.
         output: String,
     },
@@ -154,13 +154,13 @@ pub enum GitError {
         #[source]
         source: std::io::Error,
     },
-    /// Anything else that libgit2 says.
-    Other(String),
+    /// Anything else, such as what libgit2 says.
+    Other(Phrase),
 }
 
 impl From<git2::Error> for GitError {
     fn from(error: git2::Error) -> Self {
-        GitError::Other(error.message().to_string())
+        GitError::Other(error.message().into())
     }
 }
 
@@ -188,7 +188,7 @@ impl Explain for GitError {
             GitError::Command { command, status, .. } => phrase!("git {command} failed ({status})", command, status),
             GitError::NoGit(_) => "git could not be started".into(),
             GitError::Io { path, .. } => Phrase::verbatim(path.display().to_string()),
-            GitError::Other(said) => said.into(),
+            GitError::Other(said) => said.clone(),
         }
     }
     fn why(&self) -> Option<Phrase> {
@@ -238,7 +238,7 @@ fn unreadable(message: &str) -> GitError {
     GitError::Unsupported(if lower.contains("object format") || lower.contains("objectformat") {
         "its objects are named by SHA-256, which libgit2 does not read yet".into()
     } else {
-        message.to_string()
+        message.into()
     })
 }
 
@@ -264,9 +264,9 @@ impl Repo {
         };
         let inner = opened.map_err(|error| match error.code() {
             git2::ErrorCode::NotFound => GitError::NotARepository(dir.to_path_buf()),
-            git2::ErrorCode::Owner => GitError::Unsupported(format!(
-                "it belongs to another user (git config --global --add safe.directory {})",
-                dir.display()
+            git2::ErrorCode::Owner => GitError::Unsupported(phrase!(
+                "it belongs to another user (git config --global --add safe.directory {path})",
+                path = dir.display()
             )),
             _ => unreadable(error.message()),
         })?;

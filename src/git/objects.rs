@@ -4,6 +4,7 @@
 //! before a ref is moved to them.
 
 use super::{GitError, Oid, Person, Repo};
+use crate::phrase;
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
 use std::fs::{File, Permissions};
@@ -137,7 +138,7 @@ impl Repo {
         for entry in entries {
             if !may_be_written(&entry.name) {
                 let shown = String::from_utf8_lossy(&entry.name).escape_default().to_string();
-                return Err(GitError::Other(format!("'{shown}' cannot be the name of a file in a tree")));
+                return Err(GitError::Other(phrase!("'{name}' cannot be the name of a file in a tree", name = shown)));
             }
             all.push((entry.name.clone(), entry.mode, entry.id.raw()?));
         }

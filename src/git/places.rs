@@ -1,6 +1,8 @@
 //! Linked worktrees, remotes, the base branch, and what is in the way of a checkout.
 
 use super::{GitError, Head, Oid, Repo, change::path_of};
+use crate::phrase;
+use crate::phrase::Phrase;
 use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -193,22 +195,22 @@ fn listed(told: &[u8]) -> impl Iterator<Item = (PathBuf, Option<String>)> {
 
 /// Why nothing may be written at a path (relative to the root of the work tree): it leaves the work tree, by its words or by a
 /// symbolic link, or it is in a git directory.
-pub fn outside(root: &Path, path: &Path) -> Option<String> {
+pub fn outside(root: &Path, path: &Path) -> Option<Phrase> {
     use std::path::Component;
     if path.as_os_str().is_empty() {
-        return Some("it is empty".to_string());
+        return Some("it is empty".into());
     }
     let mut at = root.to_path_buf();
     for part in path.components() {
         match part {
             Component::CurDir => continue,
             Component::Normal(name) if !is_git_dir(&name.to_string_lossy()) => at.push(name),
-            Component::Normal(_) => return Some("it is in a git directory".to_string()),
-            _ => return Some("it must be inside the work tree".to_string()),
+            Component::Normal(_) => return Some("it is in a git directory".into()),
+            _ => return Some("it must be inside the work tree".into()),
         }
         if at.is_symlink() {
             let link = at.strip_prefix(root).unwrap_or(&at).display();
-            return Some(format!("{link} is a symbolic link"));
+            return Some(phrase!("{link} is a symbolic link", link));
         }
     }
     None

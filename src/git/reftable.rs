@@ -3,6 +3,7 @@
 //! be very many, are left out until one is wanted.
 
 use super::{GitError, Oid, Repo};
+use crate::phrase;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -47,7 +48,7 @@ pub(super) fn storage(value: Option<String>) -> Result<Option<Reftable>, GitErro
     match value.as_deref() {
         None | Some("files") => Ok(None),
         Some("reftable") => Ok(Some(Reftable::default())),
-        Some(other) => Err(GitError::Unsupported(format!("its refs are kept as '{other}', which is not known"))),
+        Some(other) => Err(GitError::Unsupported(phrase!("its refs are kept as '{other}', which is not known", other))),
     }
 }
 

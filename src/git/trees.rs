@@ -3,6 +3,7 @@
 //! libgit2 compares two trees file by file, even where the whole folder is the same object.
 
 use super::{GitError, Oid, change::path_of};
+use crate::phrase;
 use std::cmp::Ordering;
 use std::iter::Peekable;
 use std::path::PathBuf;
@@ -106,7 +107,7 @@ pub(super) fn differing(
             continue;
         }
         if open.len() > DEEPEST {
-            return Err(GitError::Other(format!("a tree has folders nested deeper than {DEEPEST}")));
+            return Err(GitError::Other(phrase!("a tree has folders nested deeper than {n}", n = DEEPEST)));
         }
         open.push(Pair::open(repo, a.map(|a| a.id), b.map(|b| b.id), path)?);
     }

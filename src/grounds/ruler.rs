@@ -140,10 +140,10 @@ fn differing(old: &Config, new: &Config) -> Vec<String> {
     for metric in &old.metrics {
         let Some(now) = new.metric(&metric.name) else { continue };
         if size(metric.matters) != size(now.matters) {
-            found.push(format!("matters of {}", metric.name));
+            found.push(format!("matters of {name}", name = metric.name));
         }
         if metric.limit.is_some() && metric.limit != now.limit {
-            found.push(format!("limit of {}", metric.name));
+            found.push(format!("limit of {name}", name = metric.name));
         }
     }
     found

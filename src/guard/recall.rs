@@ -110,7 +110,7 @@ impl Recalled {
         let images = kept.into_iter().flat_map(|kept| &kept.base.images);
         all.extend(images.take(3).map(|image| Phrase::verbatim(&image.reference)));
         if !measured.environment.platform.is_empty() {
-            all.push(Phrase::verbatim(measured.environment.fingerprint()));
+            all.push(measured.environment.fingerprint());
         }
         all
     }

@@ -5,10 +5,13 @@
 
 use super::HookError;
 use super::run::Pushed;
+use crate::error::Explain;
 use crate::git::Repo;
 use crate::git::command::Git;
 use crate::ledger::store::LEDGER_REF;
 use crate::ledger::sync::Remote;
+use crate::phrase;
+use crate::phrase::Phrase;
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::io::Read;
 use std::os::unix::process::CommandExt;
@@ -44,7 +47,7 @@ pub enum Shared {
     /// The remote has it.
     Done,
     /// It does not: why, in lines for people.
-    Failed(String),
+    Failed(Phrase),
 }
 
 /// What the user wants, as git's configuration says.
@@ -83,7 +86,7 @@ pub fn share(repo: &Repo, remote: &str, pushed: &[Pushed], program: &Path) -> Re
     let root = repo.workdir().unwrap_or(repo.git_dir());
     let target = match Remote::named(repo, remote, root) {
         Ok(target) => target,
-        Err(error) => return Ok(Shared::Failed(error.to_string())),
+        Err(error) => return Ok(Shared::Failed(error.what())),
     };
     let tip = repo.find_ref(LEDGER_REF)?;
     if tip.is_none() || repo.find_ref(&target.tracking)? == tip {
@@ -126,12 +129,16 @@ fn run(mut command: Command, time: Duration) -> std::io::Result<Shared> {
             let _ = kill_process_group(group, Signal::KILL);
         }
         child.wait()?;
-        return Ok(Shared::Failed(format!("it took longer than {} s ({TIME_SETTING})", time.as_secs())));
+        return Ok(Shared::Failed(phrase!(
+            "it took longer than {n} s ({setting})",
+            n = time.as_secs(),
+            setting = TIME_SETTING
+        )));
     };
     if status.success() {
         return Ok(Shared::Done);
     }
     let said = receive.recv_timeout(Duration::from_secs(1)).unwrap_or_default();
     let said = String::from_utf8_lossy(&said).trim().to_string();
-    Ok(Shared::Failed(if said.is_empty() { status.to_string() } else { said }))
+    Ok(Shared::Failed(if said.is_empty() { status.into() } else { said.into() }))
 }

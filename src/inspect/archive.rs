@@ -6,6 +6,8 @@
 use super::image::layer;
 use super::paths::{Kind, Listing, ListingBuilder, Paths};
 use super::{InspectError, Limits, Problem};
+use crate::phrase;
+use crate::phrase::Phrase;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -45,6 +47,9 @@ pub struct Archive {
     pub partial: bool,
 }
 
+/// A tar without members: one record of twenty blocks, as tar writes it.
+const LARGEST_EMPTY: u64 = 20 * 512;
+
 /// Reads an archive file.
 pub fn read(path: &Path, limits: &Limits) -> Result<Archive, InspectError> {
     let io = |e| InspectError::io(path, e);
@@ -73,7 +78,14 @@ pub fn read_tar(reader: impl Read + Send, label: &str, limits: &Limits) -> Resul
     let scanned = layer::scan(reader, &mut paths, &unverified, max_entries).map_err(|e| InspectError::io(label, e))?;
     let nothing = scanned.listing.entries.is_empty() && scanned.listing.files == 0;
     if let (true, Some(cut)) = (nothing, &scanned.cut) {
-        return Err(InspectError::format(label, format!("no archive that can be read: {cut}")));
+        return Err(InspectError::format(label, phrase!("no archive that can be read: {cut}", cut)));
+    }
+    // Zeros end a tar, so that any file of zeros would be one without members.
+    if nothing && scanned.uncompressed > LARGEST_EMPTY {
+        return Err(InspectError::format(
+            label,
+            phrase!("no archive that can be read: {cut}", cut = Phrase::from("it is empty")),
+        ));
     }
     let mut problems: Vec<Problem> = scanned.problems.into_iter().map(|p| Problem::new("archive", p)).collect();
     problems.dedup();
@@ -92,7 +104,8 @@ pub fn read_tar(reader: impl Read + Send, label: &str, limits: &Limits) -> Resul
 
 /// Reads a zip of so many bytes.
 fn read_zip(file: File, stored: u64, label: &str, limits: &Limits) -> Result<Archive, InspectError> {
-    let bad = |e: rawzip::Error| InspectError::format(label, format!("no zip that can be read: {e}"));
+    let bad =
+        |e: rawzip::Error| InspectError::format(label, phrase!("no zip that can be read: {e}", e = e.to_string()));
     let mut buffer = vec![0u8; rawzip::RECOMMENDED_BUFFER_SIZE.max(128 << 10)];
     let archive = rawzip::ZipArchive::from_file(file, &mut buffer).map_err(bad)?;
     let wanted = archive.entries_hint();
@@ -101,7 +114,8 @@ fn read_zip(file: File, stored: u64, label: &str, limits: &Limits) -> Result<Arc
 
 /// Reads a zip that is in memory.
 pub fn read_zip_bytes(bytes: &[u8], label: &str, limits: &Limits) -> Result<Archive, InspectError> {
-    let bad = |e: rawzip::Error| InspectError::format(label, format!("no zip that can be read: {e}"));
+    let bad =
+        |e: rawzip::Error| InspectError::format(label, phrase!("no zip that can be read: {e}", e = e.to_string()));
     let mut buffer = vec![0u8; rawzip::RECOMMENDED_BUFFER_SIZE.max(128 << 10)];
     let cursor = std::io::Cursor::new(bytes);
     let archive = rawzip::ZipArchive::from_seekable(cursor, &mut buffer).map_err(bad)?;
@@ -127,7 +141,8 @@ fn read_zip_entries<R: rawzip::ReaderAt>(
             Ok(Some(entry)) => entry,
             Ok(None) => break,
             Err(e) => {
-                problems.push(Problem::new("archive", format!("its directory is broken after {seen} entries: {e}")));
+                let what = phrase!("its directory is broken after {n} entries: {e}", n = seen, e = e.to_string());
+                problems.push(Problem::new("archive", what));
                 break;
             }
         };
@@ -145,10 +160,11 @@ fn read_zip_entries<R: rawzip::ReaderAt>(
         compressed.add(at, parent, kind, mode, entry.compressed_size_hint(), 0);
     }
     if traversal > 0 {
-        problems.push(Problem::new("archive", format!("{traversal} entries with an absolute path or '..' in it")));
+        problems
+            .push(Problem::new("archive", phrase!("{n} entries with an absolute path or '..' in it", n = traversal)));
     }
     if seen != wanted && problems.is_empty() {
-        problems.push(Problem::new("archive", format!("it has {seen} entries and claims {wanted}")));
+        problems.push(Problem::new("archive", phrase!("it has {n} entries and claims {wanted}", n = seen, wanted)));
     }
     let (listing, compressed) = (listing.finish(), compressed.finish());
     Ok(Archive {
@@ -212,6 +228,13 @@ mod tests {
         assert!(cut.is_err() || cut.unwrap().partial);
         let error = read_tar(&b"hello"[..], "x.tgz", &Limits::default()).unwrap_err().to_string();
         assert!(error.starts_with("x.tgz: no archive"), "{error}");
+    }
+
+    #[test]
+    fn a_file_of_zeros_is_no_archive_and_an_empty_tar_is_one() {
+        let read = |bytes: usize| read_tar(vec![0; bytes].as_slice(), "x", &Limits::default());
+        assert!(read(20 * 512).is_ok());
+        assert!(read(200_000).unwrap_err().to_string().contains("it is empty"));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Parsing is the `object` crate's, through a cache that reads only the tables and never the code.
 
 use super::{InspectError, Limits};
+use crate::phrase;
 use object::read::ReadCache;
 use object::{Object, ObjectSection, ObjectSymbol, SectionFlags, SectionKind};
 use std::fs::File;
@@ -90,16 +91,16 @@ pub fn format_of(head: &[u8]) -> Option<&'static str> {
 
 /// Reads a binary of so many bytes from anything that can be gone about in.
 pub fn read_from(mut reader: impl Read + Seek, length: u64, label: &str, _: &Limits) -> Result<Binary, InspectError> {
-    let bad = |e: object::Error| InspectError::format(label, format!("no binary that can be read: {e}"));
+    let bad = |e: String| InspectError::format(label, phrase!("no binary that can be read: {e}", e));
     let mut head = Vec::new();
     let begun = reader.by_ref().take(512).read_to_end(&mut head).and_then(|_| reader.rewind());
-    begun.map_err(|e| InspectError::format(label, format!("no binary that can be read: {e}")))?;
+    begun.map_err(|e| bad(e.to_string()))?;
     if let Some(format @ ("Mach-O" | "PE")) = format_of(&head) {
-        let what = format!("this is a {format} binary; sections and symbols are read from ELF files only");
+        let what = phrase!("this is a {format} binary; sections and symbols are read from ELF files only", format);
         return Err(InspectError::format(label, what));
     }
     let cache = ReadCache::new(reader);
-    let file = object::File::parse(&cache).map_err(bad)?;
+    let file = object::File::parse(&cache).map_err(|e| bad(e.to_string()))?;
     let mut sections = Vec::new();
     let mut names = std::collections::HashMap::new();
     let mut tables = 0u64;

@@ -5,6 +5,8 @@
 //! an instruction by likeness, and in order.
 
 use super::image::SourceLine;
+use crate::phrase;
+use crate::phrase::Phrase;
 
 /// A larger file is no Dockerfile.
 const MAX_BYTES: usize = 4 << 20;
@@ -46,7 +48,7 @@ pub struct Dockerfile {
     /// Stages in order.
     pub stages: Vec<Stage>,
     /// Lines that are no instruction of a known form, as `(line, what)`.
-    pub complaints: Vec<(usize, String)>,
+    pub complaints: Vec<(usize, Phrase)>,
 }
 
 const KEYWORDS: &[&str] = &[
@@ -76,7 +78,7 @@ impl Dockerfile {
         let mut file = Dockerfile::default();
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         if bytes.len() > MAX_BYTES {
-            file.complaints.push((1, format!("more than {MAX_BYTES} bytes")));
+            file.complaints.push((1, phrase!("more than {n} bytes", n = MAX_BYTES)));
             return file;
         }
         let text = String::from_utf8_lossy(bytes);
@@ -85,7 +87,7 @@ impl Dockerfile {
         let mut at = 0;
         while at < lines.len() {
             if file.instructions.len() >= MAX_INSTRUCTIONS {
-                file.complaints.push((at + 1, format!("more than {MAX_INSTRUCTIONS} instructions")));
+                file.complaints.push((at + 1, phrase!("more than {n} instructions", n = MAX_INSTRUCTIONS)));
                 break;
             }
             let line = lines[at].trim();
@@ -146,13 +148,13 @@ impl Dockerfile {
                         body.push('\n');
                     }
                     if !closed {
-                        file.complaints.push((first, format!("the here-document '{mark}' has no end")));
+                        file.complaints.push((first, phrase!("the here-document '{mark}' has no end", mark)));
                     }
                     heredocs.push(body);
                 }
             }
             if !KEYWORDS.contains(&keyword.as_str()) {
-                file.complaints.push((first, format!("'{word}' is no instruction")));
+                file.complaints.push((first, phrase!("'{word}' is no instruction", word)));
                 continue;
             }
             if keyword == "FROM" {
@@ -611,7 +613,7 @@ CMD [\"/app/run\", \"--fast\"]
     #[test]
     fn what_is_no_instruction_is_named_with_its_line() {
         let file = Dockerfile::parse(b"FROM a\nRNU x\nRUN <<EOF\nnever closed");
-        assert_eq!(file.complaints[0], (2, "'RNU' is no instruction".to_string()));
+        assert_eq!(file.complaints[0], (2, phrase!("'{word}' is no instruction", word = "RNU")));
         assert_eq!(file.complaints[1].0, 3);
     }
 

@@ -5,6 +5,7 @@
 
 use super::paths::{Entry, Kind, Listing, ListingBuilder, PathId, Paths};
 use super::{InspectError, Limits, Problem};
+use crate::phrase;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, openat, statat};
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
@@ -330,7 +331,7 @@ fn merge(folders: Vec<(u32, Box<[u8]>)>, yields: Vec<Yield>, limits: &Limits) ->
     }
     (out.bytes, out.files) = (out.listing.bytes, out.listing.files);
     if more_problems > 0 {
-        out.problems.push(Problem::new("folder", format!("{more_problems} more entries could not be read")));
+        out.problems.push(Problem::new("folder", phrase!("{n} more entries could not be read", n = more_problems)));
     }
     out
 }

@@ -31,7 +31,7 @@ pub mod tarscan;
 
 use crate::error::{Exit, Explain};
 use crate::phrase;
-use crate::phrase::Phrase;
+use crate::phrase::{Phrase, english};
 use std::path::PathBuf;
 
 /// How much of an artefact is looked at. The defaults are generous, and bound both memory and time.
@@ -74,20 +74,21 @@ impl Default for Limits {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Problem {
     /// Where: `layer 3`, `manifest`.
-    pub place: String,
+    #[serde(serialize_with = "english")]
+    pub place: Phrase,
     /// What: `its content has the digest sha256:…, not sha256:…`.
-    pub what: String,
+    #[serde(serialize_with = "english")]
+    pub what: Phrase,
 }
 
 impl Problem {
-    pub(crate) fn new(place: impl Into<String>, what: impl Into<String>) -> Self {
+    pub(crate) fn new(place: impl Into<Phrase>, what: impl Into<Phrase>) -> Self {
         Problem { place: place.into(), what: what.into() }
     }
-}
 
-impl std::fmt::Display for Problem {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: {}", self.place, self.what)
+    /// Both, for people.
+    pub fn told(&self) -> Phrase {
+        phrase!("{place}: {what}", place = &self.place, what = &self.what)
     }
 }
 
@@ -107,28 +108,28 @@ pub enum InspectError {
         /// The file, or the part of it.
         place: String,
         /// What is wrong.
-        what: String,
+        what: Phrase,
     },
     /// There are several, or none, of what was asked for.
     Choice {
         /// The archive or folder.
         place: String,
         /// What is there, and what was wanted: `it holds linux/amd64, linux/arm64, and not linux/s390x`.
-        what: String,
+        what: Phrase,
     },
     /// No engine knows a reference.
     Unknown {
         /// The reference.
         reference: String,
         /// What each engine that was asked answered: `podman: no such image`.
-        said: Vec<String>,
+        said: Vec<Phrase>,
     },
     /// A container engine failed or is not there.
     Engine {
         /// The command line.
         command: String,
         /// `exit status 1`, `no such command`.
-        outcome: String,
+        outcome: Phrase,
         /// The end of its standard error.
         tail: String,
     },
@@ -138,7 +139,7 @@ impl InspectError {
     pub(crate) fn io(path: impl Into<PathBuf>, source: std::io::Error) -> Self {
         InspectError::Io { path: path.into(), source }
     }
-    pub(crate) fn format(place: impl Into<String>, what: impl Into<String>) -> Self {
+    pub(crate) fn format(place: impl Into<String>, what: impl Into<Phrase>) -> Self {
         InspectError::Format { place: place.into(), what: what.into() }
     }
 }
@@ -155,8 +156,9 @@ impl Explain for InspectError {
     fn what(&self) -> Phrase {
         match self {
             InspectError::Io { path, .. } => phrase!("cannot read {path}", path = path.display()),
-            InspectError::Format { place, what } => phrase!("{place}: {what}", place, what = Phrase::from(what)),
-            InspectError::Choice { place, what } => phrase!("{place}: {what}", place, what = Phrase::from(what)),
+            InspectError::Format { place, what } | InspectError::Choice { place, what } => {
+                phrase!("{place}: {what}", place, what)
+            }
             InspectError::Unknown { reference, .. } => {
                 phrase!("there is no image '{reference}'", reference = reference.escape_debug().to_string())
             }
@@ -168,13 +170,7 @@ impl Explain for InspectError {
             InspectError::Engine { tail, .. } if !tail.trim().is_empty() => {
                 Some(phrase!("the end of its output:\n{tail}", tail = tail.trim_end()))
             }
-            InspectError::Unknown { said, .. } if !said.is_empty() => {
-                let told = |text: &String| match text.split_once(": ") {
-                    Some((place, what)) => phrase!("{place}: {what}", place, what = Phrase::from(what)),
-                    None => text.into(),
-                };
-                Some(Phrase::joined(said.iter().map(told).collect(), "; "))
-            }
+            InspectError::Unknown { said, .. } if !said.is_empty() => Some(Phrase::joined(said.clone(), "; ")),
             _ => None,
         }
     }

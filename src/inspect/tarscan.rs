@@ -4,6 +4,9 @@
 //! GNU long names of any length, and can't be told to skip content by seeking. Formats: POSIX.1-2017 `pax`, and the GNU tar
 //! manual, "Basic Tar Format". Entries are never extracted.
 
+use crate::phrase;
+use crate::phrase::Phrase;
+
 /// A longer GNU name or pax header makes the archive bad.
 const MAX_EXTENSION: u64 = 1 << 20;
 /// No file is larger than an exbibyte; a sparse one that claims to be is not believed.
@@ -11,17 +14,24 @@ const MAX_FILE: u64 = 1 << 60;
 const BLOCK: usize = 512;
 
 /// What is wrong with a tar stream.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TarError {
     /// No header where there should be one.
-    #[error("no valid tar header at byte {0}")]
     Header(u64),
     /// A name or pax header of more than a mebibyte, or a broken one.
-    #[error("a bad extended header at byte {0}")]
     Extension(u64),
     /// It ends within an entry, or has no end at all.
-    #[error("the tar stream is cut off after {0} bytes")]
     Truncated(u64),
+}
+
+impl From<TarError> for Phrase {
+    fn from(error: TarError) -> Phrase {
+        match error {
+            TarError::Header(at) => phrase!("no valid tar header at byte {at}", at),
+            TarError::Extension(at) => phrase!("a bad extended header at byte {at}", at),
+            TarError::Truncated(at) => phrase!("the tar stream is cut off after {at} bytes", at),
+        }
+    }
 }
 
 /// The type of a tar entry.

@@ -196,9 +196,9 @@ impl<'r> Ledger<'r> {
 
     /// The root tree of a ledger commit, once its format is known to be ours.
     pub(super) fn root(&self, tip: &Oid) -> Result<Oid, LedgerError> {
-        let foreign = |problem: String| LedgerError::NoLedger { tip: tip.to_string(), problem };
-        let root = self.repo.tree_of(tip).map_err(|error| foreign(error.to_string()))?;
-        let entries = self.repo.read_tree(&root).map_err(|error| foreign(error.to_string()))?;
+        let foreign = |problem: Phrase| LedgerError::NoLedger { tip: tip.to_string(), problem };
+        let root = self.repo.tree_of(tip).map_err(|error| foreign(error.what()))?;
+        let entries = self.repo.read_tree(&root).map_err(|error| foreign(error.what()))?;
         let format = child(&entries, FORMAT).ok_or_else(|| foreign("it has no file 'format'".into()))?;
         let size = self
             .repo
@@ -207,7 +207,7 @@ impl<'r> Ledger<'r> {
                 self.repo.bring_objects(std::slice::from_ref(&format.id))?;
                 self.repo.blob_size(&format.id)
             })
-            .map_err(|error| foreign(error.to_string()))?;
+            .map_err(|error| foreign(error.what()))?;
         let bytes = if size <= 32 { self.repo.read_blob(&format.id)? } else { Vec::new() };
         let found: u64 = std::str::from_utf8(&bytes)
             .ok()
@@ -243,7 +243,7 @@ impl<'r> Ledger<'r> {
         let entries = match self.repo.read_tree(tree) {
             Ok(entries) => entries,
             Err(error) => {
-                problems.push(LedgerError::Unreadable { id: folder(path), problem: error.to_string() });
+                problems.push(LedgerError::Unreadable { id: folder(path), problem: error.to_string().into() });
                 return;
             }
         };
@@ -291,12 +291,12 @@ impl<'r> Ledger<'r> {
     }
 
     fn bytes(&self, one: &Located) -> Result<Vec<u8>, LedgerError> {
-        let unreadable = |problem: String| LedgerError::Unreadable { id: one.id.to_string(), problem };
-        let size = self.repo.blob_size(&one.blob).map_err(|error| unreadable(error.to_string()))?;
+        let unreadable = |problem: Phrase| LedgerError::Unreadable { id: one.id.to_string(), problem };
+        let size = self.repo.blob_size(&one.blob).map_err(|error| unreadable(error.what()))?;
         if size > MAX_EVENT {
-            return Err(unreadable(format!("it has {size} bytes; at most {MAX_EVENT} are read")));
+            return Err(unreadable(phrase!("it has {n} bytes; at most {most} are read", n = size, most = MAX_EVENT)));
         }
-        self.repo.read_blob(&one.blob).map_err(|error| unreadable(error.to_string()))
+        self.repo.read_blob(&one.blob).map_err(|error| unreadable(error.what()))
     }
 
     pub(super) fn read(&self, one: &Located) -> Result<Event, LedgerError> {
@@ -485,11 +485,12 @@ impl Drop for Turn<'_> {
 /// The stored form: one line of JSON. An event that would not read back as it is (a number that is not finite, a bad name,
 /// too large) is refused.
 pub(super) fn encode(event: &Event) -> Result<Vec<u8>, LedgerError> {
-    let unreadable = |problem: String| LedgerError::Unreadable { id: event.id.to_string(), problem };
-    let mut bytes = serde_json::to_vec(event).map_err(|error| unreadable(error.to_string()))?;
+    let unreadable = |problem: Phrase| LedgerError::Unreadable { id: event.id.to_string(), problem };
+    let mut bytes = serde_json::to_vec(event).map_err(|error| unreadable(error.to_string().into()))?;
     bytes.push(b'\n');
     if bytes.len() > MAX_EVENT {
-        return Err(unreadable(format!("it has {} bytes; at most {MAX_EVENT} are written", bytes.len())));
+        let n = bytes.len();
+        return Err(unreadable(phrase!("it has {n} bytes; at most {most} are written", n, most = MAX_EVENT)));
     }
     if decode(&bytes, event.id)? != *event {
         return Err(unreadable("it does not read back as it was".into()));
@@ -499,29 +500,29 @@ pub(super) fn encode(event: &Event) -> Result<Vec<u8>, LedgerError> {
 
 /// Reads the stored form of the event `id`.
 pub(super) fn decode(bytes: &[u8], id: Ulid) -> Result<Event, LedgerError> {
-    let unreadable = |problem: String| LedgerError::Unreadable { id: id.to_string(), problem };
+    let unreadable = |problem: Phrase| LedgerError::Unreadable { id: id.to_string(), problem };
     let foreign = |found| LedgerError::Version { id: id.to_string(), found, known: VERSION };
     let event = Event::from_json(bytes).map_err(|error| {
         // What a later version writes may have another shape altogether.
         match parse(bytes, id).map(|value| value.get("version").and_then(Value::as_u64)) {
             Ok(Some(found)) if found != u64::from(VERSION) => foreign(found),
             Ok(None) => unreadable("it names no version".into()),
-            _ => unreadable(error.to_string()),
+            _ => unreadable(error.to_string().into()),
         }
     })?;
     if event.version != VERSION {
         return Err(foreign(event.version.into()));
     }
     if event.id != id {
-        return Err(unreadable(format!("it calls itself {}", event.id)));
+        return Err(unreadable(phrase!("it calls itself {id}", id = event.id)));
     }
-    check_name(&event.name).map_err(|error| unreadable(error.to_string()))?;
+    check_name(&event.name).map_err(|error| unreadable(error.what()))?;
     Ok(event)
 }
 
 fn parse(bytes: &[u8], id: Ulid) -> Result<Value, LedgerError> {
     serde_json::from_slice(bytes)
-        .map_err(|error| LedgerError::Unreadable { id: id.to_string(), problem: error.to_string() })
+        .map_err(|error| LedgerError::Unreadable { id: id.to_string(), problem: error.to_string().into() })
 }
 
 pub(super) fn child<'e>(entries: &'e [TreeEntry], name: &str) -> Option<&'e TreeEntry> {
@@ -601,14 +602,14 @@ pub enum LedgerError {
         /// The record.
         id: String,
         /// Why.
-        problem: String,
+        problem: Phrase,
     },
     /// The ref points at something else.
     NoLedger {
         /// The commit (or other object).
         tip: String,
         /// What is missing.
-        problem: String,
+        problem: Phrase,
     },
     /// Two different events under one id.
     Conflict {

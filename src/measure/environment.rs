@@ -16,6 +16,8 @@
 use super::placement::Placement;
 use crate::config::{Command, Config, Source};
 use crate::digest::sha256;
+use crate::phrase;
+use crate::phrase::Phrase;
 use rustix::system::uname;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -126,10 +128,15 @@ impl Environment {
     }
 
     /// The machine in one line: platform, CPU model, cores, memory and kernel. Whether times compare is for [`comparable`].
-    pub fn fingerprint(&self) -> String {
-        let cpu = if self.cpu.is_empty() { "unknown CPU" } else { &self.cpu };
-        let memory = gibibytes(self.memory);
-        format!("{}, {}, {} cores, {memory}, kernel {}", self.platform, cpu, self.cores, self.kernel)
+    pub fn fingerprint(&self) -> Phrase {
+        phrase!(
+            "{platform}, {cpu}, {cores} cores, {memory}, kernel {kernel}",
+            platform = &self.platform,
+            cpu = Phrase::from(if self.cpu.is_empty() { "unknown CPU" } else { &self.cpu }),
+            cores = self.cores,
+            memory = gibibytes(self.memory),
+            kernel = &self.kernel
+        )
     }
 }
 
@@ -146,10 +153,12 @@ pub struct Difference {
 
 /// Whether times measured in one environment may be compared with times measured in the other. The reasons are shown to
 /// people: `cores: 8 and 4`. Exact sizes may be compared whatever this says.
-pub fn comparable(one: &Environment, other: &Environment) -> Result<(), Vec<String>> {
-    let shown = |value: String| if value.is_empty() { "none".to_string() } else { value };
-    let reason = |found: Difference| format!("{}: {} and {}", found.name, shown(found.one), shown(found.other));
-    let reasons: Vec<String> = differences(one, other).into_iter().map(reason).collect();
+pub fn comparable(one: &Environment, other: &Environment) -> Result<(), Vec<Phrase>> {
+    let shown = |value: String| Phrase::from(if value.is_empty() { "none".to_string() } else { value });
+    let reason = |Difference { name, one, other }: Difference| {
+        phrase!("{name}: {one} and {other}", name = Phrase::from(name), one = shown(one), other = shown(other))
+    };
+    let reasons: Vec<Phrase> = differences(one, other).into_iter().map(reason).collect();
     if reasons.is_empty() { Ok(()) } else { Err(reasons) }
 }
 
@@ -407,7 +416,7 @@ mod tests {
             (more(&[("governor", "powersave"), ("variable CFLAGS", "-O2")]), "variable CFLAGS: none and -O2"),
             (more(&[("governor", "powersave"), ("pinned", "1")]), "pinned: none and 1"),
         ] {
-            assert_eq!(comparable(&here, &other), Err(vec![reason.to_string()]));
+            assert_eq!(comparable(&here, &other).unwrap_err(), [reason]);
         }
     }
 

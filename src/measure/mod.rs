@@ -389,14 +389,14 @@ impl crate::error::Explain for MeasureError {
     fn what(&self) -> Phrase {
         match self {
             MeasureError::Step { side, what, outcome, .. } => {
-                phrase!("{side}: {what} failed: {outcome}", side, what, outcome = told(outcome))
+                phrase!("{side}: {what} failed: {outcome}", side, what = told(what), outcome = told(outcome))
             }
             MeasureError::Flaky { side, failed, all, what, outcome, .. } => phrase!(
                 "{side}: {failed} of {all} runs failed, the last in {what}: {outcome}",
                 side,
                 failed,
                 all,
-                what,
+                what = told(what),
                 outcome = told(outcome)
             ),
             MeasureError::Metric { side, metric, problem } => {

@@ -333,7 +333,7 @@ impl Engine<'_> {
                 }
                 _ => None,
             };
-            self.begin(side, &format!("what {} is made of", metric.name), None);
+            self.begin(side, &format!("what {name} is made of", name = metric.name), None);
             if let Some(anatomy) = anatomy::look(&metric.source, value, &root, log.as_deref(), &self.plan.config.steps)
             {
                 self.anatomies.insert((side, metric.name.clone()), anatomy);
@@ -434,11 +434,11 @@ impl Engine<'_> {
         self.prepare(side, step, round)?;
         let command = counter.wrap(&step.run, folder.path());
         let timeout = step.timeout.map(|limit| limit.saturating_mul(counter.patience()));
-        let what = format!("counted step {}", step.name);
+        let what = format!("counted step {name}", name = step.name);
         self.must(side, &what, round, &command, timeout, false)?;
         counter.read(folder.path()).map_err(|problem| MeasureError::Metric {
             side: self.plan.sides[side].name.clone(),
-            metric: format!("instructions of {}", step.name),
+            metric: format!("instructions of {name}", name = step.name),
             problem,
         })
     }

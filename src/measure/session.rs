@@ -294,7 +294,7 @@ fn difference(saved: &Header, now: &Header) -> Option<Phrase> {
     }
     // Sizes do not depend on the machine, but a session is one or the other whole.
     let reasons = super::environment::comparable(&saved.environment, &now.environment).err()?;
-    let reasons = Phrase::joined(reasons.into_iter().map(Phrase::from).collect(), "; ");
+    let reasons = Phrase::joined(reasons, "; ");
     Some(phrase!("it ran on another machine, or on this one set up differently ({reasons})", reasons))
 }
 

@@ -4,6 +4,15 @@ use crate::phrase::Phrase;
 
 /// The sentences, as they are written where they arise. One that begins like another stands before it.
 pub const SENTENCES: &[&str] = &[
+    "step {name}",
+    "metric {name}",
+    "check {name}",
+    "counted step {name}",
+    "instructions of {name}",
+    "what {name} is made of",
+    "variable {name}",
+    "matters of {name}",
+    "limit of {name}",
     "exit status 127 (command not found)",
     "exit status 126 (command cannot be executed)",
     "exit status {code}",
@@ -41,6 +50,11 @@ pub const SENTENCES: &[&str] = &[
     "the command printed nothing where a number was expected",
     "'{text}' is not clearly one number; print it with a point and without commas",
     "{printed} is not a number",
+    "its manifest cannot be read: {e}",
+    "answered '{answer}'",
+    "no such image",
+    "its daemon does not answer",
+    "not installed",
     "image '{spec}' does not exist after the steps have run",
     "image '{name}' does not exist ({answers})",
     "'{name}' is not the name of an image",
@@ -64,4 +78,9 @@ pub const SENTENCES: &[&str] = &[
 /// The sentence, with its values apart from its words; what is none of ours stays as it is.
 pub fn told(text: &str) -> Phrase {
     Phrase::recognised(text, SENTENCES).unwrap_or_else(|| Phrase::verbatim(text))
+}
+
+/// Several of them, with a comma between.
+pub fn told_all(texts: impl IntoIterator<Item = impl AsRef<str>>) -> Phrase {
+    Phrase::joined(texts.into_iter().map(|text| told(text.as_ref())).collect(), ", ")
 }

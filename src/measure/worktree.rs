@@ -142,7 +142,11 @@ fn check_out(repo: &Repo, side: &Side, path: &Path) -> Result<(), MeasureError> 
         let update = ["submodule", "--quiet", "update", "--init", "--recursive"];
         quiet(Git::at(path)).args(update).run().map_err(|error| match error {
             GitError::Command { status, output, .. } => GitError::Command {
-                command: format!("submodule update of {} ({})", side.name, side.commit.short()),
+                command: format!(
+                    "submodule update of {name} ({commit})",
+                    name = side.name,
+                    commit = side.commit.short()
+                ),
                 status,
                 output,
             },

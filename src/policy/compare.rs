@@ -194,6 +194,8 @@ pub fn what_settles(row: &MetricComparison) -> Option<Phrase> {
                 size = change(row, low.abs().min(high.abs()), f64::floor)
             )
         }
+        // Nobody accepts a change of many times the value.
+        Some([low, high]) if low.abs().max(high.abs()) > 10.0 => more,
         Some([low, high]) => {
             phrase!(
                 "{more}, or accept changes below {size}",

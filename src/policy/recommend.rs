@@ -280,7 +280,7 @@ pub fn weigh_ruler(
     rows: &[MetricComparison],
     own: &[MetricComparison],
 ) {
-    let what = changed.join(", ");
+    let what = measure::told::told_all(changed);
     let mut reasons = vec![match by_base {
         true => phrase!("the candidate changed what measures it ({what}): these numbers are by the base's ruler", what),
         false => {
@@ -614,6 +614,8 @@ impl Change {
     fn phrase(&self) -> Phrase {
         let (base, candidate) = self.unit.show_apart(self.base, self.candidate);
         let percent = |part: f64| format!("{:+.1} %", part * 100.0);
+        // What is that wide says nothing; its digits say no more.
+        let bound = |part: f64| if part > 99.99 { ">+9999 %".to_string() } else { percent(part) };
         match (self.relative.map(percent), self.interval) {
             (None, _) => phrase!("from {base} to {candidate}", base, candidate),
             (Some(change), None) => phrase!("from {base} to {candidate} ({change})", base, candidate, change),
@@ -622,8 +624,8 @@ impl Change {
                 base,
                 candidate,
                 change,
-                low = percent(low),
-                high = percent(high)
+                low = bound(low),
+                high = bound(high)
             ),
         }
     }
@@ -670,7 +672,11 @@ impl Reason {
         match self {
             Reason::NothingMeasured => "nothing was measured, so there is nothing to decide by".into(),
             Reason::CheckFailed { check, outcome } => {
-                phrase!("the check {check} failed on the candidate: {outcome}", check, outcome)
+                phrase!(
+                    "the check {check} failed on the candidate: {outcome}",
+                    check,
+                    outcome = measure::told::told(outcome)
+                )
             }
             Reason::LimitBroken { change, limit, better, base_too } => limit_phrase(change, *limit, *better, *base_too),
             Reason::Flaky { side, runs, most } => phrase!(
@@ -678,7 +684,16 @@ impl Reason {
                 side = Phrase::from(*side),
                 failed = runs.failed,
                 all = runs.all,
-                most
+                most = match most.split_once(": ") {
+                    Some((what, outcome)) => {
+                        phrase!(
+                            "{place}: {what}",
+                            place = measure::told::told(what),
+                            what = measure::told::told(outcome)
+                        )
+                    }
+                    None => most.into(),
+                }
             ),
             Reason::Improved(change) => {
                 phrase!("{metric} improved {change}", metric = &change.metric, change = change.phrase())

@@ -13,9 +13,10 @@ pub mod rank;
 pub mod size;
 pub mod time;
 
-use crate::phrase::Phrase;
+use crate::phrase;
+use crate::phrase::{Lang, Phrase, english};
 use crate::units::Unit;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 /// How likely a fix breaks something else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -91,12 +92,13 @@ pub struct Finding {
     #[serde(skip)]
     pub keys: Vec<String>,
     /// The idea in a few words that a shell takes as they are.
-    pub change: String,
+    #[serde(serialize_with = "english")]
+    pub change: Phrase,
     /// What to do, in a line.
-    #[serde(serialize_with = "in_english")]
+    #[serde(serialize_with = "english")]
     pub fix: Phrase,
     /// The figure, and where it was seen.
-    #[serde(serialize_with = "in_english")]
+    #[serde(serialize_with = "english")]
     pub why: Phrase,
     /// The same place for programs.
     pub place: Place,
@@ -112,13 +114,9 @@ pub struct Finding {
     pub cost: Option<Cost>,
 }
 
-fn in_english<S: Serializer>(phrase: &Phrase, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&phrase.to_string())
-}
-
 impl Finding {
     /// A finding of no metric yet, whose idea is told by the words of its name.
-    fn new(name: &str, change: impl Into<String>, cost: Option<Cost>, gain: f64, place: Place) -> Finding {
+    fn new(name: &str, change: impl Into<Phrase>, cost: Option<Cost>, gain: f64, place: Place) -> Finding {
         Finding {
             keys: words(name).into_iter().filter(|word| word != "no").collect(),
             name: name.to_string(),
@@ -136,14 +134,15 @@ impl Finding {
 
     /// The idea as the text of a hypothesis, which may be pasted into a shell: `pip install --no-cache-dir: at most 1.20 GB
     /// less`.
-    pub fn hypothesis(&self) -> String {
-        format!("{}: at most {} less", self.change, self.unit.show(self.gain))
+    pub fn hypothesis(&self) -> Phrase {
+        phrase!("{change}: at most {gain} less", change = &self.change, gain = self.unit.show(self.gain))
     }
 
-    /// Whether an experiment of this name, title and hypothesis had the same idea.
+    /// Whether an experiment of this name, title and hypothesis had the same idea, in whatever language it was proposed.
     pub fn is_idea_of(&self, name: &str, title: &str, hypothesis: &str) -> bool {
         let told: Vec<String> = words(name).into_iter().chain(words(title)).collect();
-        hypothesis.starts_with(&self.change) || self.keys.iter().all(|key| told.contains(key))
+        let proposed = |lang: Lang| hypothesis.starts_with(&self.change.in_language(&lang));
+        Lang::ALL.into_iter().any(proposed) || self.keys.iter().all(|key| told.contains(key))
     }
 }
 

@@ -384,8 +384,8 @@ impl<'a> Looked<'a> {
             let name = named("smaller", Self::text(layer), layer.number);
             let place = Self::place(layer);
             let change = match place.line {
-                Some(line) => format!("fewer files from line {line}"),
-                None => format!("fewer files in layer {}", layer.number),
+                Some(line) => phrase!("fewer files from line {line}", line),
+                None => phrase!("fewer files in layer {layer}", layer = layer.number),
             };
             let finding = Finding::new(&name, change, None, self.most(layer, left), place);
             self.found.findings.push(Finding {

@@ -125,7 +125,7 @@ pub fn of(steps: &[Step], dockerfile: Option<&Dockerfile>, whole: f64) -> Vec<Fi
                 let name = format!("{tool}-cache-mount");
                 let one = Finding::new(
                     &name,
-                    format!("cache mount for {tool}"),
+                    phrase!("cache mount for {tool}", tool),
                     Some(Cost::new(1, Risk::Low)),
                     gain,
                     place.clone(),
@@ -143,7 +143,7 @@ pub fn of(steps: &[Step], dockerfile: Option<&Dockerfile>, whole: f64) -> Vec<Fi
                 dockerfile.zip(index).filter(|_| *listed).and_then(|(file, at)| all_copied_before(file, at))
             {
                 let name = format!("{tool}-list-first");
-                let change = format!("install with {tool} before all files are copied");
+                let change = phrase!("install with {tool} before all files are copied", tool);
                 let one = Finding::new(&name, change, Some(Cost::new(2, Risk::Low)), step.seconds, place);
                 add(
                     Finding { keys: vec![tool.to_string(), "first".into()], ..one },
@@ -162,8 +162,8 @@ pub fn of(steps: &[Step], dockerfile: Option<&Dockerfile>, whole: f64) -> Vec<Fi
             let words = slug(&step.text);
             let name = if words.is_empty() { "faster-step".to_string() } else { format!("faster-{words}") };
             let change = match place.line {
-                Some(line) => format!("less time in line {line}"),
-                None => format!("less time in {}", words.replace('-', " ")),
+                Some(line) => phrase!("less time in line {line}", line),
+                None => phrase!("less time in {step}", step = words.replace('-', " ")),
             };
             let one = Finding::new(&name, change, None, step.seconds, place);
             add(one, phrase!("no fix is known; its own log shows what it does ({step})", step = brief(&step.text)));

@@ -203,7 +203,8 @@ pub struct LogView {
     sum: f64,
     cached: usize,
     /// Why it is not whole.
-    partial: Option<String>,
+    #[serde(serialize_with = "english_or_none")]
+    partial: Option<Phrase>,
     /// In the order of the log; parts point to what they are parts of.
     steps: Vec<StepView>,
 }
@@ -559,7 +560,7 @@ impl Page {
         }
         self.title("What is wrong with it");
         for problem in problems.iter().take(most) {
-            self.wrapped(problem.to_string(), 2);
+            self.wrapped(problem.told(), 2);
         }
         if problems.len() > most {
             self.line(phrase!("  and {n} more", n = problems.len() - most));

@@ -8,35 +8,33 @@
 //!
 //! A key of `strings.toml` is its table and its name with a dot between. A text may use minijinja:
 //! `{{ n }} file{% if n != 1 %}s{% endif %}`. `messages.po` is a PO file without plural forms and contexts; it translates
-//! each [`Phrase`](crate::phrase::Phrase). Longer texts are templates of their own ([`super::template`]). A catalogue is
-//! read when the first text of it is wanted, so that a command which says nothing from it does not pay for it.
+//! each [`Phrase`](crate::phrase::Phrase). Both PO files are in the binary as tables that need no reading ([`super::po`]).
+//! Longer texts are templates of their own ([`super::template`]). `strings.toml` is read when the first text of it is
+//! wanted, so that a command which says nothing from it does not pay for it.
 
 use super::Lang;
+use super::po::Table;
 use crate::phrase::{English, Language};
 use crate::policy::Advice;
 use minijinja::{Environment, UndefinedBehavior, Value};
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 const ENGLISH: &str = include_str!("../../templates/en/strings.toml");
 const CHINESE: &str = include_str!("../../templates/zh-CN/strings.toml");
-const CHINESE_MESSAGES: &str = include_str!("../../templates/zh-CN/messages.po");
-const CHINESE_HELP: &str = include_str!("../../templates/zh-CN/help.po");
 
 /// The catalogues never change once they are read, so that every caller may share them.
 static ENGLISH_STRINGS: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| flatten(ENGLISH));
 static CHINESE_STRINGS: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| flatten(CHINESE));
-static CHINESE_PHRASES: LazyLock<HashMap<Cow<'static, str>, Cow<'static, str>>> =
-    LazyLock::new(|| entries(CHINESE_MESSAGES).collect());
-static CHINESE_HELP_TEXTS: LazyLock<HashMap<Cow<'static, str>, Cow<'static, str>>> =
-    LazyLock::new(|| entries(CHINESE_HELP).collect());
+const CHINESE_PHRASES: Table = Table(include_bytes!(concat!(env!("OUT_DIR"), "/zh-CN.messages")));
+const CHINESE_HELP_TEXTS: Table = Table(include_bytes!(concat!(env!("OUT_DIR"), "/zh-CN.help")));
 
 impl Language for Lang {
     fn translation(&self, key: &str) -> Option<Cow<'_, str>> {
         match self {
             Lang::En => None,
-            Lang::ZhCn => CHINESE_PHRASES.get(key).map(|text| Cow::Borrowed(&**text)),
+            Lang::ZhCn => CHINESE_PHRASES.get(key).map(Cow::Borrowed),
         }
     }
 
@@ -52,69 +50,13 @@ impl Language for Lang {
     }
 }
 
-/// The English sentences that a language has a translation of, each with it, in the order of its file.
-pub fn phrases(lang: Lang) -> Vec<(Cow<'static, str>, Cow<'static, str>)> {
-    match lang {
-        Lang::En => Vec::new(),
-        Lang::ZhCn => entries(CHINESE_MESSAGES).collect(),
-    }
-}
-
-/// As [`phrases`], of what `--help` says.
-pub fn help_texts(lang: Lang) -> Vec<(Cow<'static, str>, Cow<'static, str>)> {
-    match lang {
-        Lang::En => Vec::new(),
-        Lang::ZhCn => entries(CHINESE_HELP).collect(),
-    }
-}
-
 /// A text of `--help` in a language; the text itself where it has no translation.
 pub fn help(lang: Lang, text: &str) -> String {
     let translation = match lang {
         Lang::En => None,
         Lang::ZhCn => CHINESE_HELP_TEXTS.get(text),
     };
-    translation.map_or(text, |found| &**found).to_string()
-}
-
-/// The entries of a PO file: `msgid` and `msgstr` with their continuation lines. Its header, comments and all else are
-/// passed over, and so are entries without a translation.
-fn entries(source: &'static str) -> impl Iterator<Item = (Cow<'static, str>, Cow<'static, str>)> {
-    let mut lines = source.lines().peekable();
-    let mut text = move |keyword: &str| {
-        loop {
-            let Some(first) = lines.next()?.strip_prefix(keyword) else { continue };
-            let mut text = unquoted(first);
-            while let Some(more) = lines.next_if(|line| line.starts_with('"')) {
-                text.to_mut().push_str(&unquoted(more));
-            }
-            return Some(text);
-        }
-    };
-    std::iter::from_fn(move || Some((text("msgid ")?, text("msgstr ")?)))
-        .filter(|(key, translation)| !key.is_empty() && !translation.is_empty())
-}
-
-/// A quoted string of a PO file.
-fn unquoted(text: &'static str) -> Cow<'static, str> {
-    let text = text.trim();
-    let text = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
-    if !text.contains('\\') {
-        return Cow::Borrowed(text);
-    }
-    let mut out = String::with_capacity(text.len());
-    let mut chars = text.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            '\\' => match chars.next() {
-                Some('n') => out.push('\n'),
-                Some('t') => out.push('\t'),
-                other => out.extend(other),
-            },
-            c => out.push(c),
-        }
-    }
-    Cow::Owned(out)
+    translation.unwrap_or(text).to_string()
 }
 
 /// Made once: it holds every filter and function, and a text takes less time than that.
@@ -235,16 +177,6 @@ mod tests {
         assert_eq!(text(Lang::ZhCn, "complexity.files", context! { n => 3 }), "3 个文件");
         assert_eq!(word(Lang::En, "no.such_key"), "[no.such_key]");
         assert_eq!(word(Lang::En, "complexity.files"), "[complexity.files]");
-    }
-
-    #[test]
-    fn po_entries_are_read_with_continuations_and_escapes() {
-        const SOURCE: &str = concat!(
-            "# a comment\nmsgid \"\"\nmsgstr \"\"\n\"Language: zh_CN\\n\"\n\n#: src/a.rs\nmsgid \"one \\\"{x}\\\"\\n\"\n",
-            "\"more\"\nmsgstr \"一\\\\\"\n\"二\"\n\nmsgid \"untranslated\"\nmsgstr \"\"\n"
-        );
-        let found: Vec<_> = entries(SOURCE).collect();
-        assert_eq!(found, [(Cow::from("one \"{x}\"\nmore"), Cow::from("一\\二"))]);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use super::{Lang, RenderError, Renderer, trailer as trailers};
 use crate::config::RevertMode;
 use crate::decision::Draft;
 use crate::ledger::event::{Decided, Fact, Measured, Verdict};
+use crate::measure::told::told_all;
 use crate::phrase;
 use crate::policy::recommend::break_even;
 use minijinja::Value;
@@ -188,7 +189,7 @@ impl MessageView {
         let kind = clean(kind).into_owned();
         let stands_on = draft.stands_on.as_deref().map(|name| clean(name).into_owned());
         let onto = clean(&decided.onto).into_owned();
-        let checks = measured.map(|m| CheckView::all(&m.checks)).unwrap_or_default();
+        let checks = measured.map(|m| CheckView::all(&m.checks, lang)).unwrap_or_default();
         MessageView {
             subject: subject(&kind, &title),
             r#type: kind,
@@ -213,7 +214,9 @@ impl MessageView {
             origin: measured.and_then(|measured| view::origin(measured, lang)),
             break_even: break_even(&decided.comparison)
                 .map(|even| clean(&even.phrase().in_language(&lang)).into_owned()),
-            ruler: measured.and_then(|m| m.ruler.as_ref()).map(|ruler| clean(&ruler.changed.join(", ")).into_owned()),
+            ruler: measured
+                .and_then(|m| m.ruler.as_ref())
+                .map(|ruler| clean(&told_all(&ruler.changed).in_language(&lang)).into_owned()),
             reverts: decided.commits.iter().rev().map(ToString::to_string).collect(),
             file: file.map(|f| clean(&f.display().to_string()).into_owned()),
             experiment,

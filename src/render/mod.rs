@@ -5,6 +5,7 @@
 //! | [`text`] | makes text from the repository safe to show; widths, wrapping, markdown escapes |
 //! | [`number`] | both sides of a comparison in one unit |
 //! | [`lang`] | the catalogue of short texts, by key, in every language |
+//! | [`po`] | the catalogues that translators edit, and the tables made of them |
 //! | [`template`] | the longer texts, built in and overridable: [`Renderer`] |
 //! | [`trailer`] | the trailers of a commit message, written and read |
 //! | [`message`] | the messages of the commits that a decision makes |
@@ -18,6 +19,7 @@ pub mod inspect;
 pub mod lang;
 pub mod message;
 pub mod number;
+pub mod po;
 pub mod report;
 pub mod strip;
 pub mod table;

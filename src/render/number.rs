@@ -52,7 +52,20 @@ pub fn percent(relative: f64) -> String {
 
 /// An interval of a relative change: `[+38.0, +44.1] %`.
 pub fn interval([low, high]: [f64; 2]) -> String {
-    format!("[{}, {}] %", percent_digits(low), percent_digits(high))
+    format!("[{}, {}] %", bound_digits(low), bound_digits(high))
+}
+
+/// One end of an interval: `+44.1 %`.
+pub fn bound(relative: f64) -> String {
+    format!("{} %", bound_digits(relative))
+}
+
+/// The largest end of an interval that is written out: two pairs on a busy machine leave one of `+1037807321 %`, which says
+/// no more than that next to nothing is known.
+const LARGEST_BOUND: f64 = 99.99;
+
+fn bound_digits(relative: f64) -> String {
+    if relative > LARGEST_BOUND { ">+9999".to_string() } else { percent_digits(relative) }
 }
 
 /// The signed number of a percentage without its unit: one digit after the point, or as many as show two figures of a
@@ -160,5 +173,12 @@ mod tests {
         assert_eq!(percent(1e-9), "0.0 %");
         assert_eq!(percent(25.5), "+2550 %");
         assert_eq!(interval([0.38, 0.441]), "[+38.0, +44.1] %");
+    }
+
+    #[test]
+    fn an_interval_that_says_nothing_is_not_written_out() {
+        assert_eq!(interval([-1.0, 1e7]), "[-100.0, >+9999] %");
+        assert_eq!(interval([-0.5, f64::INFINITY]), "[-50.0, >+9999] %");
+        assert_eq!(bound(99.99), "+9999 %");
     }
 }

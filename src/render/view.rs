@@ -6,6 +6,7 @@ use crate::config::Better;
 use crate::inspect;
 use crate::ledger::event::Measured;
 use crate::measure::CheckResult;
+use crate::measure::told::told;
 use crate::policy::{Complexity, MetricComparison, Recommendation};
 use crate::stats::Word;
 use serde::Serialize;
@@ -74,8 +75,8 @@ impl RowView {
             change: tied(pair.change),
             size: tied(pair.size),
             percent: row.relative.map(|r| tied(number::percent(r))),
-            low: interval.map(|[low, _]| tied(number::percent(low))),
-            high: interval.map(|[_, high]| tied(number::percent(high))),
+            low: interval.map(|[low, _]| tied(number::bound(low))),
+            high: interval.map(|[_, high]| tied(number::bound(high))),
             interval: interval.map(|i| tied(number::interval(i))),
             exact: row.exact,
             rounds: row.rounds,
@@ -86,7 +87,11 @@ impl RowView {
             higher_is_better: row.better == Better::Higher,
             limit: row.limit.map(|limit| tied(number::single(&row.unit, limit))),
             breaks_limit: row.breaks_limit(),
-            detectable: row.detectable.map(|d| tied(number::percent(d.abs()).trim_start_matches('+').to_string())),
+            // A change of many times the value is what nobody has to measure.
+            detectable: row
+                .detectable
+                .filter(|d| d.abs() <= 10.0)
+                .map(|d| tied(number::percent(d.abs()).trim_start_matches('+').to_string())),
             rounds_needed: row.rounds_needed,
         }
     }
@@ -158,11 +163,11 @@ pub struct CheckView {
 
 impl CheckView {
     /// The checks of every side but the base.
-    pub fn all(checks: &[CheckResult]) -> Vec<CheckView> {
+    pub fn all(checks: &[CheckResult], language: Lang) -> Vec<CheckView> {
         let view = |c: &CheckResult| CheckView {
             name: clean(&c.name).into_owned(),
             passed: c.passed,
-            outcome: clean(&c.outcome).into_owned(),
+            outcome: clean(&told(&c.outcome).in_language(&language)).into_owned(),
         };
         checks.iter().filter(|c| c.side != 0).map(view).collect()
     }

@@ -22,9 +22,9 @@ enum Product {
 pub(super) fn render(root: &Path) -> Result<String, PresetError> {
     let manifest = Path::new("Cargo.toml");
     let table = read_toml(root, manifest)?
-        .ok_or_else(|| PresetError::Missing { preset: Preset::Cargo, reason: "there is no Cargo.toml".to_string() })?;
+        .ok_or_else(|| PresetError::Missing { preset: Preset::Cargo, reason: "there is no Cargo.toml".into() })?;
     if !table.contains_key("package") && !table.contains_key("workspace") {
-        let reason = "it has neither [package] nor [workspace]".to_string();
+        let reason = "it has neither [package] nor [workspace]".into();
         return Err(PresetError::Manifest { file: manifest.to_path_buf(), reason });
     }
     let (package, product) = choose(root, &table)?;

@@ -74,7 +74,7 @@ pub(super) fn file(root: &Path) -> Option<String> {
 pub(super) fn render(root: &Path, engine: Engine) -> Result<String, PresetError> {
     let file = file(root).ok_or_else(|| PresetError::Missing {
         preset: Preset::Docker,
-        reason: "there is no Dockerfile or Containerfile".to_string(),
+        reason: "there is no Dockerfile or Containerfile".into(),
     })?;
     let tag = format!("{}:verdict", slug(root));
     let run = list(&[engine.program(), "build", "--no-cache", "-f", &file, "-t", &tag, "."]);

@@ -1,6 +1,8 @@
 //! The preset of a JavaScript package: its build and what the build leaves, or the size of the package itself.
 
 use super::{Preset, PresetError, list, quoted, read, tail};
+use crate::phrase;
+use crate::phrase::Phrase;
 use regex::Regex;
 use serde_json::Value;
 use std::path::Path;
@@ -14,12 +16,16 @@ struct Manager {
 pub(super) fn render(root: &Path) -> Result<String, PresetError> {
     let file = Path::new("package.json");
     let text = read(root, file)?
-        .ok_or_else(|| PresetError::Missing { preset: Preset::Npm, reason: "there is no package.json".to_string() })?;
-    let fail = |reason: String| PresetError::Manifest { file: file.to_path_buf(), reason };
+        .ok_or_else(|| PresetError::Missing { preset: Preset::Npm, reason: "there is no package.json".into() })?;
+    let fail = |reason: Phrase| PresetError::Manifest { file: file.to_path_buf(), reason };
     let package: Value = serde_json::from_str(text.trim_start_matches('\u{feff}'))
-        .map_err(|e| fail(format!("line {}: {e}", e.line())))?;
+        .map_err(|e| fail(phrase!("line {line}: {what}", line = e.line(), what = e)))?;
     if !package.is_object() {
-        return Err(fail("line 1: it is not a JSON object".to_string()));
+        return Err(fail(phrase!(
+            "line {line}: {what}",
+            line = 1usize,
+            what = Phrase::from("it is not a JSON object")
+        )));
     }
     let manager = manager(root);
     let script = package.pointer("/scripts/build").and_then(Value::as_str).filter(|s| !s.trim().is_empty());

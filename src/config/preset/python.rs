@@ -38,16 +38,20 @@ pub(super) fn kind(root: &Path) -> Result<Kind, PresetError> {
         Some(_) => "pyproject.toml describes no package, and there is no setup.py or requirements.txt",
         None => "there is no pyproject.toml, setup.py or requirements.txt",
     };
-    Err(PresetError::Missing { preset: Preset::Python, reason: reason.to_string() })
+    Err(PresetError::Missing { preset: Preset::Python, reason: reason.into() })
 }
 
 pub(super) fn render(root: &Path) -> Result<String, PresetError> {
     let kind = kind(root)?;
     let (what, size, module) = match &kind {
-        Kind::Package { name } => {
-            (vec!["."], "the package and its dependencies are", package_module(root, name.as_deref()))
+        Kind::Package { name } => (
+            vec!["."],
+            "How large the package and its dependencies are once installed.",
+            package_module(root, name.as_deref()),
+        ),
+        Kind::Requirements { file } => {
+            (vec!["-r", file.as_str()], "How large the dependencies are once installed.", application_module(root))
         }
-        Kind::Requirements { file } => (vec!["-r", file.as_str()], "the dependencies are", application_module(root)),
     };
     let install =
         [&["python3", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target", SITE][..], &what]
@@ -91,7 +95,7 @@ step = \"install\"
 measure = \"wall\"
 matters = \"5%\"
 
-# How large {size} once installed.
+# {size}
 [metrics.installed_size]
 path = {}
 matters = \"1%\"

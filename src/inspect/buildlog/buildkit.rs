@@ -7,6 +7,7 @@
 use super::phase::Phases;
 use super::stamp::seconds_of;
 use super::{BuildLog, BuildStep, Outcome, StepKind, kind_of};
+use crate::phrase;
 use regex::Regex;
 use serde::Deserialize;
 use std::collections::HashMap;
@@ -350,7 +351,7 @@ impl Json {
 
     pub fn finish(self, log: &mut BuildLog) {
         if self.broken > 0 {
-            log.partial = Some(format!("{} broken lines", self.broken));
+            log.partial = Some(phrase!("{n} broken lines", n = self.broken));
         }
         log.total = self.first.zip(self.last).map(|(f, l)| l - f).filter(|&t| t > 0.0).or(log.total);
         let first = self.first.unwrap_or(0.0);

@@ -15,6 +15,8 @@ mod stamp;
 
 use super::InspectError;
 use super::dockerfile::one_line;
+use crate::phrase;
+use crate::phrase::{Phrase, english_or_none};
 use std::io::BufRead;
 
 /// Longer lines are cut; the rest is of no interest here.
@@ -161,7 +163,8 @@ pub struct BuildLog {
     /// Seconds from the first to the last thing in it, when it tells.
     pub total: Option<f64>,
     /// Why it is not whole: cut in the middle, or too large.
-    pub partial: Option<String>,
+    #[serde(serialize_with = "english_or_none")]
+    pub partial: Option<Phrase>,
 }
 
 impl BuildLog {
@@ -335,12 +338,12 @@ impl Parser {
         }
         if log.steps.len() > MAX_STEPS {
             log.steps.truncate(MAX_STEPS);
-            log.partial = Some(format!("more than {MAX_STEPS} steps; the rest is left out"));
+            log.partial = Some(phrase!("more than {n} steps; the rest is left out", n = MAX_STEPS));
         }
         if log.partial.is_none()
             && let Some(open) = log.steps.iter().find(|s| s.outcome == Outcome::Unfinished)
         {
-            log.partial = Some(format!("it ends before '{}' does", open.name));
+            log.partial = Some(phrase!("it ends before '{name}' does", name = &open.name));
         }
         log
     }

@@ -1,6 +1,7 @@
 //! Phases of pip, apt, npm, cargo and make, told by what they print.
 
 use super::{BuildLog, BuildStep, Outcome, StepKind};
+use crate::phrase;
 
 /// Lines that are kept as steps of their own; more are summed up.
 const MAX_LINES: usize = 5000;
@@ -162,7 +163,7 @@ impl Lines {
             step.seconds = Some(self.rest);
             step.outcome = Outcome::Done;
             log.steps.push(step);
-            log.partial = Some(format!("more than {MAX_LINES} lines; the rest is summed up"));
+            log.partial = Some(phrase!("more than {n} lines; the rest is summed up", n = MAX_LINES));
         }
     }
 }

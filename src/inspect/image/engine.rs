@@ -5,7 +5,10 @@
 //! buildah's `push` to its own standard output, so that no file is written.
 
 use super::{Image, Options};
+use crate::error::Explain;
 use crate::inspect::InspectError;
+use crate::phrase;
+use crate::phrase::Phrase;
 use std::ffi::OsString;
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
@@ -61,7 +64,7 @@ impl EngineKind {
         let answer = answer.trim();
         match self {
             EngineKind::Docker | EngineKind::Podman => {
-                answer.parse().map_err(|_| format!("answered '{}'", answer.escape_debug()))
+                answer.parse().map_err(|_| format!("answered '{answer}'", answer = answer.escape_debug()))
             }
             EngineKind::Buildah => super::manifest::sum_of_blobs(answer.as_bytes())
                 .map_err(|e| format!("its manifest cannot be read: {e}")),
@@ -75,7 +78,8 @@ impl EngineKind {
         };
         let found = EngineKind::ALL.into_iter().find(|e| e.program() == name);
         found.map(|engine| vec![engine]).ok_or_else(|| {
-            let what = format!("it is '{}'; it can be docker, podman or buildah", name.escape_debug());
+            let name = name.escape_debug().to_string();
+            let what = phrase!("it is '{name}'; it can be docker, podman or buildah", name);
             InspectError::format("VERDICT_ENGINE", what)
         })
     }
@@ -110,7 +114,9 @@ impl Engine {
             match engine.inspect(reference) {
                 Ok(_) => return Ok(engine),
                 Err(error @ InspectError::Format { .. }) => return Err(error),
-                Err(error) => said.push(format!("{}: {}", kind.program(), refusal(&error))),
+                Err(error) => {
+                    said.push(phrase!("{place}: {what}", place = kind.program(), what = refusal(&error)));
+                }
             }
         }
         Err(InspectError::Unknown { reference: reference.to_string(), said })
@@ -137,7 +143,7 @@ impl Engine {
             return Err(failed(&command, &output.status, &output.stderr));
         }
         let value: serde_json::Value = serde_json::from_slice(&output.stdout)
-            .map_err(|e| InspectError::format(show(&command), format!("bad JSON: {e}")))?;
+            .map_err(|e| InspectError::format(show(&command), phrase!("bad JSON: {e}", e)))?;
         Ok(match value {
             serde_json::Value::Array(mut all) if !all.is_empty() => all.swap_remove(0),
             other => other,
@@ -248,8 +254,8 @@ fn show(command: &Command) -> String {
 
 fn not_started(command: &Command, error: &std::io::Error) -> InspectError {
     let outcome = match error.kind() {
-        std::io::ErrorKind::NotFound => NO_COMMAND.to_string(),
-        _ => error.to_string(),
+        std::io::ErrorKind::NotFound => NO_COMMAND.into(),
+        _ => error.to_string().into(),
     };
     InspectError::Engine { command: show(command), outcome, tail: String::new() }
 }
@@ -257,15 +263,15 @@ fn not_started(command: &Command, error: &std::io::Error) -> InspectError {
 fn failed(command: &Command, status: &std::process::ExitStatus, stderr: &[u8]) -> InspectError {
     let from = stderr.len().saturating_sub(2000);
     let tail = String::from_utf8_lossy(&stderr[from..]).into_owned();
-    InspectError::Engine { command: show(command), outcome: status.to_string(), tail }
+    InspectError::Engine { command: show(command), outcome: (*status).into(), tail }
 }
 
 /// What an engine said of a reference that it does not give, in short.
-fn refusal(error: &InspectError) -> String {
+fn refusal(error: &InspectError) -> Phrase {
     match error {
-        InspectError::Engine { outcome, .. } if outcome == NO_COMMAND => "not installed".into(),
-        InspectError::Engine { outcome, tail, .. } => in_short(tail).unwrap_or_else(|| outcome.clone()),
-        other => other.to_string(),
+        InspectError::Engine { outcome, .. } if *outcome == NO_COMMAND => "not installed".into(),
+        InspectError::Engine { outcome, tail, .. } => in_short(tail).map_or_else(|| outcome.clone(), Phrase::from),
+        other => other.what(),
     }
 }
 

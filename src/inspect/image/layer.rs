@@ -4,6 +4,8 @@ use crate::digest;
 use crate::inspect::Limits;
 use crate::inspect::paths::{Kind, Listing, ListingBuilder, PathId, Paths};
 use crate::inspect::tarscan::{Scanner, TarEntry, TarKind, Visit};
+use crate::phrase;
+use crate::phrase::Phrase;
 use sha2::{Digest, Sha256};
 use std::io::{self, Read, Write};
 use std::sync::mpsc;
@@ -49,9 +51,9 @@ pub(crate) struct Scanned {
     pub uncompressed: u64,
     pub sha256: String,
     pub listing: Listing,
-    pub problems: Vec<String>,
+    pub problems: Vec<Phrase>,
     /// Why reading stopped before the end.
-    pub cut: Option<String>,
+    pub cut: Option<Phrase>,
 }
 
 /// Collects the entries of a layer.
@@ -196,7 +198,7 @@ pub(crate) struct TarSink {
     collector: Collector,
     hash: Option<Sha256>,
     bytes: u64,
-    bad: Option<String>,
+    bad: Option<Phrase>,
 }
 
 impl TarSink {
@@ -208,7 +210,7 @@ impl TarSink {
         if self.bad.is_none()
             && let Err(e) = self.scanner.push(bytes, &mut self.collector)
         {
-            self.bad = Some(e.to_string());
+            self.bad = Some(e.into());
         }
     }
 }
@@ -223,7 +225,7 @@ pub(crate) struct Meter<W> {
     max_uncompressed: u64,
     max_ratio: u64,
     ratio_grace: u64,
-    pub over: Option<String>,
+    pub over: Option<Phrase>,
 }
 
 impl<W> Meter<W> {
@@ -244,11 +246,13 @@ impl<W: Write> Write for Meter<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.out += bytes.len() as u64;
         if self.out > self.max_uncompressed {
-            self.over = Some(format!("stopped: more than {} bytes after decompression", self.max_uncompressed));
+            self.over = Some(phrase!("stopped: more than {n} bytes after decompression", n = self.max_uncompressed));
         } else if self.out > self.ratio_grace && self.out / self.stored.max(1) > self.max_ratio {
-            self.over = Some(format!(
-                "stopped: {} bytes out of {} in, which is more than {} times",
-                self.out, self.stored, self.max_ratio
+            self.over = Some(phrase!(
+                "stopped: {n} bytes out of {stored} in, which is more than {most} times",
+                n = self.out,
+                stored = self.stored,
+                most = self.max_ratio
             ));
         }
         if self.over.is_some() {
@@ -324,8 +328,8 @@ impl<W: Write> Decoder<W> {
     }
 
     /// Why decoding failed with this error.
-    pub fn reason(&mut self, error: io::Error) -> String {
-        self.meter().over.take().unwrap_or_else(|| format!("bad compressed data: {error}"))
+    pub fn reason(&mut self, error: io::Error) -> Phrase {
+        self.meter().over.take().unwrap_or_else(|| phrase!("bad compressed data: {error}", error))
     }
 }
 
@@ -364,23 +368,34 @@ fn complete(sink: TarSink, out: &mut Scanned) -> Paths {
         && sink.bytes > 0
         && let Err(e) = sink.scanner.finish()
     {
-        out.problems.push(e.to_string());
-        out.cut = Some(e.to_string());
+        let cut = Phrase::from(e);
+        out.problems.push(cut.clone());
+        out.cut = Some(cut);
     }
-    let entries = |n: u64| if n == 1 { "1 entry".to_string() } else { format!("{n} entries") };
-    if collector.traversal > 0 {
-        let n = entries(collector.traversal);
-        out.problems.push(format!("{n} with '..' in the path, counted as if below the top folder"));
-    }
-    if collector.absolute > 0 {
-        out.problems.push(format!("{} with an absolute path", entries(collector.absolute)));
-    }
-    if collector.devices > 0 {
-        out.problems.push(format!("{} for devices", entries(collector.devices)));
-    }
-    if collector.too_long > 0 {
-        out.problems.push(format!("{} with a path of more than {MAX_PATH} bytes", entries(collector.too_long)));
-    }
+    let entries = |n: u64| match n {
+        1 => "1 entry".into(),
+        n => phrase!("{n} entries", n),
+    };
+    let told = [
+        (
+            collector.traversal,
+            phrase!(
+                "{entries} with '..' in the path, counted as if below the top folder",
+                entries = entries(collector.traversal)
+            ),
+        ),
+        (collector.absolute, phrase!("{entries} with an absolute path", entries = entries(collector.absolute))),
+        (collector.devices, phrase!("{entries} for devices", entries = entries(collector.devices))),
+        (
+            collector.too_long,
+            phrase!(
+                "{entries} with a path of more than {n} bytes",
+                entries = entries(collector.too_long),
+                n = MAX_PATH
+            ),
+        ),
+    ];
+    out.problems.extend(told.into_iter().filter(|(n, _)| *n > 0).map(|(_, what)| what));
     out.listing = collector.listing.finish();
     collector.paths
 }
@@ -464,7 +479,7 @@ pub(crate) struct Decoded {
     pub compression: Compression,
     pub stored: u64,
     pub sha256: String,
-    pub cut: Option<String>,
+    pub cut: Option<Phrase>,
 }
 
 /// Reads and decodes in a thread of its own while `take` is given the plain bytes in this one. `take` says false when
@@ -591,8 +606,8 @@ pub(crate) fn list<R: Read>(
     Ok(scanned)
 }
 
-fn unreadable(error: io::Error) -> String {
-    format!("cannot be read further: {error}")
+fn unreadable(error: io::Error) -> Phrase {
+    phrase!("cannot be read further: {error}", error)
 }
 
 /// Scans a whole blob from a reader of its own.

@@ -4,6 +4,8 @@ use super::store::Store;
 use super::{Format, History, Options, Platform};
 use crate::digest;
 use crate::inspect::{InspectError, Problem};
+use crate::phrase;
+use crate::phrase::Phrase;
 use serde::Deserialize;
 
 /// The image that was picked.
@@ -127,9 +129,9 @@ pub(crate) fn pick(
     }
     let Some(docker) = docker else {
         let what = match store.cut() {
-            Some(cut) => format!("no manifest.json or index.json before it ends ({cut})"),
+            Some(cut) => phrase!("no manifest.json or index.json before it ends ({cut})", cut),
             None => "this is neither an OCI layout nor a docker-archive: neither manifest.json nor index.json is there"
-                .to_string(),
+                .into(),
         };
         return Err(InspectError::format(label, what));
     };
@@ -176,7 +178,10 @@ fn key(digest: &str, keys: Keys, place: &str) -> Result<String, InspectError> {
                 Keys::Bare => hex.to_string(),
             })
         }
-        _ => Err(InspectError::format(place, format!("'{}' is no digest", digest.escape_debug()))),
+        _ => Err(InspectError::format(
+            place,
+            phrase!("'{digest}' is no digest", digest = digest.escape_debug().to_string()),
+        )),
     }
 }
 
@@ -196,7 +201,7 @@ fn from_index(
         names.extend(ref_names(&descriptor));
         let key = key(&descriptor.digest, Keys::Layout, label)?;
         let Some(bytes) = store.json(&key, &options.limits)? else {
-            return Err(InspectError::format(label, format!("its manifest, {key}, is not there")));
+            return Err(InspectError::format(label, phrase!("its manifest, {key}, is not there", key)));
         };
         check_digest(&bytes, &descriptor.digest, "manifest", problems, options.limits.verify);
         let manifest: Manifest = parse(&bytes, &format!("{label}: {key}"))?;
@@ -230,7 +235,7 @@ fn choose(candidates: Vec<Descriptor>, label: &str, options: &Options, top: bool
         reference || d.platform.as_ref().is_some_and(|p| p.os == "unknown")
     };
     let mut candidates: Vec<Descriptor> = candidates.into_iter().filter(|d| !is_attestation(d)).collect();
-    let choice = |what: String| InspectError::Choice { place: label.into(), what };
+    let choice = |what: Phrase| InspectError::Choice { place: label.into(), what };
     if let (true, Some(wanted)) = (top, &options.name) {
         let all = candidates.iter().flat_map(ref_names).collect::<Vec<_>>().join(", ");
         let by_digest = |d: &Descriptor| d.digest == *wanted || d.digest.split_once(':').is_some_and(|d| d.1 == wanted);
@@ -269,20 +274,22 @@ fn choose(candidates: Vec<Descriptor>, label: &str, options: &Options, top: bool
             None if candidates.len() == 1 && options.platform.is_none() => 0,
             None => {
                 let held = candidates.iter().filter_map(platform).map(|p| p.to_string()).collect::<Vec<_>>().join(", ");
-                return Err(choice(format!("it holds {held}, and not {wanted}")));
+                return Err(choice(phrase!("it holds {held}, and not {wanted}", held, wanted = wanted.to_string())));
             }
         },
     };
     Ok(candidates.swap_remove(at))
 }
 
-fn no_such(wanted: &str, held: &str) -> String {
-    let held = if held.is_empty() { "nothing that has a name" } else { held };
-    format!("it holds no image '{wanted}', but {held}")
+fn no_such(wanted: &str, held: &str) -> Phrase {
+    match held {
+        "" => phrase!("it holds no image '{wanted}', but nothing that has a name", wanted),
+        held => phrase!("it holds no image '{wanted}', but {held}", wanted, held),
+    }
 }
 
-fn several(names: &[String]) -> String {
-    format!("it holds {} images ({}); add :TAG to name one", names.len(), names.join(", "))
+fn several(names: &[String]) -> Phrase {
+    phrase!("it holds {n} images ({names}); add :TAG to name one", n = names.len(), names = names.join(", "))
 }
 
 /// Whether `wanted` is the tag, or the last part, of a name: `v1` of `localhost/app:v1`.
@@ -346,7 +353,7 @@ fn from_docker(
     let mut all: Vec<DockerManifest> = parse(bytes, &format!("{label}: manifest.json"))?;
     let tags = |m: &DockerManifest| m.repo_tags.clone().unwrap_or_default();
     let held = all.iter().flat_map(&tags).collect::<Vec<_>>();
-    let choice = |what: String| InspectError::Choice { place: label.into(), what };
+    let choice = |what: Phrase| InspectError::Choice { place: label.into(), what };
     if let Some(wanted) = &options.name {
         let exact = |m: &DockerManifest| {
             tags(m).iter().any(|t| same_name(t, wanted))
@@ -442,24 +449,32 @@ fn too_many(count: usize, label: &str, options: &Options) -> Result<(), InspectE
     // More than a thousand layers can't be mounted by any engine.
     let most = options.limits.max_members.min(4096);
     if count > most {
-        return Err(InspectError::format(label, format!("{count} layers or history entries, more than {most}")));
+        return Err(InspectError::format(
+            label,
+            phrase!("{n} layers or history entries, more than {most}", n = count, most),
+        ));
     }
     Ok(())
 }
 
 fn parse<T: serde::de::DeserializeOwned>(bytes: &[u8], place: &str) -> Result<T, InspectError> {
-    serde_json::from_slice(bytes).map_err(|e| InspectError::format(place, format!("bad JSON: {e}")))
+    serde_json::from_slice(bytes).map_err(|e| InspectError::format(place, phrase!("bad JSON: {e}", e)))
 }
 
 fn sha256_of(bytes: &[u8]) -> String {
     format!("sha256:{}", digest::sha256(bytes))
 }
 
+/// What is said of content that is not what its digest says.
+pub(super) fn wrong_digest(found: &str, wanted: &str) -> Phrase {
+    phrase!("wrong digest: its content has {found}, not {wanted}", found, wanted)
+}
+
 fn check_digest(bytes: &[u8], digest: &str, place: &str, problems: &mut Vec<Problem>, verify: bool) {
     if verify && digest.starts_with("sha256:") {
         let found = sha256_of(bytes);
         if found != digest {
-            problems.push(Problem::new(place, format!("wrong digest: its content has {found}, not {digest}")));
+            problems.push(Problem::new(place, wrong_digest(&found, digest)));
         }
     }
 }

@@ -22,6 +22,8 @@ pub use overlay::{How, Wasted};
 use super::dockerfile::{self, Dockerfile, HistoryLine};
 use super::paths::{Kind, Listing, PathId, Paths};
 use super::{InspectError, Limits, Problem};
+use crate::phrase;
+use crate::phrase::Phrase;
 use ahead::Ahead;
 use std::collections::HashSet;
 use std::io::Read;
@@ -314,12 +316,12 @@ pub fn stored_bytes(path: &Path, options: &Options) -> Result<u64, InspectError>
         let elsewhere = |media: &String| media.contains("nondistributable") || media.contains("foreign");
         let (own, length) = match (store.length(&blob.key)?, blob.size) {
             (Some((_, length)), Some(said)) if length != said => {
-                let what = format!("blob {name} has {length} B, and its manifest says {said}");
+                let what = phrase!("blob {name} has {length} B, and its manifest says {said}", name, length, said);
                 return Err(InspectError::format(label, what));
             }
             (Some(found), _) => found,
             (None, Some(said)) if blob.media_type.as_ref().is_some_and(elsewhere) => (name.clone().into_bytes(), said),
-            (None, _) => return Err(InspectError::format(label, format!("blob {name} is missing"))),
+            (None, _) => return Err(InspectError::format(label, phrase!("blob {name} is missing", name))),
         };
         if counted.insert(own) {
             bytes = bytes.saturating_add(length);
@@ -381,7 +383,7 @@ fn assemble(mut store: Store, label: String, options: &Options) -> Result<Image,
     let ahead = Ahead::start(plain);
     let mut claims = Vec::new();
     for (i, wanted) in picked.layers.into_iter().enumerate() {
-        let place = format!("layer {}", i + 1);
+        let place = phrase!("layer {number}", number = i + 1);
         let diff_id = picked.diff_ids.get(i).cloned();
         if let Some(&before) = scanned_before.get(&wanted.key) {
             let mut layer = layers[before].clone();
@@ -404,7 +406,7 @@ fn assemble(mut store: Store, label: String, options: &Options) -> Result<Image,
         problems.extend(scanned.problems.drain(..).map(|what| Problem::new(&place, what)));
         if missing {
             scanned.stored = wanted.size.unwrap_or(0);
-            problems.push(Problem::new(&place, format!("its content, {}, is not there", wanted.key)));
+            problems.push(Problem::new(&place, phrase!("its content, {key}, is not there", key = &wanted.key)));
         } else if scanned.cut.is_none() {
             claims.push(Claim {
                 place: place.clone(),
@@ -417,13 +419,14 @@ fn assemble(mut store: Store, label: String, options: &Options) -> Result<Image,
             if let Some(size) = wanted.size
                 && size != scanned.stored
             {
-                let what = format!("wrong size: {} bytes, not {size}", scanned.stored);
+                let what = phrase!("wrong size: {n} bytes, not {size}", n = scanned.stored, size);
                 problems.push(Problem::new(&place, what));
             }
         }
         if scanned.listing.is_partial() {
             let rest: u64 = scanned.listing.spill.values().map(|s| s.files).sum();
-            problems.push(Problem::new(&place, format!("{rest} files are summed up by folder and not kept by name")));
+            let what = phrase!("{n} files are summed up by folder and not kept by name", n = rest);
+            problems.push(Problem::new(&place, what));
         }
         scanned_before.insert(wanted.key, i);
         layers.push(Layer {
@@ -484,7 +487,7 @@ fn assemble(mut store: Store, label: String, options: &Options) -> Result<Image,
 
 /// What an image says of a layer's content, and what was found.
 struct Claim {
-    place: String,
+    place: Phrase,
     /// The name of the blob whose digest is taken elsewhere.
     key: Option<String>,
     digest: Option<String>,
@@ -497,14 +500,18 @@ struct Claim {
 impl Claim {
     fn refute(&self) -> Option<Problem> {
         let differs = |found: &str, wanted: &Option<String>| {
-            let wanted = wanted.as_deref()?.strip_prefix("sha256:")?;
-            (!found.is_empty() && wanted != found).then(|| format!("sha256:{found}, not sha256:{wanted}"))
+            let wanted = wanted.as_deref()?;
+            let other = !found.is_empty() && wanted.strip_prefix("sha256:")? != found;
+            other.then(|| (format!("sha256:{found}"), wanted.to_string()))
         };
-        let what =
-            differs(&self.stored, &self.digest).map(|what| format!("wrong digest: its content has {what}")).or_else(
-                || Some(format!("wrong diff id: its tar stream has {}", differs(&self.uncompressed, &self.diff_id)?)),
-            );
-        Some(Problem::new(&self.place, what?))
+        let what = match (differs(&self.stored, &self.digest), differs(&self.uncompressed, &self.diff_id)) {
+            (Some((found, wanted)), _) => manifest::wrong_digest(&found, &wanted),
+            (None, Some((found, wanted))) => {
+                phrase!("wrong diff id: its tar stream has {found}, not {wanted}", found, wanted)
+            }
+            (None, None) => return None,
+        };
+        Some(Problem::new(&self.place, what))
     }
 }
 
@@ -513,7 +520,8 @@ impl Claim {
 fn number_history(history: &mut [History], layers: usize, problems: &mut Vec<Problem>) {
     let making = history.iter().filter(|h| h.layer.is_some()).count();
     if making != layers && !history.is_empty() {
-        problems.push(Problem::new("history", format!("it tells of {making} layers, and there are {layers}")));
+        let what = phrase!("it tells of {n} layers, and there are {layers}", n = making, layers);
+        problems.push(Problem::new("history", what));
     }
     let mut number = layers;
     for step in history.iter_mut().rev().filter(|h| h.layer.is_some()) {

@@ -4,6 +4,8 @@ use super::layer::{self, Compression, PushedLayer, Scanned};
 use crate::inspect::paths::Paths;
 use crate::inspect::tarscan::{Scanner, TarEntry, TarKind, Visit};
 use crate::inspect::{InspectError, Limits, Problem};
+use crate::phrase;
+use crate::phrase::Phrase;
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, Read};
@@ -29,7 +31,7 @@ pub(crate) enum Depth {
 pub(crate) struct Store {
     blobs: Blobs,
     problems: Vec<Problem>,
-    cut: Option<String>,
+    cut: Option<Phrase>,
 }
 
 enum Blobs {
@@ -156,7 +158,7 @@ impl Store {
             let skip = scanner.skippable();
             if skip > 0 {
                 if scanner.offset().saturating_add(skip) > length {
-                    cut = Some(format!("the archive is cut off after {length} bytes"));
+                    cut = Some(phrase!("the archive is cut off after {n} bytes", n = length));
                     break;
                 }
                 scanner.skip(skip, &mut index);
@@ -165,19 +167,22 @@ impl Store {
             // Headers are small and far apart; one block each, more only when they follow one another.
             let n = file.read_at(&mut buffer[..512], scanner.offset()).map_err(io)?;
             if n == 0 {
-                cut = scanner.finish().err().map(|e| e.to_string());
+                cut = scanner.finish().err().map(Phrase::from);
                 break;
             }
             if let Err(e) = scanner.push(&buffer[..n], &mut index) {
                 if scanner.entries() == 0 {
-                    return Err(InspectError::format(path.display().to_string(), format!("no image archive: {e}")));
+                    return Err(InspectError::format(
+                        path.display().to_string(),
+                        phrase!("no image archive: {what}", what = Phrase::from(e)),
+                    ));
                 }
-                cut = Some(e.to_string());
+                cut = Some(e.into());
                 break;
             }
         }
         if index.over {
-            let what = format!("more than {} members", limits.max_members);
+            let what = phrase!("more than {n} members", n = limits.max_members);
             return Err(InspectError::format(path.display().to_string(), what));
         }
         let problems = cut.iter().map(|c| Problem::new("archive", c.clone())).collect();
@@ -216,10 +221,10 @@ impl Store {
             return Err(InspectError::format(label, problem));
         }
         if scanner.entries() == 0 {
-            let what = decoded.cut.or(bad.map(|e| e.to_string())).unwrap_or_else(|| "it is empty".into());
-            return Err(InspectError::format(label, format!("no image archive: {what}")));
+            let what = decoded.cut.or(bad.map(Phrase::from)).unwrap_or_else(|| "it is empty".into());
+            return Err(InspectError::format(label, phrase!("no image archive: {what}", what)));
         }
-        let cut = decoded.cut.or(bad.map(|e| e.to_string())).or_else(|| scanner.finish().err().map(|e| e.to_string()));
+        let cut = decoded.cut.or(bad.map(Phrase::from)).or_else(|| scanner.finish().err().map(Phrase::from));
         let problems = cut.iter().map(|c| Problem::new("archive", c.clone())).collect();
         let Outer { json, layers, lengths, links, paths, .. } = outer;
         let blobs = Blobs::Streamed { json, layers, lengths, links, paths: paths.map(Box::new) };
@@ -230,8 +235,8 @@ impl Store {
         matches!(self.blobs, Blobs::Folder(_))
     }
 
-    pub fn cut(&self) -> Option<&str> {
-        self.cut.as_deref()
+    pub fn cut(&self) -> Option<&Phrase> {
+        self.cut.as_ref()
     }
 
     pub fn take_problems(&mut self) -> Vec<Problem> {
@@ -256,7 +261,9 @@ impl Store {
                 let Some((mut reader, path)) = self.open(name)? else { return Ok(None) };
                 let size = reader.length();
                 if size > limits.max_json {
-                    let what = format!("{name} has {size} bytes, more than the {} that are read", limits.max_json);
+                    let most = limits.max_json;
+                    let what =
+                        phrase!("{name} has {n} bytes, more than the {most} that are read", name, n = size, most);
                     return Err(InspectError::format(path.display().to_string(), what));
                 }
                 let mut bytes = Vec::with_capacity(size as usize);
@@ -285,7 +292,7 @@ impl Store {
         let mut scanned = scan(reader, paths, limits, max_entries).map_err(|e| InspectError::io(&path, e))?;
         if scanned.stored < size && scanned.cut.is_none() {
             scanned.cut = Some("cut off".into());
-            scanned.problems.push(format!("cut off after {} of {size} bytes", scanned.stored));
+            scanned.problems.push(phrase!("cut off after {n} of {size} bytes", n = scanned.stored, size));
         }
         Ok(Some(scanned))
     }
@@ -335,7 +342,8 @@ impl Store {
             Blobs::Folder(folder) => {
                 let inside = !name.is_empty() && !name.starts_with('/') && name.split('/').all(|part| part != "..");
                 if !inside {
-                    let what = format!("'{}' leads out of the image's folder", name.escape_debug());
+                    let name = name.escape_debug().to_string();
+                    let what = phrase!("'{name}' leads out of the image's folder", name);
                     return Err(InspectError::format(folder.display().to_string(), what));
                 }
                 let path = folder.join(name);
@@ -387,7 +395,7 @@ struct Outer {
     members: usize,
     state: Passing,
     budget: u64,
-    problem: Option<String>,
+    problem: Option<Phrase>,
 }
 
 /// The member that is going by.
@@ -438,7 +446,7 @@ impl Outer {
                 Passing::Layer { name, layer: Box::new(layer) }
             }
             Err(e) => {
-                self.problem = Some(e.to_string());
+                self.problem = Some(e.to_string().into());
                 Passing::Skipped
             }
         }
@@ -485,7 +493,7 @@ impl Visit for Outer {
         }
         self.members += 1;
         if self.members > self.limits.max_members {
-            self.problem = Some(format!("more than {} members", self.limits.max_members));
+            self.problem = Some(phrase!("more than {n} members", n = self.limits.max_members));
             return;
         }
         if entry.kind == TarKind::File {

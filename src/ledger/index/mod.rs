@@ -23,8 +23,10 @@ pub use row::Row;
 
 use super::event::{Event, Fact, KINDS, Reopened, VERSION};
 use super::store::{EVENTS, Indexed, LEVELS, Ledger, LedgerError, Located, Moved, event_id, folder_char};
+use crate::error::Explain;
 use crate::experiment::Book;
 use crate::git::{GitError, Oid, Repo};
+use crate::phrase::Phrase;
 use row::{brief, decode_row, encode_row, lean, lean_event, row_id};
 use segment::{Cursor, Packed, Segment, Source, Visit, VisitPacked, Writer};
 use serde::{Deserialize, Serialize};
@@ -67,7 +69,7 @@ impl Book {
             if matches!(problem, LedgerError::Version { .. }) {
                 return Err(problem);
             }
-            named.push(problem.to_string());
+            named.push(problem.what());
         }
         Ok(Book { problems: named, ..Book::fold(events) })
     }
@@ -258,7 +260,7 @@ impl Ledger<'_> {
         for stray in strays {
             let (place, problem) = match stray {
                 LedgerError::Unreadable { id, problem } => (id, problem),
-                other => (EVENTS.into(), other.to_string()),
+                other => (EVENTS.into(), other.what()),
             };
             about.stray.push((place, problem));
         }
@@ -317,12 +319,12 @@ impl Ledger<'_> {
                 }
                 match lean(&mut event.fact) {
                     Ok(lean) => return Some(Packed { id: one.id, row, lean }),
-                    Err(error) => about.bad(one, None, error.to_string()),
+                    Err(error) => about.bad(one, None, error.to_string().into()),
                 }
             }
-            Err(LedgerError::Version { found, .. }) => about.bad(one, Some(found), String::new()),
+            Err(LedgerError::Version { found, .. }) => about.bad(one, Some(found), "".into()),
             Err(LedgerError::Unreadable { problem, .. }) => about.bad(one, None, problem),
-            Err(other) => about.bad(one, None, other.to_string()),
+            Err(other) => about.bad(one, None, other.what()),
         }
         None
     }
@@ -415,7 +417,7 @@ struct About {
     /// Records that could not be read.
     bad: Vec<Bad>,
     /// Files that are no records: where, and what is wrong.
-    stray: Vec<(String, String)>,
+    stray: Vec<(String, Phrase)>,
     /// Decisions that were undone, each with its experiment.
     undone: BTreeSet<(Ulid, Ulid)>,
 }
@@ -425,11 +427,11 @@ struct Bad {
     id: Ulid,
     blob: String,
     version: Option<u64>,
-    problem: String,
+    problem: Phrase,
 }
 
 impl About {
-    fn bad(&mut self, one: &Located, version: Option<u64>, problem: String) {
+    fn bad(&mut self, one: &Located, version: Option<u64>, problem: Phrase) {
         self.bad.push(Bad { id: one.id, blob: one.blob.to_string(), version, problem });
     }
 }

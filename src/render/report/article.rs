@@ -331,7 +331,7 @@ fn numbers(entry: &Entry, measured: Option<&Measured>, language: Lang) -> Vec<Nu
 fn session(measured: &Measured, language: Lang) -> Session {
     let machine = &measured.environment;
     let imported = machine.more.get("imported from");
-    let mut checks = CheckView::all(&measured.checks);
+    let mut checks = CheckView::all(&measured.checks, language);
     checks.truncate(ROWS);
     for check in &mut checks {
         check.name = text::line(&check.name, NAME);
@@ -342,7 +342,10 @@ fn session(measured: &Measured, language: Lang) -> Session {
     complexity.new_dependencies.iter_mut().for_each(|name| *name = text::line(name, NAME));
     Session {
         pairs: measured.comparison.iter().map(|row| row.rounds).max().unwrap_or(0),
-        machine: text::line(&imported.cloned().unwrap_or_else(|| machine.fingerprint()), NAME * 2),
+        machine: text::line(
+            &imported.cloned().unwrap_or_else(|| machine.fingerprint().in_language(&language)),
+            NAME * 2,
+        ),
         imported: imported.is_some(),
         checks,
         complexity,
