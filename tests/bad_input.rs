@@ -336,3 +336,55 @@ fn a_change_beyond_all_numbers_is_measured_recorded_and_shown_without_a_percenta
     assert!(!repo.trailers("HEAD").is_empty());
     repo.ok(&["doctor", "--ledger"]);
 }
+
+#[test]
+fn doctor_tells_of_a_journal_that_cannot_be_read_and_nothing_lands_meanwhile() {
+    let repo = slimmed();
+    repo.ok(&["measure"]);
+    let before = repo.snapshot();
+    for (journal, english, chinese) in [
+        ("{\"version\"", "EOF while parsing", "EOF while parsing"),
+        ("{\"version\": 7}", "it has version 7, this program writes 1", "它的版本是 7，而本程序写入的版本是 1"),
+        ("{\"version\": 1}", "missing field", "missing field"),
+    ] {
+        let file = repo.write(".git/verdict/journal.json", journal);
+        let ran = repo.expect(1, &["doctor"]);
+        ran.prints(&[
+            "BAD  decisions",
+            english,
+            "ok   ledger",
+            "next: git reflog shows what was done; rm ",
+            "journal.json",
+        ]);
+        repo.expect(1, &["doctor", "--lang", "zh-CN"]).prints(&["无法读取", chinese, "确认一切正常后 rm "]);
+        repo.refuses(3, &["doctor", "--undo"]).says(&["the journal of a decision cannot be read"]);
+        repo.refuses(3, &["keep", "--because", "x"]).says(&[english, "rm "]);
+        assert_eq!(repo.read(".git/verdict/journal.json"), journal, "it is left alone");
+        assert_eq!(repo.json_no(&["doctor"])["pending"], serde_json::Value::Null);
+        std::fs::remove_file(file).unwrap();
+        assert_eq!(repo.snapshot(), before);
+    }
+    repo.ok(&["doctor"]).prints(&["ok   decisions"]);
+    repo.ok(&["keep", "--because", "half is enough"]);
+}
+
+/// A build that fails once, and whose size is another each time: the notes of the measuring tell of both.
+#[test]
+fn notes_of_a_measurement_are_told_in_both_languages() {
+    for (lang, resumed, varies) in [
+        ("en", "goes on where it stopped: 0 complete rounds and 1 sample are saved", "size varies on base: "),
+        ("zh-CN", "从中断处继续：已存 0 个完整的轮和 1 个样本", "size 在基线上不固定：先是 "),
+    ] {
+        let config = CONFIG.split("[checks]").next().unwrap().replacen('\n', &format!("\nlang = \"{lang}\"\n"), 1);
+        let repo = Repo::with(&[("verdict.toml", &config), (".gitignore", "out\n"), ("a.txt", "a\n")]);
+        let count = repo.path().join(".git/count").display().to_string();
+        let size = format!("n=$(wc -l < {count})\ntest $n -ne 2 || exit 1\nhead -c $((1000 + n)) /dev/zero > out\n");
+        repo.script("build.sh", &format!("echo >> {count}\n{size}"));
+        repo.commit("feat: a build");
+        repo.ok(&["start", "slim", "--hypothesis", "x"]);
+        repo.write("a.txt", "b\n");
+        repo.commit("perf: b");
+        repo.expect(4, &["measure", "--pairs", "2"]);
+        repo.ok(&["measure", "--pairs", "2"]).says(&[resumed, varies]);
+    }
+}

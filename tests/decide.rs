@@ -7,6 +7,9 @@ use common::terminal::Terminal;
 
 const CONFIG: &str = "version = 1\n[steps.build]\nrun = \"./build.sh\"\n[metrics.size]\npath = \"out\"\n";
 
+/// Pairs that are measured at most when nobody names a number.
+const DEFAULT_ROUNDS: u64 = git_verdict::stats::sequential::DEFAULT_ROUNDS as u64;
+
 const DOWN: &str = "\u{1b}[B";
 
 /// An experiment `slim` that was measured and made `out` half as big.
@@ -50,8 +53,10 @@ fn another_answer_is_an_arrow_away_and_no_lands_nothing() {
     terminal.types(DOWN);
     terminal.types("\r");
     terminal.sees("Why?");
-    terminal.types("\r");
+    // What speaks for keeping is not put into the mouth of who reverts.
+    terminal.types("not worth it\r");
     terminal.sees("revert: slim");
+    terminal.sees("Reason: not worth it\r\n");
     terminal.sees("Land this?");
     terminal.types("n");
     terminal.sees("abandon");
@@ -105,4 +110,77 @@ fn a_reason_that_is_missing_is_asked_for() {
     terminal.types("not now\r");
     terminal.sees("reverted slim");
     assert_eq!(terminal.ends().0, Some(0));
+}
+
+/// A template of the repository that cannot be rendered: its line is named, and what was typed is there again when it is mended.
+#[test]
+fn a_broken_template_costs_no_word_that_was_typed() {
+    let repo = measured();
+    repo.write(".verdict/templates/merge-keep.txt.j2", "{{ subject }}\n{{ subject }\n");
+    let before = repo.snapshot();
+    let mut terminal = Terminal::open(&repo, &["decide"]);
+    terminal.sees("it cannot land now");
+    terminal.sees("merge-keep.txt.j2:2");
+    terminal.sees("abandon");
+    terminal.types("\r");
+    terminal.sees("Why?");
+    terminal.types(" and then some\r");
+    terminal.sees("merge-keep.txt.j2:2");
+    terminal.sees("your reason is kept while you mend it");
+    assert_eq!(repo.snapshot(), before);
+    repo.write(".verdict/templates/merge-keep.txt.j2", "{{ subject }}\n\nour words: {{ because }}\n");
+    terminal.sees("abandon");
+    terminal.types("\r");
+    terminal.sees("and then some");
+    terminal.types("\r");
+    terminal.sees("Land this?");
+    terminal.types("y");
+    terminal.sees("kept slim");
+    assert_eq!(terminal.ends().0, Some(0));
+    let message = repo.git(&["log", "-1", "--format=%B", "main"]);
+    assert!(message.contains("our words: size improved") && message.contains("and then some"), "{message}");
+}
+
+#[test]
+fn a_decision_that_a_hook_rejects_can_be_made_again_by_one_command() {
+    let repo = measured();
+    repo.script(".git/hooks/pre-merge-commit", "echo not today >&2\nexit 1\n");
+    let before = repo.snapshot();
+    let mut terminal = Terminal::open(&repo, &["decide"]);
+    terminal.sees("abandon");
+    terminal.types("\r");
+    terminal.sees("Why?");
+    terminal.types(", isn't it\r");
+    terminal.sees("Land this?");
+    terminal.types("y");
+    terminal.sees("the same again: git verdict keep slim --because 'size improved");
+    let (code, screen) = terminal.ends();
+    assert_eq!(code, Some(3), "{screen}");
+    assert!(screen.contains(r"isn'\''t it'") && screen.contains("not today"), "{screen}");
+    assert_eq!(repo.snapshot(), before);
+}
+
+/// A metric that varies is measured more: the answer says how much that takes.
+#[test]
+fn measuring_more_says_what_it_takes_in_all() {
+    let repo = Repo::with(&[(".gitignore", "out\n")]);
+    let count = repo.path().join(".git/count").display().to_string();
+    let run = format!("echo >> {count}; n=$(wc -l < {count}); echo $((100 + n * 37 % 23))");
+    let config = format!("version = 1\n[metrics.speed]\nrun = \"{run}\"\nunit = \"req/s\"\nmatters = \"3%\"\n");
+    repo.write("verdict.toml", config);
+    repo.commit("feat: a measurement");
+    repo.ok(&["start", "slim", "--hypothesis", "x"]);
+    repo.write("a", "b");
+    repo.commit("perf: b");
+    let measured = repo.json(&["measure", "--pairs", "6"]);
+    let need = measured["measured"]["comparison"][0]["rounds_needed"].as_u64().expect("it is not sure");
+    let mut terminal = Terminal::open(&repo, &["decide"]);
+    terminal.sees("What is your verdict?");
+    match need {
+        7..=DEFAULT_ROUNDS => terminal.sees(&format!("measure more (about {} more pair", need - 6)),
+        _ => terminal.sees(&format!("a pair; 6 of about {need} taken)")),
+    }
+    terminal.sees("abandon");
+    terminal.types("\u{3}");
+    assert_eq!(terminal.ends().0, Some(130));
 }

@@ -12,9 +12,10 @@ use crate::git::Repo;
 use crate::ledger::event::{Measured, Verdict};
 use crate::ledger::{Event, Fact, Ledger, Wanted};
 use crate::phrase;
-use crate::phrase::Phrase;
+use crate::phrase::{Phrase, plural};
 use crate::policy::Advice;
-use crate::units::Seconds;
+use crate::render::text::shell_word;
+use crate::stats::sequential::DEFAULT_ROUNDS;
 use crate::units::Unit;
 use dialoguer::theme::ColorfulTheme;
 
@@ -43,6 +44,8 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
     let ledger = Ledger::open(&repo);
     let policy = land::policy(ctx, &repo)?;
     let mut name = args.name;
+    // What was typed is there again when it is asked for again.
+    let mut reason = None;
     loop {
         let book = ledger.book_of(&Wanted { open: true, ..ctx.wanted(&repo, name.as_deref())? })?;
         let experiment = ctx.experiment(&repo, &book, name.as_deref())?;
@@ -86,7 +89,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
             }
             answer => {
                 let verdict = if answer == Answer::Keep { Verdict::Keep } else { Verdict::Revert };
-                if let Some(exit) = table.land(verdict, measured)? {
+                if let Some(exit) = table.land(verdict, measured, &mut reason)? {
                     return Ok(exit);
                 }
             }
@@ -117,7 +120,7 @@ impl Table<'_> {
             Advice::Revert => Verdict::Revert,
             Advice::TradeOff | Advice::MeasureMore => return Ok(()),
         };
-        let wish = self.wish(verdict, default_reason(self.ctx, measured));
+        let wish = self.wish(verdict, default_reason(self.ctx, measured, verdict));
         match land::draft(self.ctx, self.repo, self.ledger, self.book, self.experiment, self.policy, &wish) {
             Ok((draft, texts)) => {
                 self.ctx.say(phrase!("\nif you {verdict}:", verdict = Phrase::from(verdict.as_str())))?;
@@ -152,58 +155,95 @@ impl Table<'_> {
         Ok(chosen.map_or(Answer::Leave, |index| answers[index].0))
     }
 
-    /// Asks for the reason, shows the exact commits, and lands them once that is confirmed; none when it is not.
-    fn land(&self, verdict: Verdict, measured: &Measured) -> Result<Option<Exit>, Failure> {
-        let because: String = dialoguer::Input::with_theme(&ColorfulTheme::default())
-            .with_prompt(self.ctx.tell("Why? ('e' opens your editor)"))
-            .with_initial_text(default_reason(self.ctx, measured))
-            .interact_text()
-            .map_err(asking)?;
-        let because = match because.trim() {
-            "e" | "E" => dialoguer::Editor::new()
-                .extension(".md")
-                .edit(&default_reason(self.ctx, measured))
-                .map_err(asking)?
-                .unwrap_or_default(),
+    /// Asks for the reason, shows the exact commits, and lands them once that is confirmed; none when it is not, or when
+    /// something forbids it that can be mended while this waits.
+    fn land(
+        &self,
+        verdict: Verdict,
+        measured: &Measured,
+        reason: &mut Option<String>,
+    ) -> Result<Option<Exit>, Failure> {
+        let before = reason.take().unwrap_or_else(|| default_reason(self.ctx, measured, verdict));
+        // A prompt edits one line.
+        let typed: String = match before.contains('\n') {
+            true => "e".into(),
+            false => dialoguer::Input::with_theme(&ColorfulTheme::default())
+                .with_prompt(self.ctx.tell("Why? ('e' opens your editor)"))
+                .with_initial_text(&before)
+                .interact_text()
+                .map_err(asking)?,
+        };
+        let because = match typed.trim() {
+            "e" | "E" => dialoguer::Editor::new().extension(".md").edit(&before).map_err(asking)?.unwrap_or_default(),
             text => text.to_string(),
         };
         if because.trim().is_empty() {
             self.ctx.say("no reason was given; nothing was done")?;
             return Ok(None);
         }
+        *reason = Some(because.trim().to_string());
         let mut wish = self.wish(verdict, because);
-        let drafted = land::draft(self.ctx, self.repo, self.ledger, self.book, self.experiment, self.policy, &wish);
-        let (draft, texts) = match drafted {
+        let draft =
+            |wish: &Wish| land::draft(self.ctx, self.repo, self.ledger, self.book, self.experiment, self.policy, wish);
+        let (draft, texts) = match draft(&wish) {
             Ok(drafted) => drafted,
             Err(failure) => {
                 self.ctx.fail(&failure);
-                if !land::confirm_or_no(self.ctx, "Do it all the same (--force)?")? {
-                    return Ok(None);
-                }
                 wish.force = true;
-                land::draft(self.ctx, self.repo, self.ledger, self.book, self.experiment, self.policy, &wish)?
+                match draft(&wish) {
+                    Ok(forced) if land::confirm_or_no(self.ctx, "Do it all the same (--force)?")? => forced,
+                    _ => {
+                        self.ctx.say("nothing was done; your reason is kept while you mend it")?;
+                        return Ok(None);
+                    }
+                }
             }
         };
         land::preview(self.ctx, self.repo, &draft, &texts)?;
         if !land::confirm(self.ctx, "Land this?")? {
             return Ok(None);
         }
-        land::land(self.ctx, self.repo, self.ledger, draft, texts).map(Some)
+        let landed = land::land(self.ctx, self.repo, self.ledger, draft, texts);
+        if landed.is_err() {
+            let because = shell_word(wish.because.trim());
+            let command = format!("git verdict {} {} --because {because}", verdict.as_str(), self.experiment.name);
+            self.ctx.note(phrase!("the same again: {command}", command));
+        }
+        landed.map(Some)
     }
 }
 
-fn default_reason(ctx: &Ctx, measured: &Measured) -> String {
-    measured.recommendation.told().first().map(|reason| ctx.tell(reason)).unwrap_or_default()
+/// The first reason of the recommendation where it is followed; whoever overrides it has a reason of their own.
+fn default_reason(ctx: &Ctx, measured: &Measured, verdict: Verdict) -> String {
+    match (measured.recommendation.advice, verdict) {
+        (Advice::Keep, Verdict::Keep) | (Advice::Revert, Verdict::Revert) => {
+            measured.recommendation.told().first().map(|reason| ctx.tell(reason)).unwrap_or_default()
+        }
+        _ => String::new(),
+    }
 }
 
-/// What another round of measuring would take, from the samples at hand.
+/// What measuring more would take, from the samples at hand: all of it where that can be foretold.
 fn cost(measured: &Measured) -> Phrase {
     let times: Vec<f64> = measured.samples.iter().map(|s| s.at).collect();
     let rounds = measured.samples.iter().map(|s| s.round + 1).max().unwrap_or(0);
+    let need = measured.comparison.iter().filter_map(|row| row.rounds_needed).max().filter(|need| *need > rounds);
     match (times.first(), times.last()) {
         (Some(first), Some(last)) if rounds > 1 => {
-            let each = Seconds((last - first) / (rounds as f64 - 0.5));
-            phrase!("about {each} a pair, {rounds} taken", each = Unit::Seconds.show(each.0), rounds)
+            let each = (last - first) / (rounds as f64 - 0.5);
+            let show = |seconds: f64| Unit::Seconds.show(seconds);
+            match need {
+                // More than measuring takes when nobody names a number: it may give up before.
+                Some(need) if need > DEFAULT_ROUNDS => {
+                    phrase!("about {each} a pair; {rounds} of about {need} taken", each = show(each), rounds, need)
+                }
+                Some(need) => {
+                    let n = need - rounds;
+                    let time = show(each * n as f64);
+                    phrase!("about {n} more pair{s}, {time}; {rounds} taken", n, s = plural(n), time, rounds)
+                }
+                None => phrase!("about {each} a pair, {rounds} taken", each = show(each), rounds),
+            }
         }
         _ => phrase!("{rounds} pairs taken", rounds),
     }

@@ -54,17 +54,18 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
     if args.ledger {
         return super::doctor_ledger::run(ctx, &repo, &ledger);
     }
-    let pending = decision::pending(&repo)?;
+    let pending = decision::pending(&repo);
     if args.resume || args.undo {
-        let Some(pending) = pending else {
+        let Some(pending) = pending? else {
             return Err(Failure::state("no decision was cut off here").try_next("git verdict status"));
         };
         return mend(ctx, &repo, &ledger, &pending, args.resume);
     }
     let mut findings = look(&repo, &ledger);
     findings.push(match &pending {
-        None => Finding { what: "decisions", fine: true, answer: "none was cut off".into() },
-        Some(pending) => Finding { what: "decisions", fine: false, answer: cut_off(pending) },
+        Ok(None) => Finding { what: "decisions", fine: true, answer: "none was cut off".into() },
+        Ok(Some(pending)) => Finding { what: "decisions", fine: false, answer: cut_off(pending) },
+        Err(error) => Finding { what: "decisions", fine: false, answer: error.what() },
     });
     // A ledger that cannot be read is a finding of its own.
     let reapplied =
@@ -88,7 +89,13 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
     }
     let values: Vec<Value> =
         findings.iter().map(|f| json!({"what": f.what, "fine": f.fine, "answer": f.answer.to_string()})).collect();
+    // What cannot be read can be neither finished nor taken back.
+    let unread = pending.as_ref().err().and_then(Explain::next);
+    let pending = pending.unwrap_or_default();
     ctx.emit("doctor", json!({"findings": values, "pending": pending}))?;
+    if let Some(next) = unread {
+        ctx.say(phrase!("next: {next}", next))?;
+    }
     if let Some(pending) = &pending
         && ctx.can_ask()
     {
