@@ -1,13 +1,13 @@
 //! The journal of a landing and the lock that keeps decisions apart.
 //!
 //! Both are files in `verdict/` under the shared git directory. The journal is written whole and renamed into place before
-//! the first step and after each, so that it always says how far the landing came at least; what a step that was cut off
-//! has made is found out from the refs.
+//! the first step and after each that moves a ref, so that it always says how far the landing came at least; what a step
+//! that was cut off has made is found out from the refs.
 
 use super::plan::{Messages, Plan, Step, recording};
 use super::preflight::refused;
 use super::{DecisionError, Draft, Pending, Texts};
-use crate::git::{GitError, Oid, Repo};
+use crate::git::{GitError, Head, Oid, Repo};
 use crate::ledger::Ledger;
 use crate::ledger::event::{Event, Fact, Verdict};
 use crate::phrase;
@@ -76,17 +76,24 @@ impl Journal {
     /// Begins a journal and writes the messages beside it. Nothing else is touched.
     pub(super) fn begin(repo: &Repo, draft: Draft, texts: Texts) -> Result<Journal, DecisionError> {
         let folder = repo.verdict_dir()?;
-        let messages = Messages::under(&folder);
-        let adr = texts.adr.as_ref().map(|(_, _, message)| message);
-        for (path, text) in messages.all().iter().zip([texts.revert.as_ref(), texts.merge.as_ref(), adr]) {
-            if let Some(text) = text {
-                write_whole(path, format!("{}\n", text.trim_end()).as_bytes())?;
-            }
-        }
         let journal =
             Journal { version: VERSION, place: place(repo), draft, texts, done: Vec::new(), reopens: None, folder };
+        journal.write_messages()?;
         journal.save()?;
         Ok(journal)
+    }
+
+    /// Writes the messages as files for git. The journal holds them, too, so that they need not outlive a crash: who goes on
+    /// writes them again.
+    pub(super) fn write_messages(&self) -> Result<(), DecisionError> {
+        let adr = self.texts.adr.as_ref().map(|(_, _, message)| message);
+        let texts = [self.texts.revert.as_ref(), self.texts.merge.as_ref(), adr];
+        for (path, text) in Messages::under(&self.folder).all().iter().zip(texts) {
+            if let Some(text) = text {
+                std::fs::write(path, format!("{}\n", text.trim_end())).map_err(io(path))?;
+            }
+        }
+        Ok(())
     }
 
     /// Reads the journal of a landing that was cut off, if there is one.
@@ -138,10 +145,12 @@ impl Journal {
         self.save()
     }
 
-    /// Says that a step is done.
-    pub(super) fn finish_step(&mut self, done: Done) -> Result<(), DecisionError> {
+    /// Says that a step is done. One that moves no ref leaves nothing that would have to be told apart later: done again, it
+    /// finds that it is done.
+    pub(super) fn finish_step(&mut self, step: &Step, done: Done) -> Result<(), DecisionError> {
+        let made = done.made.is_some() || matches!(step, Step::Drop { .. });
         self.done.push(done);
-        self.save()
+        if made { self.save() } else { Ok(()) }
     }
 
     fn save(&self) -> Result<(), DecisionError> {
@@ -242,7 +251,15 @@ impl Journal {
         let lines = |steps: &[Step]| -> Vec<Phrase> {
             steps.iter().flat_map(|step| plan.step_lines(step, &record.to_string(), &messages, adr)).collect()
         };
-        let (done, left) = plan.steps.split_at(self.done.len().min(plan.steps.len()));
+        let mut count = self.done.len().min(plan.steps.len());
+        let head = if self.is_here(repo) { repo.head().ok() } else { None };
+        // A checkout is not noted by itself.
+        while let (Some(Step::Switch { branch }), Some(Head::Branch { name, .. })) = (plan.steps.get(count), &head)
+            && name == branch
+        {
+            count += 1;
+        }
+        let (done, left) = plan.steps.split_at(count);
         let (verdict, undoing) = match &self.draft.event.fact {
             Fact::Reopened(reopened) => (verdict_of(repo, reopened.undoes)?, true),
             Fact::Decided(decided) => (decided.verdict, false),

@@ -79,6 +79,7 @@ pub(super) fn resume(repo: &Repo, ledger: &Ledger<'_>) -> Result<Landed, Decisio
     }
     let hand = Hand::new(repo, &lock, journal.plan()?.clone());
     hand.settle(&journal, Trust::Known)?;
+    journal.write_messages()?;
     hand.run(ledger, &mut journal).map_err(|halt| match *halt.error {
         DecisionError::Git(source) => DecisionError::Stopped { step: halt.step, source },
         other => other,
@@ -211,7 +212,7 @@ impl<'r> Hand<'r> {
             // The record is the last step: once it is in the ledger, the decision stands whatever happens to the journal.
             match step {
                 Step::Record => journal.done.push(done),
-                _ => journal.finish_step(done).map_err(failed)?,
+                _ => journal.finish_step(step, done).map_err(failed)?,
             }
             self.point(&format!("noted:{}", step.name()));
         }
