@@ -10,6 +10,7 @@ use git_verdict::decision::{self, DecisionError, Draft};
 use git_verdict::error::{Exit, Explain};
 use git_verdict::experiment::State;
 use git_verdict::git::GitError;
+use git_verdict::ledger::event::Verdict;
 use git_verdict::policy::Advice;
 use sandbox::{Ask, Sandbox, decided, failed_check, git, keep, revert, texts, texts_with_adr, w};
 use std::os::unix::fs::PermissionsExt;
@@ -1332,6 +1333,9 @@ fn a_sparse_checkout_stays_sparse() {
     let base = repo.id("main");
     repo.git(w("sparse-checkout set lib"));
     assert!(!repo.root.join("new").exists());
+    repo.hook("pre-commit", "exit 1");
+    repo.refuses(&revert("cache"));
+    repo.hook("pre-commit", "exit 0");
     let draft = repo.prepare(&revert("cache")).unwrap();
     repo.land(&draft, &texts_with_adr(&draft)).unwrap();
     assert_eq!(repo.git(["diff", base.as_str(), "main", "--", "app.txt", "new"]), "");
@@ -1340,6 +1344,84 @@ fn a_sparse_checkout_stays_sparse() {
     repo.decide(&keep("again")).unwrap();
     assert!(!repo.root.join("new").exists());
     assert_eq!(repo.git(w("ls-tree --name-only main new/")), "new/again.txt");
+}
+
+#[test]
+fn a_decision_starts_no_git_but_those_that_it_shows_and_one_that_knows_the_hooks() {
+    for ask in [keep("cache"), revert("cache"), revert("cache").mode(RevertMode::Archive)] {
+        let repo = Sandbox::new();
+        repo.experiment("cache");
+        let mode = ask.mode.map_or("merge", RevertMode::as_str);
+        let words: &[&str] = match ask.verdict {
+            Verdict::Keep => &["keep", "cache", "--because", "x"],
+            Verdict::Revert => &["revert", "cache", "--because", "x", "--mode", mode],
+        };
+        let trace = repo.folder.path().join("trace");
+        let run = |more: &[&str]| {
+            let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_git-verdict"));
+            command.arg("-C").arg(&repo.root).args(words).args(more).env("GIT_TRACE2_EVENT", &trace);
+            let output = command.output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            output.stdout
+        };
+        let shown: serde_json::Value = serde_json::from_slice(&run(&["--dry-run", "--json"])).unwrap();
+        let steps = shown["steps"].as_array().unwrap().iter().filter_map(|step| step.as_str()?.strip_prefix("git "));
+        let commands = steps.map(|step| step.split(' ').find(|word| !word.starts_with('-')).unwrap().to_string());
+        let expected: Vec<String> = std::iter::once("rev-parse".to_string()).chain(commands).collect();
+        std::fs::remove_file(&trace).unwrap();
+        run(&[]);
+        let events = std::fs::read_to_string(&trace).unwrap();
+        let events = events.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        // What a git starts in its turn has a name of two parts.
+        let own = |event: &serde_json::Value| !event["sid"].as_str().unwrap().contains('/');
+        let started = events.filter(|event| event["event"] == "cmd_name" && own(event));
+        let started: Vec<String> = started.map(|event| event["name"].as_str().unwrap().to_string()).collect();
+        assert_eq!(started, expected, "{words:?}");
+    }
+}
+
+#[test]
+fn an_index_of_every_kind_is_decided_on_like_any_other() {
+    let kinds: [(&str, &[&str]); 7] = [
+        ("split", &["update-index --split-index"]),
+        ("version 4", &["update-index --index-version=4"]),
+        ("without its hash", &["config index.skipHash true", "update-index --force-write-index"]),
+        ("with an untracked cache", &["update-index --untracked-cache"]),
+        ("with a monitor of the file system", &["config core.fsmonitor .git/monitor", "update-index --fsmonitor"]),
+        ("with less to compare", &["config core.checkStat minimal", "config core.trustctime false"]),
+        ("sparse", &["sparse-checkout set --cone --sparse-index lib"]),
+    ];
+    for (kind, commands) in kinds {
+        let repo = Sandbox::new();
+        repo.experiment("cache");
+        repo.hook("../monitor", r"printf 'token\0/\0'");
+        for command in commands {
+            repo.git(w(command));
+        }
+        repo.write("lib/keep.txt", "mine\n");
+        let error = repo.refuses(&revert("cache"));
+        assert!(error.to_string().contains("uncommitted work in lib/keep.txt"), "{kind}: {error}");
+        repo.git(w("restore lib/keep.txt"));
+        let base = repo.id("main");
+        repo.decide(&revert("cache")).unwrap();
+        assert_eq!(repo.git(["diff", base.as_str(), "main"]), "", "{kind}");
+        assert_eq!(repo.picture().status, "", "{kind}");
+    }
+}
+
+#[test]
+fn what_git_was_told_to_take_for_unchanged_is_not_lost_when_a_decision_is_taken_back() {
+    let repo = Sandbox::new();
+    repo.experiment("cache");
+    repo.hook("pre-commit", "exit 1");
+    for word in ["assume-unchanged", "skip-worktree"] {
+        repo.git(["update-index", &format!("--{word}"), "lib/keep.txt"]);
+        repo.write("lib/keep.txt", "mine\n");
+        repo.refuses(&revert("cache"));
+        assert_eq!(repo.read("lib/keep.txt"), "mine\n", "{word}");
+        repo.git(["update-index", &format!("--no-{word}"), "lib/keep.txt"]);
+        repo.git(w("restore lib/keep.txt"));
+    }
 }
 
 #[test]

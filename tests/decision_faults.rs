@@ -1,5 +1,6 @@
-//! Kills a landing at every point of its journal, and in the middle of a git command, and checks that finishing gives
-//! exactly what an undisturbed landing gives, and taking back exactly what was there before.
+//! Kills a landing at every point of its journal, while its record is written, and in the middle of a git command, and checks
+//! that finishing with `git verdict doctor` gives exactly what an undisturbed landing gives, and taking back exactly what was
+//! there before.
 
 #[path = "decision/sandbox.rs"]
 #[allow(dead_code)]
@@ -21,8 +22,8 @@ const JOB: &str = "GIT_VERDICT_TEST_JOB";
 const ROOT: &str = "GIT_VERDICT_TEST_ROOT";
 const DRAFT: &str = "GIT_VERDICT_TEST_DRAFT";
 
-/// The exit status of a child whose job was refused or failed.
-const REFUSED: i32 = 9;
+/// The exit status of a job that was refused or failed.
+const REFUSED: i32 = git_verdict::error::Exit::State as i32;
 
 /// No test of its own: what a child process runs, so that it can be killed.
 #[test]
@@ -36,8 +37,6 @@ fn child() {
                 serde_json::from_slice(&std::fs::read(std::env::var(DRAFT).unwrap()).unwrap()).unwrap();
             decision::land(&repo, &ledger, draft, texts).map(drop)
         }
-        "resume" => decision::resume(&repo, &ledger).map(drop),
-        "undo" => decision::undo(&repo, &ledger),
         "reopen" => {
             let book = ledger.book().unwrap();
             decision::prepare_undo(&repo, &ledger, &book, None, "too early")
@@ -78,9 +77,20 @@ impl Case {
         case
     }
 
+    /// Landing from a prepared draft is what a child process does; finishing and taking back is what people do.
     fn command(&self, at: &Sandbox, job: &str, fault: &str) -> Command {
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["child", "--exact", "--nocapture", "--test-threads=1"]);
+        let mut command = match job {
+            "resume" | "undo" => {
+                let mut doctor = Command::new(env!("CARGO_BIN_EXE_git-verdict"));
+                doctor.arg("-C").arg(&at.root).args(["doctor", &format!("--{job}")]);
+                doctor
+            }
+            _ => {
+                let mut child = Command::new(std::env::current_exe().unwrap());
+                child.args(["child", "--exact", "--nocapture", "--test-threads=1"]);
+                child
+            }
+        };
         command.env(JOB, job).env(ROOT, &at.root).env(DRAFT, &self.draft).env(FAULT_VARIABLE, fault);
         // With fixed times, the same steps make the same commits.
         command.env("GIT_AUTHOR_DATE", "2026-01-02T03:04:05Z").env("GIT_COMMITTER_DATE", "2026-01-02T03:04:05Z");
@@ -161,6 +171,38 @@ impl Case {
             if job == "resume" { self.is_after(&killed, &context) } else { self.is_before(&killed, &context) }
         }
         assert!(number > at_least, "only {number} points");
+    }
+
+    /// Kills at every point of the writing of the record; finishes one and takes back the next.
+    fn survives_every_fault_of_the_ledger(&self, at_least: usize) {
+        let mut cut_off = 0;
+        for number in 1.. {
+            let copy = Sandbox::copy(&self.template);
+            let mut land = self.command(&copy, "land", "");
+            let done = land.env(git_verdict::git::fault::STEP_VARIABLE, format!("step:{number}")).output().unwrap();
+            if done.status.success() {
+                break;
+            }
+            let context = format!("point {number} of the ledger");
+            assert!(done.status.signal().is_some(), "{context}: {}", String::from_utf8_lossy(&done.stderr));
+            if decision::pending(&copy.repo()).unwrap().is_none() {
+                // What is written before the landing begins is an index of the ledger that can be thrown away.
+                self.is_before(&copy, &context);
+                continue;
+            }
+            cut_off += 1;
+            if copy.decisions() == self.decisions {
+                assert!(self.refused(&copy, "undo").contains("has landed: its record is in the ledger"), "{context}");
+                self.is_after(&copy, &context);
+            } else if number % 2 == 0 {
+                self.succeeds(&copy, "resume", &context);
+                self.is_after(&copy, &context);
+            } else {
+                self.succeeds(&copy, "undo", &context);
+                self.is_before(&copy, &context);
+            }
+        }
+        assert!(cut_off >= at_least, "only {cut_off} points");
     }
 
     /// Runs a job again and again, killed one point later each time, until it comes through.
@@ -277,6 +319,14 @@ fn a_decision_on_adopted_commits_killed_at_any_point_is_finished_or_taken_back_e
     repo.measure("adopted", Advice::Keep);
     moved_on(&repo);
     Case::new(repo, &keep("adopted")).survives_every_fault(12);
+}
+
+#[test]
+fn a_decision_killed_while_its_record_is_written_is_finished_or_taken_back_exactly() {
+    let repo = Sandbox::new();
+    repo.experiment("cache");
+    repo.git(w("switch -q verdict/cache"));
+    Case::new(repo, &revert("cache").mode(RevertMode::Archive)).survives_every_fault_of_the_ledger(14);
 }
 
 /// Kills the git that runs this, and the program that started it, once.

@@ -573,20 +573,10 @@ impl<'r> Hand<'r> {
                 saved = self.save_aside(journal, &root, &all)?;
             }
         }
-        if !changed.is_empty() || operation.is_some() {
-            let wanted: Vec<&PathBuf> = changed.iter().filter(|path| known(path)).collect();
-            if trust == Trust::Everything || outside.is_empty() {
-                self.git(journal)?.args(["reset", "--quiet", "--hard"]).run()?;
-            } else if !wanted.is_empty() {
-                let list: Vec<u8> =
-                    wanted.iter().flat_map(|path| [path.as_os_str().as_bytes(), b"\0"].concat()).collect();
-                self.repo
-                    .run_git()
-                    .args(["--literal-pathspecs", "restore", "--source=HEAD", "--staged", "--worktree"])
-                    .args(["--pathspec-from-file=-", "--pathspec-file-nul"])
-                    .stdin(list)
-                    .run()?;
-            }
+        let everything = trust == Trust::Everything || outside.is_empty();
+        let back: Vec<&Path> = changed.iter().map(PathBuf::as_path).filter(|path| everything || known(path)).collect();
+        if !back.is_empty() {
+            self.restore(journal, &back, everything)?;
         }
         stray.extend(self.merge_files(&root)?);
         self.point("settle:files");
@@ -604,6 +594,25 @@ impl<'r> Hand<'r> {
             }
         }
         Ok(saved)
+    }
+
+    /// Has git put files back to what HEAD has: only these where it can, because `reset --hard` also writes over those that git
+    /// was told to take for unchanged, whatever is in them. It alone knows how a sparse checkout goes on being sparse, and how
+    /// a file comes back where a folder is.
+    fn restore(&self, journal: &Journal, files: &[&Path], everything: bool) -> Result<(), DecisionError> {
+        let sparse = self.repo.config_flag("core.sparseCheckout");
+        if !(sparse && everything) {
+            let list: Vec<u8> = files.iter().flat_map(|path| [path.as_os_str().as_bytes(), b"\0"].concat()).collect();
+            // It would run the hook post-checkout.
+            let git = self.repo.run_git().args(["-c", "core.hooksPath=/dev/null", "--literal-pathspecs"]);
+            let words = ["restore", "--source=HEAD", "--staged", "--worktree"];
+            let restored = git.args(words).args(["--pathspec-from-file=-", "--pathspec-file-nul"]).stdin(list).run();
+            if restored.is_ok() || !everything {
+                return Ok(restored.map(drop)?);
+            }
+        }
+        self.git(journal)?.args(["reset", "--quiet", "--hard"]).run()?;
+        Ok(())
     }
 
     /// The files that git hands to a merge driver and leaves at the root when it is killed meanwhile. Only those whose
