@@ -1,5 +1,6 @@
 //! SHA-256 of blobs that are stored plain, taken beside the listing of them: hashing costs twice what listing does.
 
+use super::layer::read_some;
 use super::store::Section;
 use crate::digest;
 use sha2::{Digest, Sha256};
@@ -69,11 +70,9 @@ fn work(left: &Mutex<Vec<(String, Section)>>) -> Digests {
 fn sha256(mut reader: impl Read, buffer: &mut [u8]) -> io::Result<String> {
     let mut hash = Sha256::new();
     loop {
-        match reader.read(buffer) {
-            Ok(0) => return Ok(digest::hex(&hash.finalize())),
-            Ok(n) => hash.update(&buffer[..n]),
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(e),
+        match read_some(&mut reader, buffer)? {
+            0 => return Ok(digest::hex(&hash.finalize())),
+            n => hash.update(&buffer[..n]),
         }
     }
 }

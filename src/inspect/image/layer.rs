@@ -514,14 +514,10 @@ pub(crate) fn decode<R: Read + Send>(
                         break;
                     }
                 }
-                filled = match reader.read(&mut buffer) {
-                    Ok(n) => n,
-                    Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-                    Err(e) => {
-                        decoded.cut.get_or_insert_with(|| unreadable(e));
-                        0
-                    }
-                };
+                filled = read_some(&mut reader, &mut buffer).unwrap_or_else(|e| {
+                    decoded.cut.get_or_insert_with(|| unreadable(e));
+                    0
+                });
             }
             if decoded.cut.is_none()
                 && let Err(e) = decoder.finish()
@@ -565,14 +561,22 @@ pub(crate) fn decode<R: Read + Send>(
 fn fill(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     let mut filled = 0;
     while filled < 4 {
-        match reader.read(&mut buffer[filled..]) {
-            Ok(0) => break,
-            Ok(n) => filled += n,
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(e),
+        match read_some(reader, &mut buffer[filled..])? {
+            0 => break,
+            n => filled += n,
         }
     }
     Ok(filled)
+}
+
+/// [`Read::read`], again when a signal came in between.
+pub(super) fn read_some(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match reader.read(buffer) {
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            read => return read,
+        }
+    }
 }
 
 /// Scans a blob in this thread, and takes no digest of it.
@@ -589,14 +593,10 @@ pub(crate) fn list<R: Read>(
     let mut broken = None;
     while filled > 0 && layer.out.cut.is_none() {
         layer.push(&buffer[..filled]);
-        filled = match reader.read(&mut buffer) {
-            Ok(n) => n,
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-            Err(e) => {
-                broken = Some(unreadable(e));
-                0
-            }
-        };
+        filled = read_some(&mut reader, &mut buffer).unwrap_or_else(|e| {
+            broken = Some(unreadable(e));
+            0
+        });
     }
     if layer.out.cut.is_none() {
         layer.out.cut = broken;
@@ -642,4 +642,41 @@ pub(crate) fn scan<R: Read + Send>(
         out.stored_sha256.clone_from(&out.sha256);
     }
     Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A reader whose every second read is interrupted by a signal.
+    struct Signalled<'a>(&'a [u8], bool);
+
+    impl Read for Signalled<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.1 = !self.1;
+            if self.1 { Err(io::ErrorKind::Interrupted.into()) } else { self.0.read(buffer) }
+        }
+    }
+
+    #[test]
+    fn a_signal_between_two_reads_changes_nothing_of_what_is_read() {
+        let mut tar = tar::Builder::new(Vec::new());
+        let mut header = tar::Header::new_ustar();
+        header.set_size(3 * CHUNK as u64);
+        header.set_cksum();
+        let content: Vec<u8> = (0..3 * CHUNK).map(|i| (i / 256) as u8).collect();
+        tar.append_data(&mut header, "file", &content[..]).unwrap();
+        let tar = tar.into_inner().unwrap();
+        let limits = Limits::default();
+        let paths = || Paths::new(1000, 1000);
+        let told = |scanned: Scanned| {
+            (scanned.stored, scanned.stored_sha256, scanned.uncompressed, scanned.sha256, scanned.problems, scanned.cut)
+        };
+        let calm = scan(&tar[..], &mut paths(), &limits, usize::MAX).unwrap();
+        assert_eq!(calm.stored, tar.len() as u64);
+        let calm = told(calm);
+        assert_eq!(told(scan(Signalled(&tar, false), &mut paths(), &limits, usize::MAX).unwrap()), calm);
+        let listed = list(Signalled(&tar, false), &mut paths(), &limits, usize::MAX).unwrap();
+        assert_eq!((listed.stored, listed.uncompressed, listed.cut), (calm.0, calm.2, calm.5));
+    }
 }
