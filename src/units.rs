@@ -74,39 +74,22 @@ impl Unit {
 
     /// A value of this unit for a person: `3.6 GB`, `872.1 s`, `14.5 min`, `1.2 ms`, `1250 req/s`.
     pub fn show(&self, value: f64) -> String {
-        match self {
-            Unit::Bytes => show_bytes(value),
-            Unit::Seconds => show_seconds(value),
-            Unit::Count => significant(value),
-            Unit::Custom(s) => format!("{} {s}", significant(value)),
+        let scale = Scale::of(self, value.abs());
+        if matches!(self, Unit::Count | Unit::Custom(_)) && value != 0.0 && value.abs() < 1e-6 {
+            return scale.join(&format!("{value:.3e}"));
         }
+        scale.show(value, scale.digits)
     }
 
     /// Two values as [`Unit::show`] writes them, with more digits when they would look the same and are not.
     pub fn show_apart(&self, a: f64, b: f64) -> (String, String) {
         let shown = (self.show(a), self.show(b));
-        // `13.2 kB`: a number, how many digits it has after the point, and what stands behind it.
-        let parts = shown.0.split_once(' ').unwrap_or((shown.0.as_str(), ""));
-        let Ok(number) = parts.0.parse::<f64>() else { return shown };
-        if a == b || shown.0 != shown.1 || number == 0.0 {
+        if shown.0 != shown.1 {
             return shown;
         }
-        let factor = self.factor_of(parts.1);
-        let digits = parts.0.split_once('.').map_or(0, |(_, after)| after.len());
-        let looks = |value: f64, digits: usize| format!("{:.digits$}", value / factor);
-        let enough = (digits..digits + 6).find(|&n| looks(a, n) != looks(b, n)).unwrap_or(digits);
-        let join = |value: f64| [&looks(value, enough), parts.1].join(" ").trim_end().to_string();
-        (join(a), join(b))
-    }
-
-    /// How many of the base unit a unit that [`Unit::show`] writes stands for.
-    fn factor_of(&self, written: &str) -> f64 {
-        let table = match self {
-            Unit::Bytes => BYTE_UNITS,
-            Unit::Seconds => TIME_UNITS,
-            Unit::Count | Unit::Custom(_) => &[],
-        };
-        table.iter().find(|(name, _)| *name == written).map_or(1.0, |(_, factor)| *factor)
+        let scale = Scale::of(self, a.abs().max(b.abs()));
+        let digits = scale.digits_apart(a, b, scale.digits + 5).unwrap_or(scale.digits);
+        (scale.show(a, digits), scale.show(b, digits))
     }
 
     /// A difference of this unit for a person, always signed: `-0.3 GB`, `+6.0 min`.
@@ -271,43 +254,68 @@ fn distance(word: &str, name: &str) -> usize {
     exact_case.min(any_case + 1)
 }
 
-fn show_bytes(value: f64) -> String {
-    match value.abs() {
-        v if v < 999.5 => format!("{value:.0} B"),
-        v if v < 999_950.0 => format!("{:.1} kB", value / 1e3),
-        v if v < 999_950_000.0 => format!("{:.1} MB", value / 1e6),
-        v if v < 999_950_000_000.0 => format!("{:.2} GB", value / 1e9),
-        _ => format!("{:.2} TB", value / 1e12),
-    }
+/// How values up to some size are written: in which multiple of their unit, and with how many digits after the point.
+#[derive(Debug, Clone, Copy)]
+pub struct Scale<'a> {
+    /// How many of the base unit the multiple is.
+    pub factor: f64,
+    /// How the multiple is written.
+    pub symbol: &'a str,
+    /// Digits after the point.
+    pub digits: usize,
 }
 
-fn show_seconds(value: f64) -> String {
-    match value.abs() {
-        0.0 => "0 s".to_string(),
-        v if v < 999.5e-9 => format!("{:.0} ns", value * 1e9),
-        v if v < 999.5e-6 => format!("{:.1} µs", value * 1e6),
-        v if v < 0.9995 => format!("{:.1} ms", value * 1e3),
-        v if v < 99.995 => format!("{value:.2} s"),
-        v if v < 7200.0 => {
-            if v < 600.0 {
-                format!("{value:.1} s")
-            } else {
-                format!("{:.1} min", value / 60.0)
-            }
+impl<'a> Scale<'a> {
+    /// The scale for values up to `size`.
+    pub fn of(unit: &'a Unit, size: f64) -> Scale<'a> {
+        let scale = |factor, symbol, digits| Scale { factor, symbol, digits };
+        match unit {
+            Unit::Bytes => match size {
+                s if s < 999.5 => scale(1.0, "B", 0),
+                s if s < 999_950.0 => scale(1e3, "kB", 1),
+                s if s < 999_950_000.0 => scale(1e6, "MB", 1),
+                s if s < 999_950_000_000.0 => scale(1e9, "GB", 2),
+                _ => scale(1e12, "TB", 2),
+            },
+            Unit::Seconds => match size {
+                0.0 => scale(1.0, "s", 0),
+                s if s < 999.5e-9 => scale(1e-9, "ns", 0),
+                s if s < 999.5e-6 => scale(1e-6, "µs", 1),
+                s if s < 0.9995 => scale(1e-3, "ms", 1),
+                s if s < 99.995 => scale(1.0, "s", 2),
+                s if s < 600.0 => scale(1.0, "s", 1),
+                s if s < 7200.0 => scale(60.0, "min", 1),
+                _ => scale(3600.0, "h", 1),
+            },
+            Unit::Count | Unit::Custom(_) => scale(1.0, unit.symbol(), significant_digits(size)),
         }
-        _ => format!("{:.1} h", value / 3600.0),
+    }
+
+    /// A value on this scale: `13.25 kB`.
+    pub fn show(&self, value: f64, digits: usize) -> String {
+        self.join(&self.number(value, digits))
+    }
+
+    /// The smallest number of digits, up to `most`, that tells two values apart; none when it takes more.
+    pub fn digits_apart(&self, a: f64, b: f64, most: usize) -> Option<usize> {
+        (self.digits..=most).find(|&digits| self.number(a, digits) != self.number(b, digits))
+    }
+
+    fn number(&self, value: f64, digits: usize) -> String {
+        format!("{:.digits$}", value / self.factor)
+    }
+
+    fn join(&self, number: &str) -> String {
+        if self.symbol.is_empty() { number.to_string() } else { format!("{number} {}", self.symbol) }
     }
 }
 
-fn significant(value: f64) -> String {
-    if value == value.trunc() && value.abs() < 1e15 {
-        return format!("{value:.0}");
+/// Digits after the point that show four figures; none of a whole number.
+fn significant_digits(size: f64) -> usize {
+    if size == 0.0 || !size.is_finite() || (size == size.trunc() && size < 1e15) {
+        return 0;
     }
-    if value.abs() < 1e-6 {
-        return format!("{value:.3e}");
-    }
-    let digits = (3 - value.abs().log10().floor() as i32).clamp(0, 9) as usize;
-    format!("{value:.digits$}")
+    (3.0 - size.log10().floor()).clamp(0.0, 9.0) as usize
 }
 
 #[cfg(test)]

@@ -148,6 +148,26 @@ fn what_else_was_considered_is_what_had_been_measured_when_it_was_decided() {
 }
 
 #[test]
+fn a_change_that_takes_code_away_is_no_burden_in_its_decision_file() {
+    let repo = Repo::with(&[("verdict.toml", CONFIG), (".gitignore", "out\n"), ("a.txt", "1\n2\n"), ("b.txt", "3\n")]);
+    build(&repo, 4000);
+    repo.commit("feat: a build");
+    let consequences = |name: &str, gone: &str, decision: &str| {
+        repo.git(&["rm", "--quiet", gone]);
+        attempt(&repo, &[name], 1000 + gone.len());
+        repo.ok(&[decision, "--because", "so"]);
+        let written = repo.ok(&["adr", "new", name]).stdout;
+        let text = repo.read(written.trim().trim_start_matches("wrote "));
+        repo.commit("docs: why");
+        text.split("### Consequences").nth(1).unwrap().split("<!--").next().unwrap().to_string()
+    };
+    let reverted = consequences("no-a", "a.txt", "revert");
+    assert!(reverted.contains("\n- Bad, because it would have left less to maintain: "), "{reverted}");
+    let kept = consequences("no-b", "b.txt", "keep");
+    assert!(kept.contains("\n- Good, because it leaves less to maintain: "), "{kept}");
+}
+
+#[test]
 fn every_form_in_every_language_passes_markdownlint_and_so_do_index_and_log() {
     if !works("markdownlint-cli2", &["-"]) {
         return skip("markdownlint-cli2 is not installed");

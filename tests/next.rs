@@ -117,14 +117,17 @@ fn metrics_are_read_as_they_are_now_and_what_is_not_there_is_skipped_with_a_note
     let repo = Repo::with(&[(
         "verdict.toml",
         "version = 1\n[steps.build]\nrun = \"false\"\n[metrics.image]\nimage = \"app.tar\"\nmatters = \"60 kB\"\n\
-         [metrics.out]\npath = \"out\"\n[metrics.gone]\npath = \"gone\"\n",
+         [metrics.out]\npath = \"out\"\n[metrics.gone]\npath = \"gone\"\n\
+         [metrics.gone_packed]\npath = \"gone\"\ncompress = \"gzip\"\n",
     )]);
     repo.write("Dockerfile", DOCKERFILE);
     repo.write("app.tar", service());
     repo.write("out/.npm/_cacache/x", "x".repeat(5000));
     repo.write("out/app.js", "x".repeat(5000));
     let ran = repo.ok(&["next"]);
-    assert!(ran.stderr.contains("skipped gone: 'gone' does not exist"), "{}", ran.report());
+    let note = "skipped gone: 'gone' does not exist here: build it first\n";
+    assert_eq!(ran.stderr.matches("skipped gone").count(), 1, "{}", ran.report());
+    assert!(ran.stderr.contains(note), "{}", ran.report());
     let told = next(&repo, &["-n", "0"]);
     assert_eq!(told["skipped"][0]["what"], "gone");
     assert_eq!(proposal(&told, "no-npm-cache")["whole"], 10_000.0);

@@ -12,7 +12,9 @@ use git_verdict::config::{AdrFormat, Better, Matters, RevertMode};
 use git_verdict::decision::Draft;
 use git_verdict::experiment::{Experiment, State};
 use git_verdict::git::{Oid, Person};
+use git_verdict::inspect::diff::{Attribution, Row};
 use git_verdict::ledger::event::{Decided, Event, Fact, Identity, Measured, Opened, VERSION, Verdict};
+use git_verdict::measure::anatomy::Origin;
 use git_verdict::measure::{CheckResult, Side, environment::Environment};
 use git_verdict::policy::maintenance::Maintenance;
 use git_verdict::policy::{Advice, Complexity, MetricComparison, Recommendation};
@@ -165,6 +167,27 @@ fn measured() -> Measured {
         ruler: None,
         rechecks: None,
     }
+}
+
+#[test]
+fn where_an_inconclusive_change_came_from_is_not_told() {
+    let origin = |metric: &str, unit: Unit, what: &str, [before, after]: [i64; 2]| {
+        let change = after - before;
+        let row =
+            Row { what: what.into(), before: Some(before), after: Some(after), change, source: None, detail: vec![] };
+        let (unexplained, unexplained_as) = (0, String::new());
+        let attribution =
+            Attribution { unit, rows: vec![row], before, after, unexplained, unexplained_as, partial: false };
+        Origin { metric: metric.into(), first: 0, second: 1, attribution }
+    };
+    let mut measured = measured();
+    measured.comparison[0].word = Word::Inconclusive;
+    measured.origins = vec![
+        origin("build_time", Unit::Seconds, "step 3 (RUN make)", [2_000_000, 4_000_000]),
+        origin("image_size", Unit::Bytes, "layer 7 (COPY --from=build)", [3_000_000, 2_000_000]),
+    ];
+    let message = Renderer::new(Lang::En).unwrap().revert(&story(), Some(&measured)).unwrap();
+    assert!(message.contains("\nWhere: -1 MB from layer 7 (COPY --from=build).\n"), "{message}");
 }
 
 fn check(name: &str, passed: bool, outcome: &str) -> CheckResult {

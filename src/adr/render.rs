@@ -449,9 +449,9 @@ fn driver(row: &MetricComparison) -> DriverView {
         higher_is_better: row.better == Better::Higher,
         matters: match row.matters {
             Matters::Relative(ratio) => number::percent(ratio.0.abs()).trim_start_matches('+').to_string(),
-            Matters::Absolute(value) => clean(&number::single(&row.unit, value.abs())).into_owned(),
+            Matters::Absolute(value) => clean(&row.unit.show(value.abs())).into_owned(),
         },
-        limit: row.limit.map(|limit| clean(&number::single(&row.unit, limit)).into_owned()),
+        limit: row.limit.map(|limit| clean(&row.unit.show(limit)).into_owned()),
     }
 }
 
@@ -461,7 +461,7 @@ fn environment(environment: &Environment) -> EnvironmentView {
         platform: clean(&environment.platform),
         cpu: clean(&environment.cpu),
         cores: environment.cores,
-        memory: number::single(&Unit::Bytes, environment.memory as f64),
+        memory: Unit::Bytes.show(environment.memory as f64),
         kernel: clean(&environment.kernel),
         more: environment.more.iter().map(|(name, value)| clean(&format!("{name}: {value}"))).collect(),
     }

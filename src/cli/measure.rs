@@ -185,7 +185,7 @@ pub fn show(ctx: &Ctx, measured: &Measured) -> Result<(), Failure> {
             tail
         ))?;
     }
-    for origin in &measured.origins {
+    for origin in measured.known_origins() {
         if let Some(reason) = origin.attribution.reason() {
             let (name, what) = (clean(&origin.metric), ctx.tell(reason));
             ctx.say(wrap(&ctx.tell(phrase!("{name}: {what}", name, what = clean(&what))), look.width, 2))?;

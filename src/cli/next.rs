@@ -155,7 +155,13 @@ fn look(metric: &Metric, root: &Path, config: &Config, file: Option<&Dockerfile>
     match anatomy::now(&metric.source, root, &config.steps) {
         Ok(Some((value, found))) => looked.sizes(what, &found, file, Some(metric), value),
         Ok(None) => looked.skipped.push((what.clone(), "it cannot be taken apart".into())),
-        Err(why) => looked.skipped.push((what.clone(), why)),
+        Err(why) => {
+            // A measurement would have built it.
+            let skipped = (what.clone(), why.replace("after the steps have run", "here: build it first"));
+            if !looked.skipped.contains(&skipped) {
+                looked.skipped.push(skipped);
+            }
+        }
     }
 }
 

@@ -176,7 +176,8 @@ impl Attribution {
     }
 
     /// The change and its cause in a few words: `-0.3 GB from layer 7 (COPY --from=build)`. When no single row makes up
-    /// most of it, the largest row of each direction is named: `-0.3 GB (-3.3 GB from …, +3.0 GB from …)`.
+    /// most of it, the largest row of each direction is named, `-0.3 GB (-3.3 GB from …, +3.0 GB from …)`, unless that
+    /// against it is too small to tell anything.
     pub fn reason(&self) -> Option<Phrase> {
         let total = self.total();
         if total == 0 {
@@ -187,7 +188,8 @@ impl Attribution {
             |amount: i64, what: &str| phrase!("{change} from {what}", change = short(amount), what = named(what));
         let with = |r: &Row| from(r.change, &r.what);
         let same = self.rows.iter().find(|r| (r.change < 0) == (total < 0) && r.change != 0);
-        let other = self.rows.iter().find(|r| (r.change < 0) != (total < 0) && r.change != 0);
+        let counts = |r: &&Row| r.change.unsigned_abs() >= total.unsigned_abs() / 10;
+        let other = self.rows.iter().find(|r| (r.change < 0) != (total < 0) && r.change != 0).filter(counts);
         let close = |r: &Row| {
             let (change, total) = (r.change.unsigned_abs() as f64, total.unsigned_abs() as f64);
             (0.5..=1.5).contains(&(change / total))
@@ -746,6 +748,19 @@ mod tests {
             both.reason().unwrap(),
             "-0.3 GB (-3.3 GB from layer 5 (RUN pip install), +3 GB from layer 7 (COPY --from=build))"
         );
+        let stripped = Attribution::new(
+            Unit::Bytes,
+            vec![
+                Row::new(".debug_info", Some(800_000), None),
+                Row::new(".debug_loc", Some(700_000), None),
+                Row::new(".debug_line", Some(600_000), None),
+                Row::new(".rodata", Some(1_000_000), Some(1_000_032)),
+            ],
+            7_500_000,
+            5_400_000,
+            "headers",
+        );
+        assert_eq!(stripped.reason().unwrap(), "-2.1 MB, of which -0.8 MB from .debug_info");
         let lines = both.lines(1);
         assert_eq!(lines[0], " -3.30 GB  layer 5 (RUN pip install), gone");
         assert_eq!(lines[1], " +3.00 GB  1 more");

@@ -8,6 +8,7 @@ use crate::grounds::Assumptions;
 use crate::measure::anatomy::Origin;
 use crate::measure::{CheckResult, FailedRun, Sample, Side, environment::Environment};
 use crate::policy::{Complexity, MetricComparison, Recommendation};
+use crate::stats::Word;
 use chrono::{DateTime, FixedOffset};
 use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
@@ -307,6 +308,16 @@ pub struct Measured {
     /// The decision that it came after, when it was taken to look at that one again; none for what a decision rests on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rechecks: Option<Rechecks>,
+}
+
+impl Measured {
+    /// Where the changes came from that are known to be there. The parts are those of one sample, so of a metric that is
+    /// inconclusive they would tell its noise.
+    pub fn known_origins(&self) -> impl DoubleEndedIterator<Item = &Origin> {
+        let open =
+            |metric: &str| self.comparison.iter().any(|row| row.metric == metric && row.word == Word::Inconclusive);
+        self.origins.iter().filter(move |origin| !open(&origin.metric))
+    }
 }
 
 /// Which decision a later measurement looks at, and how.

@@ -158,7 +158,8 @@ pub fn sampled_row(metric: &Metric, look: &Look) -> MetricComparison {
         word: look.word.unwrap_or(Word::Inconclusive),
         limit: metric.limit,
         detectable: look.detectable().filter(|_| open),
-        rounds_needed: look.pairs_needed().filter(|_| open),
+        // Fewer may be foretold than were taken, which have not settled it.
+        rounds_needed: look.pairs_needed().filter(|_| open).map(|need| need.max(look.pairs + 1)),
     }
 }
 
@@ -438,6 +439,16 @@ mod tests {
         let rows = rows(&plan.config, &measurement(&plan, taken), 0, 1);
         assert_eq!((rows[0].exact, rows[0].word, rows[0].rounds_needed), (false, Word::Inconclusive, Some(2)));
         assert_eq!(what_settles(&rows[0]), Some("1 more pair".into()));
+    }
+
+    #[test]
+    fn what_is_still_open_needs_more_rounds_than_were_taken() {
+        // Sizes of a Debian package, whose build was not reproducible on the base.
+        let plan = plan(vec![size("deb")], 2, Some(2));
+        let (_, taken) = session(&plan, |_, side, round| Some([[102_604.0, 102_568.0], [102_512.0; 2]][side][round]));
+        let rows = rows(&plan.config, &measurement(&plan, taken), 0, 1);
+        assert_eq!((rows[0].word, rows[0].rounds, rows[0].rounds_needed), (Word::Inconclusive, 2, Some(3)));
+        assert!(what_settles(&rows[0]).unwrap().to_string().starts_with("1 more pair, or "));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Numbers for people: both sides of a comparison and their difference in one unit that fits them all.
 
-use crate::units::Unit;
+use crate::units::{Scale, Unit};
 
 /// Both sides of a row and their difference, as people read them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,33 +16,27 @@ pub struct Pair {
 }
 
 /// Writes both values in the unit of the larger one, with as many digits as it takes to tell them apart (four after the
-/// point at most). The difference has the same unit unless it is too small for it.
+/// point at most). What is too small for that unit has its own.
 pub fn pair(unit: &Unit, base: f64, candidate: f64) -> Pair {
     let scale = Scale::of(unit, base.abs().max(candidate.abs()));
     let change = candidate - base;
-    let mut digits = scale.digits;
-    let looks = |value: f64, digits: usize| format!("{:.digits$}", value / scale.factor);
-    while change != 0.0 && digits < 4 && looks(base, digits) == looks(candidate, digits) {
-        digits += 1;
-    }
-    let show = |value: f64, digits: usize| scale.join(&looks(value, digits));
+    let most = scale.digits.max(4);
+    let digits = if change == 0.0 { scale.digits } else { scale.digits_apart(base, candidate, most).unwrap_or(most) };
+    let side = |value: f64| match scale.digits_apart(value, 0.0, digits) {
+        None if value != 0.0 => unit.show(value),
+        _ => scale.show(value, digits),
+    };
     let size = if scale.digits == 0 || change.abs() / scale.factor >= 10f64.powi(1 - scale.digits as i32) {
-        show(change.abs(), scale.digits)
+        scale.show(change.abs(), scale.digits)
     } else {
-        single(unit, change.abs())
+        unit.show(change.abs())
     };
     let sign = match change {
         c if c > 0.0 => "+",
         c if c < 0.0 => "-",
         _ => "",
     };
-    Pair { base: show(base, digits), candidate: show(candidate, digits), change: format!("{sign}{size}"), size }
-}
-
-/// One value in the unit that fits it.
-pub fn single(unit: &Unit, value: f64) -> String {
-    let scale = Scale::of(unit, value.abs());
-    scale.join(&format!("{:.*}", scale.digits, value / scale.factor))
+    Pair { base: side(base), candidate: side(candidate), change: format!("{sign}{size}"), size }
 }
 
 /// A relative change with its sign: 0.411 is `+41.1 %`, 0.0004 is `+0.04 %`, nothing is `0.0 %`.
@@ -84,51 +78,6 @@ pub(super) fn percent_digits(relative: f64) -> String {
     if nothing && value.is_finite() { "0.0".to_string() } else { text }
 }
 
-struct Scale<'a> {
-    factor: f64,
-    symbol: &'a str,
-    digits: usize,
-}
-
-impl<'a> Scale<'a> {
-    /// The scale that shows values up to `size`; the steps are those of [`Unit::show`].
-    fn of(unit: &'a Unit, size: f64) -> Scale<'a> {
-        let scale = |factor, symbol, digits| Scale { factor, symbol, digits };
-        match unit {
-            Unit::Bytes => match size {
-                s if s < 1e3 => scale(1.0, "B", 0),
-                s if s < 999_950.0 => scale(1e3, "kB", 1),
-                s if s < 999_950_000.0 => scale(1e6, "MB", 1),
-                s if s < 999_950_000_000.0 => scale(1e9, "GB", 2),
-                _ => scale(1e12, "TB", 2),
-            },
-            Unit::Seconds => match size {
-                0.0 => scale(1.0, "s", 0),
-                s if s < 999.5e-9 => scale(1e-9, "ns", 0),
-                s if s < 999.5e-6 => scale(1e-6, "µs", 1),
-                s if s < 0.9995 => scale(1e-3, "ms", 1),
-                s if s < 99.995 => scale(1.0, "s", 2),
-                s if s < 600.0 => scale(1.0, "s", 1),
-                s if s < 7200.0 => scale(60.0, "min", 1),
-                _ => scale(3600.0, "h", 1),
-            },
-            Unit::Count | Unit::Custom(_) => scale(1.0, unit.symbol(), significant_digits(size)),
-        }
-    }
-
-    fn join(&self, number: &str) -> String {
-        if self.symbol.is_empty() { number.to_string() } else { format!("{number} {}", self.symbol) }
-    }
-}
-
-/// Digits after the point that show four figures; none of a whole number.
-fn significant_digits(size: f64) -> usize {
-    if size == 0.0 || !size.is_finite() || (size == size.trunc() && size < 1e15) {
-        return 0;
-    }
-    (3.0 - size.log10().floor()).clamp(0.0, 9.0) as usize
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -155,6 +104,12 @@ mod tests {
     fn a_change_too_small_for_the_unit_has_its_own_and_the_sides_still_differ() {
         assert_eq!(texts(Unit::Bytes, 3.6e9, 3.598e9), owned("3.600 GB", "3.598 GB", "-2.0 MB"));
         assert_eq!(texts(Unit::Seconds, 872.1, 872.9), owned("14.54 min", "14.55 min", "+800.0 ms"));
+    }
+
+    #[test]
+    fn a_side_too_small_for_the_unit_of_the_other_does_not_look_like_nothing() {
+        assert_eq!(texts(Unit::Bytes, 3.6e9, 4e6), owned("3.60 GB", "4.0 MB", "-3.60 GB"));
+        assert_eq!(texts(Unit::Seconds, 0.000_2, 90.0), owned("200.0 µs", "90.00 s", "+90.00 s"));
     }
 
     #[test]

@@ -85,7 +85,7 @@ impl RowView {
             up: row.candidate > row.base,
             differs: row.candidate != row.base,
             higher_is_better: row.better == Better::Higher,
-            limit: row.limit.map(|limit| tied(number::single(&row.unit, limit))),
+            limit: row.limit.map(|limit| tied(row.unit.show(limit))),
             breaks_limit: row.breaks_limit(),
             // A change of many times the value is what nobody has to measure.
             detectable: row
@@ -97,11 +97,15 @@ impl RowView {
     }
 }
 
-/// `build_time +41.1 %, image_size -8.3 %`.
+/// `build_time +41.1 %, image_size -8.3 %, startup -2.0 % (?)`: what was read of an inconclusive metric is not known to hold.
 pub fn summary(rows: &[MetricComparison], language: Lang) -> String {
-    let one = |row: &MetricComparison| match row.relative {
-        Some(relative) => format!("{} {:+.1} %", clean(&row.metric), relative * 100.0),
-        None => format!("{} {}", clean(&row.metric), row.unit.show_change(row.absolute())),
+    let one = |row: &MetricComparison| {
+        let change = match row.relative {
+            Some(relative) => format!("{:+.1} %", relative * 100.0),
+            None => row.unit.show_change(row.absolute()),
+        };
+        let doubt = if row.word == Word::Inconclusive { " (?)" } else { "" };
+        format!("{} {change}{doubt}", clean(&row.metric))
     };
     // What `status` and `log` show in English is written without reading a catalogue.
     match (rows.is_empty(), language) {
@@ -208,6 +212,8 @@ pub struct ComplexityView {
     pub text: String,
     /// `requests (requirements.txt)`.
     pub new_dependencies: Vec<String>,
+    /// Whether there is `more` or `less` to maintain with the change, or the `same`; `more` when it is not known.
+    pub weighs: &'static str,
 }
 
 impl ComplexityView {
@@ -216,11 +222,18 @@ impl ComplexityView {
         ComplexityView {
             text: super::table::complexity(complexity, language),
             new_dependencies: complexity.new_dependencies.iter().map(|d| clean(d).into_owned()).collect(),
+            weighs: match complexity.maintenance.map_or(1, |maintenance| maintenance.points) {
+                0 => "same",
+                ..0 => "less",
+                _ => "more",
+            },
         }
     }
 }
-/// Where the changes of a measurement came from, in one line; none when nothing could be taken apart or nothing changed.
+
+/// Where the changes of a measurement came from, in one line; none when nothing could be taken apart, or nothing is known to
+/// have changed.
 pub fn origin(measured: &Measured, language: Lang) -> Option<String> {
-    let reason = inspect::diff::reason(measured.origins.iter().map(|origin| &origin.attribution))?;
+    let reason = inspect::diff::reason(measured.known_origins().map(|origin| &origin.attribution))?;
     Some(clean(&reason.in_language(&language)).into_owned())
 }

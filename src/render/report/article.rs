@@ -397,7 +397,7 @@ fn breakdown(metric: &str, attribution: &Attribution, language: Lang) -> Breakdo
     let size = |part: &Part| part.before.unwrap_or(0).max(part.after.unwrap_or(0));
     let largest = attribution.rows.iter().take(PARTS).map(size).max().unwrap_or(0) as f64;
     let bar = |amount: Option<i64>| chart::percent(amount.unwrap_or(0).max(0) as f64 / largest);
-    let shown = |amount: i64| number::single(&attribution.unit, attribution.value(amount));
+    let shown = |amount: i64| attribution.unit.show(attribution.value(amount));
     let change = |amount: i64| if amount == 0 { shown(0) } else { attribution.show(amount) };
     let mut parts: Vec<PartView> = Vec::new();
     for part in attribution.rows.iter().take(PARTS) {

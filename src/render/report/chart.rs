@@ -7,7 +7,6 @@
 use crate::experiment::State;
 use crate::policy::MetricComparison;
 use crate::render::lang;
-use crate::render::number;
 use crate::render::text::clean;
 use crate::render::{Lang, view};
 use crate::units::Unit;
@@ -235,7 +234,7 @@ fn panel(metric: &str, points: &[&Point<'_>], axis: &Axis, language: Lang) -> Op
     }
     if let Some((first, last)) = level {
         let _ = write!(panel.level, "H{WIDE}");
-        panel.level_texts = Some([first, last].map(|value| clean(&number::single(unit, value)).into_owned()));
+        panel.level_texts = Some([first, last].map(|value| clean(&unit.show(value)).into_owned()));
     }
     Some(panel)
 }
@@ -349,7 +348,7 @@ impl Scale {
             let first = (self.low / step).ceil();
             (0..6).map(|n| (first + f64::from(n)) * step).take_while(|value| *value <= self.high).collect()
         };
-        let tick = |value: &f64| Tick { y: self.y(*value), text: short(&number::single(unit, *value)) };
+        let tick = |value: &f64| Tick { y: self.y(*value), text: short(&unit.show(*value)) };
         values.iter().filter(|value| value.is_finite()).map(tick).collect()
     }
 }
