@@ -34,14 +34,40 @@ fn the_recommended_answer_is_the_default_and_its_exact_commit_is_shown_first() {
     terminal.sees("abandon");
     terminal.types("\r");
     terminal.sees("Why?");
-    terminal.types(" indeed\r");
-    terminal.sees("indeed");
+    terminal.types("half is indeed enough\r");
     terminal.sees("Land this?");
     terminal.types("y");
     terminal.sees("kept slim");
     assert_eq!(terminal.ends().0, Some(0));
     let message = repo.git(&["log", "-1", "--format=%B", "main"]);
-    assert!(message.contains("indeed"), "{message}");
+    assert!(
+        message.contains("Reason: half is indeed enough\n"),
+        "what is typed takes the place of what is offered: {message}"
+    );
+}
+
+#[test]
+fn a_reason_is_offered_for_what_was_recommended_only_and_can_be_written_in_the_editor() {
+    let repo = measured();
+    repo.script("../editor", "grep -q improved \"$1\" && echo 'written at length' > \"$1\"\n");
+    let editor = repo.path().join("../editor").display().to_string();
+    let mut terminal = Terminal::open_with(&repo, &["decide"], &[("EDITOR", &editor), ("VISUAL", "")]);
+    terminal.sees("abandon");
+    terminal.types(DOWN);
+    terminal.types("\r");
+    terminal.sees("Why?");
+    terminal.types("\r");
+    terminal.sees("no reason was given");
+    terminal.sees("abandon");
+    terminal.types("\r");
+    terminal.sees("(size improved");
+    terminal.types("e\r");
+    terminal.sees("Reason: written at length");
+    terminal.sees("Land this?");
+    terminal.types("n");
+    terminal.sees("abandon");
+    terminal.types("\u{3}");
+    assert_eq!(terminal.ends().0, Some(130));
 }
 
 #[test]

@@ -84,6 +84,16 @@ fn a_record_keeps_what_it_rested_on() {
 }
 
 #[test]
+fn what_goes_on_with_an_interrupted_session_is_told_with_its_metrics() {
+    let two = "version = 1\n[steps.work]\nrun = \"./work.sh\"\n[metrics.time]\nstep = \"work\"\n[metrics.size]\npath = \"out\"\n";
+    let repo = project(two, "echo 1 > out\n", &failing_in(1, "[1-9]"));
+    repo.expect(4, &["measure", "--metric", "time"]);
+    repo.ok(&["status"]).prints(&["git verdict measure --metric time goes on from there"]);
+    repo.expect(4, &["measure"]).says(&["it measured other metrics"]);
+    repo.ok(&["status"]).prints(&["samples; git verdict measure goes on from there"]);
+}
+
+#[test]
 fn exact_sizes_of_two_environments_are_compared() {
     let repo = two_options(
         "version = 1\n[steps.work]\nrun = \"./work.sh\"\n[metrics.size]\npath = \"out\"\nmatters = \"1 B\"\n",

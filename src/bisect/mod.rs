@@ -316,8 +316,7 @@ impl<'r> Search<'r> {
         };
         let spent = if matches!(probe.answer, Answer::Good | Answer::Bad) { spent } else { 0.0 };
         if probe.answer == Answer::Skipped {
-            let saved = session::saved(self.repo, &key)?;
-            self.runs += saved + 1;
+            self.runs += session::saved(self.repo, &key)?.samples + 1;
         }
         let runs = self.runs - before;
         self.note(Probe { runs, ..probe }, spent)?;

@@ -3,6 +3,7 @@
 use super::context::asking;
 use super::land::{self, Wish};
 use super::measure::{self, How};
+use super::progress::time_left;
 use super::revert::Mode;
 use super::{Ctx, Done, abandon, rates};
 use crate::config::Policy;
@@ -11,6 +12,7 @@ use crate::experiment::{Book, Experiment};
 use crate::git::Repo;
 use crate::ledger::event::{Measured, Verdict};
 use crate::ledger::{Event, Fact, Ledger, Wanted};
+use crate::measure::pace;
 use crate::phrase;
 use crate::phrase::{Phrase, plural};
 use crate::policy::Advice;
@@ -18,6 +20,7 @@ use crate::render::text::shell_word;
 use crate::stats::sequential::DEFAULT_ROUNDS;
 use crate::units::Unit;
 use dialoguer::theme::ColorfulTheme;
+use std::time::Duration;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -113,14 +116,25 @@ impl Table<'_> {
         Wish { verdict, because, mode: self.mode.map(Into::into), force: false, preview: true }
     }
 
+    fn recommended(&self, measured: &Measured) -> Option<Verdict> {
+        match measured.recommendation.advice {
+            Advice::Keep => Some(Verdict::Keep),
+            Advice::Revert => Some(Verdict::Revert),
+            Advice::TradeOff | Advice::MeasureMore => None,
+        }
+    }
+
+    /// The first reason of the recommendation where it is followed; whoever overrides it has a reason of their own.
+    fn default_reason(&self, measured: &Measured, verdict: Verdict) -> String {
+        let followed = self.recommended(measured) == Some(verdict);
+        let first = measured.recommendation.told().into_iter().next().filter(|_| followed);
+        first.map(|reason| self.ctx.tell(reason)).unwrap_or_default()
+    }
+
     /// The exact commit of the recommendation, with its first reason standing in for the user's.
     fn preview_recommended(&self, measured: &Measured) -> Result<(), Failure> {
-        let verdict = match measured.recommendation.advice {
-            Advice::Keep => Verdict::Keep,
-            Advice::Revert => Verdict::Revert,
-            Advice::TradeOff | Advice::MeasureMore => return Ok(()),
-        };
-        let wish = self.wish(verdict, default_reason(self.ctx, measured, verdict));
+        let Some(verdict) = self.recommended(measured) else { return Ok(()) };
+        let wish = self.wish(verdict, self.default_reason(measured, verdict));
         match land::draft(self.ctx, self.repo, self.ledger, self.book, self.experiment, self.policy, &wish) {
             Ok((draft, texts)) => {
                 self.ctx.say(phrase!("\nif you {verdict}:", verdict = Phrase::from(verdict.as_str())))?;
@@ -163,18 +177,17 @@ impl Table<'_> {
         measured: &Measured,
         reason: &mut Option<String>,
     ) -> Result<Option<Exit>, Failure> {
-        let before = reason.take().unwrap_or_else(|| default_reason(self.ctx, measured, verdict));
-        // A prompt edits one line.
-        let typed: String = match before.contains('\n') {
-            true => "e".into(),
-            false => dialoguer::Input::with_theme(&ColorfulTheme::default())
-                .with_prompt(self.ctx.tell("Why? ('e' opens your editor)"))
-                .with_initial_text(&before)
-                .interact_text()
-                .map_err(asking)?,
-        };
+        let offered = reason.take().unwrap_or_else(|| self.default_reason(measured, verdict));
+        let theme = ColorfulTheme::default();
+        let prompt = self.ctx.tell("Why? ('e' opens your editor)");
+        let mut question = dialoguer::Input::<String>::with_theme(&theme).with_prompt(prompt).allow_empty(true);
+        if !offered.is_empty() {
+            question = question.default(offered.clone());
+        }
+        // A prompt shows one line.
+        let typed = if offered.contains('\n') { "e".into() } else { question.interact_text().map_err(asking)? };
         let because = match typed.trim() {
-            "e" | "E" => dialoguer::Editor::new().extension(".md").edit(&before).map_err(asking)?.unwrap_or_default(),
+            "e" | "E" => dialoguer::Editor::new().extension(".md").edit(&offered).map_err(asking)?.unwrap_or_default(),
             text => text.to_string(),
         };
         if because.trim().is_empty() {
@@ -213,38 +226,25 @@ impl Table<'_> {
     }
 }
 
-/// The first reason of the recommendation where it is followed; whoever overrides it has a reason of their own.
-fn default_reason(ctx: &Ctx, measured: &Measured, verdict: Verdict) -> String {
-    match (measured.recommendation.advice, verdict) {
-        (Advice::Keep, Verdict::Keep) | (Advice::Revert, Verdict::Revert) => {
-            measured.recommendation.told().first().map(|reason| ctx.tell(reason)).unwrap_or_default()
-        }
-        _ => String::new(),
-    }
-}
-
 /// What measuring more would take, from the samples at hand: all of it where that can be foretold.
 fn cost(measured: &Measured) -> Phrase {
-    let times: Vec<f64> = measured.samples.iter().map(|s| s.at).collect();
     let rounds = measured.samples.iter().map(|s| s.round + 1).max().unwrap_or(0);
     let need = measured.comparison.iter().filter_map(|row| row.rounds_needed).max().filter(|need| *need > rounds);
-    match (times.first(), times.last()) {
-        (Some(first), Some(last)) if rounds > 1 => {
-            let each = (last - first) / (rounds as f64 - 0.5);
-            let show = |seconds: f64| Unit::Seconds.show(seconds);
-            match need {
-                // More than measuring takes when nobody names a number: it may give up before.
-                Some(need) if need > DEFAULT_ROUNDS => {
-                    phrase!("about {each} a pair; {rounds} of about {need} taken", each = show(each), rounds, need)
-                }
-                Some(need) => {
-                    let n = need - rounds;
-                    let time = show(each * n as f64);
-                    phrase!("about {n} more pair{s}, {time}; {rounds} taken", n, s = plural(n), time, rounds)
-                }
-                None => phrase!("about {each} a pair, {rounds} taken", each = show(each), rounds),
-            }
+    let Some(each) = pace::of_a_round(&measured.samples) else { return phrase!("{rounds} pairs taken", rounds) };
+    let show = |seconds: f64| {
+        let whole = Duration::try_from_secs_f64(seconds).ok().filter(|_| seconds >= 10.0);
+        whole.map_or_else(|| Unit::Seconds.show(seconds), time_left)
+    };
+    match need {
+        // More than measuring takes when nobody names a number: it may give up before.
+        Some(need) if need > DEFAULT_ROUNDS => {
+            phrase!("about {each} a pair; {rounds} of about {need} taken", each = show(each), rounds, need)
         }
-        _ => phrase!("{rounds} pairs taken", rounds),
+        Some(need) => {
+            let n = need - rounds;
+            let time = show(each * n as f64);
+            phrase!("about {n} more pair{s}, {time}; {rounds} taken", n, s = plural(n), time, rounds)
+        }
+        None => phrase!("about {each} a pair, {rounds} taken", each = show(each), rounds),
     }
 }

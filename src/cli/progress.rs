@@ -102,7 +102,7 @@ impl Progress {
 }
 
 /// `40 s`, `5 min`, `3 h`: as much as an estimate is worth.
-fn time_left(left: Duration) -> String {
+pub fn time_left(left: Duration) -> String {
     match left.as_secs() {
         seconds if seconds < 90 => format!("{seconds} s"),
         seconds if seconds < 90 * 60 => format!("{} min", (seconds + 30) / 60),

@@ -1,12 +1,14 @@
 //! `git verdict status`: where this experiment is and what comes next.
 
 use super::{Ctx, Done};
+use crate::config::Config;
 use crate::decision;
 use crate::error::{Exit, Failure};
 use crate::experiment::{Book, Experiment, State};
 use crate::git::Repo;
 use crate::git::refs::Head;
 use crate::ledger::{Ledger, Wanted};
+use crate::measure::session::{self, Unfinished};
 use crate::phrase;
 use crate::phrase::{Phrase, plural};
 use crate::policy::Advice;
@@ -100,10 +102,11 @@ fn this(ctx: &Ctx, repo: &Repo, book: &Book, experiment: &Experiment, pending: b
     let branch = clean(experiment.branch());
     let (s, short) = (plural(commits), base.short());
     ctx.field("branch", phrase!("{branch}, {commits} commit{s} on {base}", branch, commits, s, base = short))?;
-    let samples = crate::measure::session::saved(repo, &experiment.name)?;
+    let unfinished = session::saved(repo, &experiment.name)?;
+    let samples = unfinished.samples;
     if samples > 0 {
-        let s = plural(samples);
-        ctx.field("unfinished", phrase!("{samples} sample{s}; git verdict measure goes on from there", samples, s))?;
+        let (s, command) = (plural(samples), measure_again(repo, &unfinished));
+        ctx.field("unfinished", phrase!("{samples} sample{s}; {command} goes on from there", samples, s, command))?;
     }
     if let Some((_, measured)) = experiment.latest() {
         ctx.field("measured", super::log::summary(&measured.comparison, ctx.lang))?;
@@ -132,6 +135,18 @@ fn this(ctx: &Ctx, repo: &Repo, book: &Book, experiment: &Experiment, pending: b
     "stale": stale, "ruler": experiment.latest().and_then(|(_, measured)| measured.ruler.as_ref()),
     "uncommitted": changed, "unfinished": samples, "next": next.to_string(),
     }))
+}
+
+/// The command that goes on with an interrupted session: one that measures the same metrics.
+fn measure_again(repo: &Repo, unfinished: &Unfinished) -> String {
+    let mut command = "git verdict measure".to_string();
+    let config = repo.workdir().ok().and_then(|root| Config::load(root).ok().flatten());
+    if config.is_none_or(|config| config.metrics.len() != unfinished.metrics.len()) {
+        for metric in &unfinished.metrics {
+            command.extend([" --metric ", &clean(metric)]);
+        }
+    }
+    command
 }
 
 /// That a revert was itself reverted, for people.

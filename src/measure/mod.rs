@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`schedule`] | rounds: what runs when, what is read, when it ends |
 //! | [`placement`] | processors and niceness |
+//! | [`pace`] | how long it is going to take |
 //! | [`session`] | samples on disk |
 //! | [`worktree`] | the checked out sides |
 //! | [`runner`] | one command, its resources and its output |
@@ -22,6 +23,7 @@ pub mod environment;
 pub mod family;
 pub mod interrupt;
 pub mod lock;
+pub mod pace;
 pub mod placement;
 pub mod runner;
 pub mod schedule;
@@ -427,7 +429,7 @@ impl crate::error::Explain for MeasureError {
     }
     fn next(&self) -> Option<Phrase> {
         match self {
-            MeasureError::Interrupted { .. } => Some("git verdict measure (goes on where it stopped)".into()),
+            MeasureError::Interrupted { .. } => Some("the same command (goes on where it stopped)".into()),
             MeasureError::Step { log: Some(log), .. } => {
                 Some(phrase!("less -R '{log}' (all of its output)", log = log.display()))
             }

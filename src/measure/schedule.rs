@@ -16,6 +16,7 @@
 
 use super::anatomy::{self, Anatomy, Origin};
 use super::environment::{COUNTER, Environment};
+use super::pace::Pace;
 use super::placement::Placement;
 use super::runner::{self, Finished, Job, Outcome, Sink};
 use super::session::{self, Found, Session};
@@ -128,7 +129,7 @@ pub(super) fn run(
         varying: BTreeSet::new(),
         begun: Instant::now(),
         complete: 0,
-        taken: Vec::new(),
+        pace: Pace::default(),
         anatomies: BTreeMap::new(),
         expected: None,
     };
@@ -203,8 +204,8 @@ struct Engine<'a> {
     begun: Instant,
     /// Rounds so far with a sample of every side.
     complete: usize,
-    /// How long the samples of this process took.
-    taken: Vec<Duration>,
+    /// How long the samples of this process take.
+    pace: Pace,
     /// What each side's artefacts are made of, by metric.
     anatomies: BTreeMap<(usize, String), Anatomy>,
     /// In how many rounds the rule expects to end.
@@ -264,6 +265,7 @@ impl Engine<'_> {
             if self.session.has(round, side) {
                 continue;
             }
+            self.pace.begin();
             let begun = Instant::now();
             let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |d| d.as_secs_f64());
             match self.values(round, side) {
@@ -273,7 +275,7 @@ impl Engine<'_> {
                     continue;
                 }
             }
-            self.taken.push(begun.elapsed());
+            self.pace.sampled(begun.elapsed());
             let left = self.left();
             if let Some(sample) = self.session.samples.last() {
                 (self.observe)(Event::Sampled { sample, all: &self.session.samples, left });
@@ -282,18 +284,15 @@ impl Engine<'_> {
         Ok(())
     }
 
-    /// How long is likely left: as many samples as are expected, at the mean time of those taken.
+    /// How long is likely left: as many samples as are expected, at the pace of those taken.
     fn left(&self) -> Option<Duration> {
         let sides = self.plan.sides.len();
         let rounds = match (self.expected, self.plan.max_rounds) {
             (Some(expected), Some(max)) => Some(expected.min(max)),
             (expected, max) => expected.or(max),
         };
-        let mean = self.taken.iter().sum::<Duration>().checked_div(u32::try_from(self.taken.len()).ok()?);
-        let of_rounds = rounds.zip(mean).map(|(rounds, mean)| {
-            let missing = (rounds * sides).saturating_sub(self.session.samples.len());
-            mean.saturating_mul(u32::try_from(missing).unwrap_or(u32::MAX))
-        });
+        let of_rounds =
+            rounds.and_then(|rounds| self.pace.of((rounds * sides).saturating_sub(self.session.samples.len())));
         let of_budget = self.plan.budget.map(|b| b.saturating_sub(self.begun.elapsed()));
         match (of_rounds, of_budget) {
             (Some(a), Some(b)) => Some(a.min(b)),
@@ -317,7 +316,9 @@ impl Engine<'_> {
             values.insert(metric.name.clone(), value);
         }
         if self.plan.origins && self.looked.insert(side) {
+            let begun = Instant::now();
             self.look(side, &values)?;
+            self.pace.once(begun.elapsed());
         }
         Ok(values)
     }
@@ -403,12 +404,16 @@ impl Engine<'_> {
             if step.once && self.built.contains(&side) {
                 continue;
             }
+            let begun = Instant::now();
             let of_step: Vec<&Source> = plan.metrics().map(|m| &m.source).filter(|s| reads(s, &step.name)).collect();
             let counted = round.is_some() && of_step.iter().any(|source| counts(source));
             let only_counted = counted && of_step.iter().all(|source| counts(source));
             for _ in 0..if self.built.contains(&side) || only_counted { 0 } else { step.warmup } {
                 self.prepare(side, step, round)?;
                 self.must(side, &format!("warm-up {}", step.name), round, &step.run, step.timeout, false)?;
+            }
+            if !step.once {
+                self.pace.once(begun.elapsed());
             }
             let mut one = Ran { finished: None, instructions: None };
             if !only_counted {
@@ -419,6 +424,9 @@ impl Engine<'_> {
             }
             if counted {
                 one.instructions = Some(self.count(side, step, round)?);
+            }
+            if step.once {
+                self.pace.once(begun.elapsed());
             }
             ran.insert(step.name.clone(), one);
         }

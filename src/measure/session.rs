@@ -236,11 +236,21 @@ pub fn finish(repo: &Repo, key: &str) -> Result<(), MeasureError> {
     }
 }
 
-/// How many samples are saved for a key, of all sides together: an interrupted session's. None when it cannot be read.
-pub fn saved(repo: &Repo, key: &str) -> Result<usize, MeasureError> {
+/// What an interrupted session has taken.
+#[derive(Debug, Default)]
+pub struct Unfinished {
+    /// How many samples, of all sides together.
+    pub samples: usize,
+    /// The metrics that it measures.
+    pub metrics: Vec<String>,
+}
+
+/// What is saved for a key; nothing when it cannot be read.
+pub fn saved(repo: &Repo, key: &str) -> Result<Unfinished, MeasureError> {
     let path = file_of(repo, key)?;
     let read = read(&path).map_err(|source| trouble(&path, source))?;
-    Ok(read.and_then(Result::ok).map_or(0, |saved| saved.samples.len()))
+    let unfinished = |saved: Saved| Unfinished { samples: saved.samples.len(), metrics: saved.header.metrics };
+    Ok(read.and_then(Result::ok).map(unfinished).unwrap_or_default())
 }
 
 /// A key as a file name: letters, digits, `-` and `_` stay, all other bytes become `%xx`.
