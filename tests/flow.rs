@@ -228,7 +228,7 @@ fn init_writes_a_configuration_that_fits_and_never_overwrites_one() {
         repo.refuses(3, &["init"]).says(&["there is a verdict.toml already"]);
     }
     let repo = Repo::with(&[("main.c", "int main(void) { return 0; }\n")]);
-    repo.refuses(2, &["init"]).says(&["--preset docker|cargo|npm|python"]);
+    repo.refuses(2, &["init"]).says(&["--preset docker|cargo|go|npm|python"]);
 }
 
 #[test]

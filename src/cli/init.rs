@@ -15,7 +15,7 @@ use std::io::Write;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The kind of project: docker, cargo, npm or python (default: what is found)
+    /// The kind of project: docker, cargo, go, npm or python (default: what is found)
     #[arg(long, value_name = "PRESET")]
     preset: Option<Preset>,
     /// Print the file instead of writing it
@@ -115,9 +115,9 @@ fn offer(ctx: &Ctx, repo: &Repo, args: &Args) -> Result<Vec<Installed>, Failure>
 fn choose(ctx: &Ctx, found: &[Preset]) -> Result<Preset, Failure> {
     match found {
         [] => Err(Failure::usage(
-            "no Dockerfile, Containerfile, Cargo.toml, package.json or pyproject.toml was found here",
+            "no Dockerfile, Containerfile, Cargo.toml, go.mod, package.json or pyproject.toml was found here",
         )
-        .try_next("git verdict init --preset docker|cargo|npm|python")),
+        .try_next("git verdict init --preset docker|cargo|go|npm|python")),
         [only] => Ok(*only),
         [first, ..] if ctx.yes || !ctx.can_ask() => {
             let others: Vec<String> = found[1..].iter().map(Preset::to_string).collect();

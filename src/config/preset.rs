@@ -6,6 +6,7 @@
 
 mod cargo;
 mod docker;
+mod go;
 mod npm;
 mod python;
 
@@ -28,6 +29,8 @@ pub enum Preset {
     Docker,
     /// A Rust package or workspace.
     Cargo,
+    /// A Go module.
+    Go,
     /// A JavaScript package.
     Npm,
     /// A Python package, or an application with a list of requirements.
@@ -36,13 +39,14 @@ pub enum Preset {
 
 impl Preset {
     /// All presets, in the order in which [`detect`] offers them.
-    pub const ALL: [Preset; 4] = [Preset::Docker, Preset::Cargo, Preset::Npm, Preset::Python];
+    pub const ALL: [Preset; 5] = [Preset::Docker, Preset::Cargo, Preset::Go, Preset::Npm, Preset::Python];
 
     /// The name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Preset::Docker => "docker",
             Preset::Cargo => "cargo",
+            Preset::Go => "go",
             Preset::Npm => "npm",
             Preset::Python => "python",
         }
@@ -112,7 +116,7 @@ impl Explain for PresetError {
     fn next(&self) -> Option<Phrase> {
         Some(match self {
             PresetError::Unknown { nearest: Some(word), .. } => phrase!("git verdict init --preset {word}", word),
-            PresetError::Unknown { .. } => "git verdict init --preset docker|cargo|npm|python".into(),
+            PresetError::Unknown { .. } => "git verdict init --preset docker|cargo|go|npm|python".into(),
             PresetError::Missing { .. } => "git verdict init in the project's root, or with another --preset".into(),
             PresetError::Manifest { file, .. } => {
                 phrase!("mend {file}, then run 'git verdict init' again", file = file.display())
@@ -126,6 +130,7 @@ pub fn detect(root: &Path) -> Vec<Preset> {
     let fits = |preset: &Preset| match preset {
         Preset::Docker => docker::file(root).is_some(),
         Preset::Cargo => root.join("Cargo.toml").is_file(),
+        Preset::Go => root.join("go.mod").is_file(),
         Preset::Npm => root.join("package.json").is_file(),
         Preset::Python => !matches!(python::kind(root), Err(PresetError::Missing { .. })),
     };
@@ -137,6 +142,7 @@ pub fn render(preset: Preset, root: &Path) -> Result<String, PresetError> {
     let body = match preset {
         Preset::Docker => docker::render(root, docker::engine_on_path())?,
         Preset::Cargo => cargo::render(root)?,
+        Preset::Go => go::render(root)?,
         Preset::Npm => npm::render(root)?,
         Preset::Python => python::render(root)?,
     };
@@ -297,6 +303,7 @@ pub(crate) mod tests {
         let all = tree(&[
             ("Containerfile", "FROM scratch"),
             ("Cargo.toml", ""),
+            ("go.mod", "module x"),
             ("package.json", "{}"),
             ("requirements.txt", ""),
         ]);
