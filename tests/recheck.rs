@@ -318,6 +318,18 @@ fn what_has_landed_is_measured_against_its_first_parent_and_the_log_tells_both()
     assert_eq!(repo.json(&["show", "slim"])["experiment"]["realised"], log["decisions"][1]["realised"]);
     repo.ok(&["log", "--lang", "zh-CN"]).prints(&["预期 -2.0 kB；落地后 -1.0 kB"]);
 
+    // So do the report and what is exported.
+    let page = repo.ok(&["report", "-o", "-"]).stdout;
+    let table = page.split("<h4>Promised and landed</h4>").nth(1).unwrap().split("</table>").next().unwrap();
+    assert!(table.contains("-2.0 kB -50.0 %") && table.contains("-1.0 kB -40.0 %"), "{table}");
+    assert_eq!(page.matches("<h4>Promised and landed</h4>").count(), 1, "what was reverted has not landed");
+    let csv = repo.ok(&["export", "csv"]).stdout;
+    assert!(csv.contains(",half of it,2500,1500,-0.4,,,improved\r\n"), "{csv}");
+    let ratio =
+        format!("git_verdict_realised_ratio{{experiment=\"slim\",record={}", log["decisions"][1]["decision"]["record"]);
+    assert!(repo.ok(&["export", "openmetrics"]).stdout.contains(&ratio));
+    repo.ok(&["export", "markdown"]).prints(&["promised -2.0 kB; landed -1.0 kB"]);
+
     repo.ok(&["recheck", "--landed"]).prints(&["everything that was kept has been measured as it landed"]);
     repo.expect(3, &["recheck", "--landed", "multi"]).prints(&["not measured: multi: it was reverted"]);
     repo.refuses(2, &["recheck", "--landed", "--measure"]);

@@ -11,7 +11,7 @@ use crate::render::text::clean;
 #[derive(Debug)]
 pub struct Csv;
 
-const COLUMNS: [&str; 17] = [
+const COLUMNS: [&str; 23] = [
     "at",
     "state",
     "experiment",
@@ -29,6 +29,12 @@ const COLUMNS: [&str; 17] = [
     "rounds",
     "word",
     "why",
+    "realised_base",
+    "realised_candidate",
+    "realised_relative",
+    "realised_low",
+    "realised_high",
+    "realised_word",
 ];
 
 impl Sheet for Csv {
@@ -36,7 +42,8 @@ impl Sheet for Csv {
         "csv"
     }
 
-    /// An experiment that was not measured has one line without numbers.
+    /// An experiment that was not measured has one line without numbers. What a metric was as the experiment landed stands
+    /// beside what it promised.
     fn text(&self, entries: &[Entry], _lang: Lang) -> String {
         let mut out = COLUMNS.join(",") + "\r\n";
         for one in entries {
@@ -53,7 +60,9 @@ impl Sheet for Csv {
                     cell(&one.by.name),
                     cell(&one.by.email),
                 ];
-                let line: Vec<String> = head.into_iter().chain(numbers(row)).chain([cell(&one.text)]).collect();
+                let landed = row.and_then(|row| one.realised.iter().find(|landed| landed.metric == row.metric));
+                let cells = head.into_iter().chain(numbers(row)).chain([cell(&one.text)]).chain(realised(landed));
+                let line: Vec<String> = cells.collect();
                 out.push_str(&line.join(","));
                 out.push_str("\r\n");
             }
@@ -62,9 +71,24 @@ impl Sheet for Csv {
     }
 }
 
+fn number(value: Option<f64>) -> String {
+    value.map(|value| value.to_string()).unwrap_or_default()
+}
+
+fn realised(row: Option<&MetricComparison>) -> [String; 6] {
+    let Some(row) = row else { return Default::default() };
+    [
+        number(Some(row.base)),
+        number(Some(row.candidate)),
+        number(row.relative),
+        number(row.interval.map(|[low, _]| low)),
+        number(row.interval.map(|[_, high]| high)),
+        row.word.as_str().into(),
+    ]
+}
+
 fn numbers(row: Option<&MetricComparison>) -> [String; 10] {
     let Some(row) = row else { return Default::default() };
-    let number = |value: Option<f64>| value.map(|value| value.to_string()).unwrap_or_default();
     [
         cell(&row.metric),
         cell(row.unit.symbol()),

@@ -3,6 +3,7 @@
 use super::Sheet;
 use crate::ledger::query::Entry;
 use crate::phrase::Phrase;
+use crate::recheck::told;
 use crate::render::Lang;
 use crate::render::text::{markdown, markdown_code};
 use crate::render::view::summary;
@@ -27,10 +28,18 @@ impl Sheet for Markdown {
                 one.at.format("%Y-%m-%d"),
                 told(one.state.as_str()),
                 markdown_code(&one.name, true),
-                markdown(&summary(&one.comparison, lang)),
+                markdown(&changes(one, lang)),
                 markdown(first)
             ));
         }
         out
+    }
+}
+
+/// What was measured; where it was measured as it landed, what was promised and what came of it.
+fn changes(one: &Entry, lang: Lang) -> String {
+    match told::landed(&one.comparison, &one.realised) {
+        Some(both) => format!("{} ({})", summary(&one.comparison, lang), both.in_language(&lang)),
+        None => summary(&one.comparison, lang),
     }
 }

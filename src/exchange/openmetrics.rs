@@ -1,4 +1,4 @@
-//! OpenMetrics 1.0 text: two families of gauges, each point with the time of its decision.
+//! OpenMetrics 1.0 text: families of gauges, each point with the time of its decision.
 
 use super::Sheet;
 use crate::ledger::query::Entry;
@@ -32,14 +32,26 @@ impl Sheet for OpenMetrics {
             "# TYPE git_verdict_change_ratio gauge\n# UNIT git_verdict_change_ratio ratio\n\
              # HELP git_verdict_change_ratio Relative change from base to candidate.\n",
         );
-        for (one, row) in rows() {
-            if let Some(relative) = row.relative {
-                let extra = format!(",word=\"{}\"", row.word.as_str());
-                point(&mut out, "git_verdict_change_ratio", one, row, &extra, relative);
-            }
+        ratios(&mut out, "git_verdict_change_ratio", &mut rows());
+        let realised = || entries.iter().flat_map(|one| one.realised.iter().map(move |row| (one, row)));
+        if realised().next().is_some() {
+            out.push_str(
+                "# TYPE git_verdict_realised_ratio gauge\n# UNIT git_verdict_realised_ratio ratio\n\
+                 # HELP git_verdict_realised_ratio Relative change of what landed against its first parent.\n",
+            );
+            ratios(&mut out, "git_verdict_realised_ratio", &mut realised());
         }
         out.push_str("# EOF\n");
         out
+    }
+}
+
+fn ratios<'e>(out: &mut String, family: &str, rows: &mut dyn Iterator<Item = (&'e Entry, &'e MetricComparison)>) {
+    for (one, row) in rows {
+        if let Some(relative) = row.relative {
+            let extra = format!(",word=\"{}\"", row.word.as_str());
+            point(out, family, one, row, &extra, relative);
+        }
     }
 }
 

@@ -96,6 +96,8 @@ pub struct Article {
     pub rows: Vec<Numbers>,
     /// Rows that are not shown.
     pub rows_more: usize,
+    /// What came of the numbers once it had landed.
+    pub realised: Vec<Realised>,
     /// Where the changes came from.
     pub breakdowns: Vec<Breakdown>,
     /// Where it begins and what it became.
@@ -128,6 +130,23 @@ pub struct Numbers {
     pub limit_text: Option<String>,
     /// Whether a number is too long to stand in one line.
     pub long: bool,
+}
+
+/// What a metric promised, and what it was of the commit that landed against its first parent.
+#[derive(Debug, Serialize)]
+pub struct Realised {
+    /// The metric.
+    pub metric: String,
+    /// The change that the decision rested on; none when it has no such metric.
+    pub promised: Option<String>,
+    /// The change that landed.
+    pub landed: String,
+    /// Its interval; none when exact.
+    pub interval: Option<String>,
+    /// `improved`.
+    pub word: &'static str,
+    /// The same for people.
+    pub answer: String,
 }
 
 /// How an experiment was measured.
@@ -273,6 +292,7 @@ pub fn whole(entry: &Entry, place: &Place, input: &Input<'_>, details: &Details,
         }),
         rows: numbers(entry, measured, language),
         rows_more: entry.comparison.len().saturating_sub(ROWS),
+        realised: realised(entry, language),
         breakdowns: measured.map(|measured| breakdowns(measured, language)).unwrap_or_default(),
         commits,
         commits_more,
@@ -326,6 +346,22 @@ fn numbers(entry: &Entry, measured: Option<&Measured>, language: Lang) -> Vec<Nu
         Numbers { row: shown, plot, label, limit_text, long }
     };
     entry.comparison.iter().take(ROWS).enumerate().map(one).collect()
+}
+
+fn realised(entry: &Entry, language: Lang) -> Vec<Realised> {
+    let change = |row: &MetricComparison| {
+        let absolute = number::pair(&row.unit, row.base, row.candidate).change;
+        text::line(&format!("{absolute} {}", row.relative.map(number::percent).unwrap_or_default()), NAME)
+    };
+    let one = |row: &MetricComparison| Realised {
+        metric: text::line(&row.metric, NAME),
+        promised: entry.comparison.iter().find(|other| other.metric == row.metric).map(change),
+        landed: change(row),
+        interval: row.interval.map(number::interval),
+        word: row.word.as_str(),
+        answer: view::answer(row.word, language),
+    };
+    entry.realised.iter().take(ROWS).map(one).collect()
 }
 
 fn session(measured: &Measured, language: Lang) -> Session {
