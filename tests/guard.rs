@@ -343,13 +343,45 @@ fn a_commit_a_range_what_is_staged_and_a_text_can_be_asked_about() {
 }
 
 #[test]
+fn a_flag_that_was_reverted_is_known_again_on_a_line_that_has_changed_meanwhile() {
+    let config = "version = 1\n[metrics.size]\npath = \"out\"\n";
+    let bundle = |more: &str| format!("#!/bin/sh\nset -e\nesbuild src/index.ts --bundle --minify{more}\ngzip -k out\n");
+    let repo =
+        Repo::with(&[("verdict.toml", config), ("out", "1234"), ("bundle.sh", &bundle("")), ("size.sh", "true\n")]);
+    repo.ok(&["start", "esnext", "--hypothesis", "newer syntax is shorter"]);
+    repo.write("bundle.sh", bundle(" --target=esnext"));
+    repo.commit("perf: for new engines only");
+    repo.ok(&["measure"]);
+    repo.ok(&["revert", "--because", "not a byte changes"]);
+    repo.write("bundle.sh", bundle(" --sourcemap=external"));
+    repo.commit("perf: maps of their own");
+    repo.ok(&["similar"]).prints(&["like none of 1 reverted experiment"]);
+    repo.write("bundle.sh", bundle(" --sourcemap=external --target=esnext"));
+    repo.commit("build: what engines know today");
+    let told = repo.ok(&["similar"]).stdout;
+    for part in ["like esnext (95 %)", "because: not a byte changes", "words within lines"] {
+        assert!(flat(&told).contains(part), "{told}");
+    }
+    // Neither the flag in another file, nor its removal, nor another flag there.
+    repo.write("bundle.sh", bundle(" --sourcemap=external"));
+    repo.commit("build: for all engines");
+    repo.ok(&["similar"]).prints(&["like none of 1 reverted experiment"]);
+    repo.write("bundle.sh", bundle(" --sourcemap=external --target=es2017"));
+    repo.commit("build: for older engines");
+    repo.ok(&["similar"]).prints(&["like none of 1 reverted experiment"]);
+    repo.write("size.sh", "true --target=esnext\n");
+    repo.commit("build: elsewhere");
+    repo.ok(&["similar"]).prints(&["like none of 1 reverted experiment"]);
+}
+
+#[test]
 fn what_was_undone_or_is_not_there_is_not_told() {
     let repo = service();
     repo.git(&["switch", "-q", "main"]);
     let reverted = |repo: &Repo| repo.json(&["similar", "--text", "multi-stage build, compilers left out"]);
     assert_eq!(reverted(&repo)["similar"].as_array().unwrap().len(), 1);
     // The file is made anew whatever is in it.
-    for bytes in [&b""[..], b"GVG1", b"rubbish", &[0xff; 4000]] {
+    for bytes in [&b""[..], b"GVG2", b"rubbish", &[0xff; 4000]] {
         std::fs::write(repo.path().join(".git/verdict/index/guard"), bytes).unwrap();
         assert_eq!(reverted(&repo)["similar"].as_array().unwrap().len(), 1);
     }

@@ -112,7 +112,7 @@ impl Repo {
         &self,
         between: Between<'_>,
         most: usize,
-        each: &mut dyn FnMut(&Path, bool, &[u8]) -> bool,
+        each: &mut dyn FnMut(&Path, usize, bool, &[u8]) -> bool,
     ) -> Result<Vec<PatchFile>, GitError> {
         let mut options = git2::DiffOptions::new();
         options.context_lines(0).interhunk_lines(0).max_size(LONGEST_FILE).ignore_submodules(true);
@@ -137,7 +137,7 @@ impl Repo {
                     let line = patch.line_in_hunk(hunk, line)?;
                     let added = line.origin() == '+';
                     if added || line.origin() == '-' {
-                        wanted = each(&path, added, line.content().trim_ascii_end());
+                        wanted = each(&path, hunk, added, line.content().trim_ascii_end());
                     }
                     if !wanted {
                         break;

@@ -7,7 +7,7 @@ use crate::grounds::{image, lock};
 use crate::inspect::dockerfile::Dockerfile;
 use crate::policy::complexity;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What kinds of numbers a change has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -26,12 +26,14 @@ pub enum Kind {
     Dependency,
     /// Words of title, hypothesis or message.
     Word,
+    /// Words that came or went within lines, each with its sign and file; of files in which nothing else happened.
+    Edit,
 }
 
 impl Kind {
     /// All of them.
     pub const ALL: [Kind; KINDS] =
-        [Kind::File, Kind::Place, Kind::Line, Kind::Name, Kind::Docker, Kind::Dependency, Kind::Word];
+        [Kind::File, Kind::Place, Kind::Line, Kind::Name, Kind::Docker, Kind::Dependency, Kind::Word, Kind::Edit];
 
     /// At most so many numbers are kept. Of more, the smallest are: a sample that two changes take alike.
     pub const fn most(self) -> usize {
@@ -44,7 +46,7 @@ impl Kind {
 }
 
 /// How many kinds there are.
-pub const KINDS: usize = 7;
+pub const KINDS: usize = 8;
 
 /// At most so many files of a change are looked at.
 const MOST_FILES: usize = 2_000;
@@ -106,11 +108,13 @@ impl Features {
     pub fn add_patch(&mut self, repo: &Repo, between: Between<'_>) -> Result<(), GitError> {
         let mut lines: [BTreeSet<u32>; 2] = Default::default();
         let mut names = Vec::new();
+        let mut edits = Edits::default();
         let mut left = MOST_LINES;
-        let files = repo.patch(between, MOST_FILES, &mut |path, added, line| {
+        let files = repo.patch(between, MOST_FILES, &mut |path, hunk, added, line| {
             left -= 1;
             if !lock::is_lockfile(path) {
                 let text = String::from_utf8_lossy(&line[..line.len().min(LONGEST_LINE)]);
+                edits.take(path, hunk, added, &text);
                 let squeezed: String = text.chars().filter(|c| !c.is_whitespace()).collect();
                 if squeezed.chars().filter(|c| c.is_alphanumeric()).count() >= 4 {
                     lines[usize::from(added)].insert(words::number(Kind::Line as u8, squeezed.as_bytes()));
@@ -125,6 +129,7 @@ impl Features {
         let gone = removed.difference(added).map(|line| line ^ u32::MAX);
         self.put(Kind::Line, added.difference(removed).copied().chain(gone).collect::<Vec<_>>());
         self.put(Kind::Name, names);
+        self.put(Kind::Edit, edits.finish());
         for file in &files {
             self.add_path(&file.path);
         }
@@ -158,6 +163,67 @@ impl Features {
             places.push(words::number(Kind::Place as u8, format!("*{}", stem.to_string_lossy()).as_bytes()));
         }
         self.put(Kind::Place, places);
+    }
+}
+
+/// Gathers the words that came or went within lines, hunk by hunk. A file with a hunk in which lines only came or only went says
+/// nothing by them.
+#[derive(Default)]
+struct Edits {
+    /// The file and the hunk that is being read.
+    place: Option<(PathBuf, usize)>,
+    /// Lines that went and came in it.
+    lines: [usize; 2],
+    /// How much oftener each word came than it went.
+    words: BTreeMap<String, i32>,
+    /// Whether the file has other hunks.
+    spoilt: bool,
+    of_file: Vec<u32>,
+    found: Vec<u32>,
+}
+
+impl Edits {
+    fn take(&mut self, path: &Path, hunk: usize, added: bool, line: &str) {
+        let file = self.place.as_ref().is_some_and(|(file, _)| file == path);
+        if !file || self.place.as_ref().is_some_and(|(_, number)| *number != hunk) {
+            self.end_hunk();
+            if !file {
+                self.end_file();
+            }
+            self.place = Some((path.to_path_buf(), hunk));
+        }
+        self.lines[usize::from(added)] += usize::from(!line.is_empty());
+        let edge = |c: char| !c.is_alphanumeric() && !matches!(c, '-' | '_' | '+' | '/' | '.' | '$');
+        for word in line.split_whitespace().map(|word| word.trim_matches(edge)) {
+            if word.chars().filter(|c| c.is_alphanumeric()).count() >= 4 {
+                *self.words.entry(word.to_string()).or_default() += if added { 1 } else { -1 };
+            }
+        }
+    }
+
+    fn end_hunk(&mut self) {
+        let [gone, came] = std::mem::take(&mut self.lines);
+        self.spoilt |= (gone == 0) != (came == 0);
+        let words = std::mem::take(&mut self.words);
+        let Some((path, _)) = &self.place else { return };
+        for (word, more) in words.into_iter().filter(|(_, more)| *more != 0) {
+            let sign = if more > 0 { '+' } else { '-' };
+            let text = format!("{sign}{word}\n{}", path.display());
+            self.of_file.push(words::number(Kind::Edit as u8, text.as_bytes()));
+        }
+    }
+
+    fn end_file(&mut self) {
+        let words = std::mem::take(&mut self.of_file);
+        if !std::mem::take(&mut self.spoilt) {
+            self.found.extend(words);
+        }
+    }
+
+    fn finish(mut self) -> Vec<u32> {
+        self.end_hunk();
+        self.end_file();
+        self.found
     }
 }
 
@@ -209,6 +275,24 @@ mod tests {
         assert_eq!(there.of(Kind::Line).len(), 3);
         assert!(there.of(Kind::Line).iter().all(|line| !back.of(Kind::Line).contains(line)));
         assert_eq!(there.of(Kind::Name), back.of(Kind::Name));
+    }
+
+    #[test]
+    fn a_word_put_into_a_line_is_known_again_when_the_line_is_another_and_not_when_more_happens_in_the_file() {
+        let sandbox = Sandbox::new();
+        sandbox.commit("bundle.sh", "set -e\nesbuild lib.ts --bundle\n");
+        sandbox.commit("bundle.sh", "set -e\nesbuild lib.ts --bundle --target=esnext\n");
+        sandbox.commit("bundle.sh", "set -e\nesbuild lib.ts --bundle --sourcemap=external\n");
+        sandbox.commit("bundle.sh", "set -e\nesbuild lib.ts --bundle '--target=esnext' --sourcemap=external\n");
+        sandbox.commit("bundle.sh", "set -e\nesbuild lib.ts --bundle --sourcemap=external\n");
+        let edits = |from: &str, to: &str| of(&sandbox, from, to).of(Kind::Edit).to_vec();
+        let (first, again) = (edits("HEAD~4", "HEAD~3"), edits("HEAD~2", "HEAD~1"));
+        assert_eq!((first.len(), &first), (1, &again));
+        assert_ne!(edits("HEAD~1", "HEAD"), again, "what is taken out is not what is put in");
+        sandbox.commit("bundle.sh", "echo begin\nset -e\nesbuild lib.ts --bundle --target=esnext\n");
+        assert_eq!(edits("HEAD~1", "HEAD"), [0; 0], "a line that is new, too");
+        sandbox.commit("other.sh", "echo\n");
+        assert_eq!(edits("HEAD~1", "HEAD"), [0; 0]);
     }
 
     #[test]

@@ -97,6 +97,7 @@ impl Recalled {
             Kind::Docker => "Dockerfile instructions",
             Kind::Dependency => "dependencies",
             Kind::Word => "words",
+            Kind::Edit => "words within lines",
         };
         Kind::ALL.into_iter().filter(alike).map(|kind| word(kind).into()).collect()
     }

@@ -1,8 +1,8 @@
 //! The features of all reverted experiments in one file, and the few of them that a change resembles.
 //!
 //! ```text
-//! "GVG1", CRC-32 of the rest (4), tip of the ledger (length 1, text), records (4)
-//!     then of each: record (16), experiment (16), patch id (8), numbers by kind (7), unused (1), the numbers (4 each)
+//! "GVG2", CRC-32 of the rest (4), tip of the ledger (length 1, text), records (4)
+//!     then of each: record (16), experiment (16), patch id (8), numbers by kind (8), the numbers (4 each)
 //! ```
 //!
 //! It lies beside the index of the ledger (`verdict/index/guard`) and can be thrown away like that. A question reads it
@@ -13,9 +13,9 @@ use super::similarity::{self, Overlap};
 use std::collections::HashMap;
 use ulid::Ulid;
 
-const MAGIC: &[u8] = b"GVG1";
+const MAGIC: &[u8] = b"GVG2";
 /// Bytes of a record before its numbers.
-const FIXED: usize = 16 + 16 + 8 + KINDS + 1;
+const FIXED: usize = 16 + 16 + 8 + KINDS;
 /// So many records are compared in full.
 const COMPARED: usize = 24;
 /// From so many records it is learnt how common the other numbers of those are.
@@ -75,7 +75,6 @@ impl Shelf {
             body.extend(one.experiment.0.to_be_bytes());
             body.extend(one.patch.to_le_bytes());
             body.extend(Kind::ALL.map(|kind| one.features.of(kind).len() as u8));
-            body.push(0);
             for kind in Kind::ALL {
                 body.extend(one.features.of(kind).iter().flat_map(|number| number.to_le_bytes()));
             }
@@ -100,7 +99,7 @@ impl Shelf {
         let mut places = Vec::new();
         for _ in 0..count {
             places.push(at);
-            let counts = bytes.get(at + FIXED - KINDS - 1..at + FIXED - 1)?;
+            let counts = bytes.get(at + FIXED - KINDS..at + FIXED)?;
             at += FIXED + 4 * counts.iter().map(|n| usize::from(*n)).sum::<usize>();
         }
         (at == bytes.len()).then_some(Shelf { bytes, places, tip })
@@ -146,7 +145,7 @@ impl Shelf {
         let at = self.places[number];
         let mut from = at + FIXED;
         for kind in Kind::ALL {
-            let length = 4 * usize::from(self.bytes[at + FIXED - KINDS - 1 + kind as usize]);
+            let length = 4 * usize::from(self.bytes[at + FIXED - KINDS + kind as usize]);
             visit(kind, &self.bytes[from..from + length]);
             from += length;
         }
@@ -184,7 +183,7 @@ impl Shelf {
         let mut sums: Vec<(f32, usize)> = Vec::new();
         for (number, kind, place) in hits {
             let value = match kind {
-                Kind::Line | Kind::Docker | Kind::Dependency => 2.0,
+                Kind::Line | Kind::Docker | Kind::Dependency | Kind::Edit => 2.0,
                 Kind::Place => 0.5,
                 _ => 1.0,
             } * rarity(counts[kind as usize][place as usize]);
@@ -250,7 +249,9 @@ fn judge(known: &Known, change: &Features, patch: u64, weight: &dyn Fn(Kind, u32
     let likely = model.probability(&overlap);
     let probability = match same_patch {
         true => 1.0,
-        false if similarity::same_lines(&overlap) => likely.max(similarity::SAME_LINES),
+        false if similarity::same_lines(&overlap) || similarity::same_words(&overlap) => {
+            likely.max(similarity::SAME_LINES)
+        }
         false if similarity::all_words(&overlap, change) => likely.max(similarity::ALL_WORDS),
         false => likely,
     };

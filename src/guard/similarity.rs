@@ -91,6 +91,7 @@ pub const DIFFS: Model = Model {
         [0.476, 0.531, 1.162],
         [0.641, 0.628, 0.693],
         [0.301, 0.121, 0.0],
+        NOTHING,
     ],
     threshold: 0.62,
 };
@@ -100,16 +101,22 @@ const NOTHING: [f32; INPUTS] = [0.0; INPUTS];
 /// Where one of them is only a text.
 pub const TEXTS: Model = Model {
     constant: -8.155,
-    kinds: [NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, [0.641, 0.628, 0.693], [3.394, 3.121, 1.753]],
+    kinds: [NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, [0.641, 0.628, 0.693], [3.394, 3.121, 1.753], NOTHING],
     threshold: 0.4,
 };
 
-/// The probability where the same lines come and go in a file of the same path, however few they are.
+/// The probability where the same lines come and go in a file of the same path, or the same words within its lines, however few
+/// they are.
 pub const SAME_LINES: f32 = 0.95;
 
 /// Whether all lines that come and go are the same, in a file of the same path.
 pub fn same_lines(overlap: &Overlap) -> bool {
     overlap[Kind::Line as usize].of_both() > 0.999 && overlap[Kind::File as usize].both > 0.0
+}
+
+/// Whether the same words come and go within lines of the same files, whatever else stands in those lines.
+pub fn same_words(overlap: &Overlap) -> bool {
+    overlap[Kind::Edit as usize].of_both() > 0.999
 }
 
 /// The probability where every word of a text is one of the record's: somebody asks for it in few words.
