@@ -6,9 +6,9 @@ use std::path::Path;
 pub(super) fn render(root: &Path) -> Result<String, PresetError> {
     let file = Path::new("go.mod");
     let text = read(root, file)?
-        .ok_or_else(|| PresetError::Missing { preset: Preset::Go, reason: "there is no go.mod".to_string() })?;
+        .ok_or_else(|| PresetError::Missing { preset: Preset::Go, reason: "there is no go.mod".into() })?;
     let module = module(&text)
-        .ok_or_else(|| PresetError::Manifest { file: file.to_path_buf(), reason: "it names no module".to_string() })?;
+        .ok_or_else(|| PresetError::Manifest { file: file.to_path_buf(), reason: "it names no module".into() })?;
     let program = program(root, module);
     let (output, package) = match &program {
         Some((name, package)) => (format!(" -o .verdict-out/{name}"), package.as_str()),
