@@ -1,12 +1,18 @@
 //! What the installed hooks add to `git commit`, and what a decision costs beside the plain git commands it stands for.
 //!
-//! `cargo bench --bench landing` prints a markdown table. Ours and the peer take turns in random order, each in a repository
-//! of its own with the same content. A number after the name of the bench sets the rounds: `cargo bench --bench landing -- 40`.
+//! `cargo bench --bench landing` prints a markdown table. All sides take turns in random order, each in a repository of its
+//! own with the same content. Arguments: the number of rounds, and words that the name of what is wanted contains:
+//! `cargo bench --bench landing -- 40 in-place`.
 
-use rand::Rng;
+#[path = "common/timing.rs"]
+#[allow(dead_code)]
+mod timing;
+
+use rand::seq::SliceRandom;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
+use timing::median;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_git-verdict");
 const FILES: usize = 50_000;
@@ -35,80 +41,148 @@ const DECISIONS: [(&str, &str, &str); 4] = [
     ),
 ];
 
+/// What a decision does besides, before and after those commands: it makes sure that nothing is uncommitted, and it puts
+/// the numbers on record.
+const BEFORE: &str = "git status --porcelain --untracked-files=no; ";
+const AFTER: &str = "; git notes --ref=verdict add -m record";
+
 fn main() {
-    let rounds = std::env::args().skip(1).find_map(|word| word.parse().ok()).unwrap_or(15);
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let rounds = words.iter().find_map(|word| word.parse().ok()).unwrap_or(15);
+    let names: Vec<&String> = words.iter().filter(|word| word.parse::<usize>().is_err()).collect();
+    let wanted = |name: &str| names.is_empty() || names.iter().any(|part| name.contains(part.as_str()));
     let folder = tempfile::tempdir().expect("a temporary folder");
-    println!("| what | ours, median | plain git, median | wanted | found |");
-    println!("|---|---|---|---|---|");
-    hooks(folder.path(), rounds * 8);
+    if wanted("hooks") {
+        hooks(folder.path(), rounds * 8);
+    }
     let ours = big_repository(&folder.path().join("ours"));
-    let plain = folder.path().join("plain");
-    assert!(Command::new("cp").arg("-a").arg(&ours).arg(&plain).status().is_ok_and(|status| status.success()));
+    let [plain, full] = ["plain", "full"].map(|name| {
+        let copy = folder.path().join(name);
+        assert!(Command::new("cp").arg("-a").arg(&ours).arg(&copy).status().is_ok_and(|status| status.success()));
+        // The copies have other inodes than the index knows.
+        git(&copy, "reset -q --hard");
+        copy
+    });
+    println!(
+        "| {FILES} files; wall clock, median (processor time, mean) | ours | plain git | ratio | with status and note | ratio |"
+    );
+    println!("|---|---|---|---|---|---|");
     for (name, words, commands) in DECISIONS {
-        decision(&ours, &plain, rounds, name, words, commands);
+        if wanted(name) {
+            decision([&ours, &plain, &full], rounds, name, words, commands);
+        }
     }
     let version = Command::new("git").arg("--version").output().expect("git");
     println!("\n{}", String::from_utf8_lossy(&version.stdout).trim());
 }
 
-/// `git commit` with all hooks installed and with none.
+/// `git commit` of one file with all hooks installed and with none: before any experiment was reverted, and after. Then the hook
+/// post-commit asks whether the commit tries again what was tried.
 fn hooks(folder: &Path, rounds: usize) {
-    let [with, without] = ["with", "without"].map(|name| {
-        let root = folder.join(name);
-        init(&root);
-        std::fs::write(root.join("verdict.toml"), CONFIG).expect("a file");
-        git(&root, "add --all");
-        git(&root, "commit -q -m begin");
-        root
-    });
-    run(&with, PROGRAM, "hook install --commit-msg --post-commit --push-ledger");
-    let commit = |root: &Path| elapsed(|| git(root, "commit -q --allow-empty -m more"));
-    let (a, b) = interleaved(rounds, || commit(&with), || commit(&without));
-    let (a, b) = (median(a), median(b));
-    println!("| `git commit`, all hooks | {} | {} | +5 ms | {:+.1} ms |", ms(a), ms(b), (a - b) * 1e3);
+    println!("| | all hooks | no hooks | wanted | found |");
+    println!("|---|---|---|---|---|");
+    for (name, tried) in [("`git commit`", false), ("`git commit`, an experiment was reverted", true)] {
+        let [with, without] = ["with", "without"].map(|side| {
+            let root = folder.join(format!("{side}-{tried}"));
+            init(&root);
+            std::fs::write(root.join("verdict.toml"), CONFIG).expect("a file");
+            std::fs::create_dir(root.join("part-1")).expect("a folder");
+            std::fs::write(root.join("part-1/1.txt"), "file\n").expect("a file");
+            git(&root, "add --all");
+            git(&root, "commit -q -m begin");
+            if tried {
+                run(&root, PROGRAM, "start slim --hypothesis less");
+                std::fs::write(root.join("part-1/1.txt"), "less\n").expect("a file");
+                git(&root, "commit -q -a -m perf:%20less");
+                run(&root, PROGRAM, "measure");
+                run(&root, PROGRAM, "revert slim --because more");
+            }
+            root
+        });
+        run(&with, PROGRAM, "hook install --commit-msg --post-commit --push-ledger");
+        let number = std::cell::Cell::new(0);
+        let commit = |root: &Path| {
+            number.set(number.get() + 1);
+            std::fs::write(root.join("more.txt"), format!("{}\n", number.get())).expect("a file");
+            git(root, "add more.txt");
+            taken(|| drop(git(root, "commit -q -m more")))
+        };
+        let [a, b] = interleaved(rounds, [&mut || commit(&with), &mut || commit(&without)]);
+        println!("| {name} | {} | {} | +5 ms | {:+.1} ms |", a.told(), b.told(), (a.wall() - b.wall()) * 1e3);
+    }
+    println!();
 }
 
 /// One way to decide, in a repository with many files. What it changed is put back each time, out of the measurement.
-fn decision(ours: &Path, plain: &Path, rounds: usize, name: &str, words: &str, commands: &str) {
+fn decision(roots: [&Path; 3], rounds: usize, name: &str, words: &str, commands: &str) {
     if words.contains("in-place") {
-        for root in [ours, plain] {
+        for root in roots {
             git(root, "update-ref refs/keep/main main");
             git(root, "merge -q --no-ff --no-edit verdict/slim");
         }
     }
-    let refs = [ours, plain].map(|root| git(root, "for-each-ref --format=%(objectname)%20%(refname)"));
-    let once = |root: &Path, refs: &str, work: &dyn Fn()| {
-        let seconds = elapsed(work);
-        restore(root, refs);
-        seconds
+    let [ours, plain, full] = roots.map(Before::of);
+    let by_hand = |before: &Before, commands: &str| {
+        let reading = taken(|| commands.split("; ").for_each(|command| typed(&before.root, command)));
+        before.restore();
+        reading
     };
-    let (a, b) = interleaved(
+    let [a, b, c] = interleaved(
         rounds,
-        || once(ours, &refs[0], &|| drop(run(ours, PROGRAM, words))),
-        || once(plain, &refs[1], &|| commands.split("; ").for_each(|command| shell(plain, command))),
+        [
+            &mut || {
+                let reading = taken(|| drop(run(&ours.root, PROGRAM, words)));
+                ours.restore();
+                reading
+            },
+            &mut || by_hand(&plain, commands),
+            &mut || by_hand(&full, &[BEFORE, commands, AFTER].concat()),
+        ],
     );
-    let (a, b) = (median(a), median(b));
-    println!("| {name}, {FILES} files | {} | {} | 1.3 | {:.2} |", ms(a), ms(b), a / b);
+    let ratio = |other: &Readings| a.wall() / other.wall();
+    println!("| {name} | {} | {} | {:.2} | {} | {:.2} |", a.told(), b.told(), ratio(&b), c.told(), ratio(&c));
     if words.contains("in-place") {
-        for root in [ours, plain] {
+        for root in roots {
             git(root, "reset -q --hard refs/keep/main");
             git(root, "update-ref -d refs/keep/main");
         }
     }
 }
 
-/// Puts every ref back to what it was, and `main` in the work tree.
-fn restore(root: &Path, refs: &str) {
-    git(root, "switch -q --detach");
-    for name in git(root, "for-each-ref --format=%(refname)").lines() {
-        git(root, &format!("update-ref -d {name}"));
+/// What a repository was before a decision.
+struct Before {
+    root: PathBuf,
+    refs: String,
+    own: tempfile::TempDir,
+}
+
+impl Before {
+    fn of(root: &Path) -> Before {
+        let refs = git(root, "for-each-ref --format=%(objectname)%20%(refname)");
+        let own = tempfile::tempdir().expect("a temporary folder");
+        copy(&root.join(".git/verdict"), &own.path().join("verdict"));
+        Before { root: root.to_path_buf(), refs, own }
     }
-    for (id, name) in refs.lines().filter_map(|line| line.split_once(' ')) {
-        git(root, &format!("update-ref {name} {id}"));
+
+    /// Puts every ref back to what it was, `main` in the work tree, and what this program has in the git directory.
+    fn restore(&self) {
+        let root = &self.root;
+        git(root, "switch -q --detach");
+        for name in git(root, "for-each-ref --format=%(refname)").lines() {
+            git(root, &format!("update-ref -d {name}"));
+        }
+        for (id, name) in self.refs.lines().filter_map(|line| line.split_once(' ')) {
+            git(root, &format!("update-ref {name} {id}"));
+        }
+        git(root, "symbolic-ref HEAD refs/heads/main");
+        git(root, "reset -q --hard");
+        std::fs::remove_dir_all(root.join(".git/verdict")).expect("a folder");
+        copy(&self.own.path().join("verdict"), &root.join(".git/verdict"));
     }
-    git(root, "symbolic-ref HEAD refs/heads/main");
-    git(root, "reset -q --hard");
-    let _ = std::fs::remove_file(root.join(".git/verdict/landed.json"));
+}
+
+fn copy(from: &Path, to: &Path) {
+    assert!(Command::new("cp").arg("-a").arg(from).arg(to).status().is_ok_and(|status| status.success()));
 }
 
 /// Many files on `main`, and the measured experiment `slim` that changes ten of them in two commits.
@@ -144,38 +218,57 @@ fn init(root: &Path) {
     git(root, "config maintenance.auto false");
 }
 
-/// Seconds of ours and of the peer, one each per round, in random order, after one round that does not count.
-fn interleaved(rounds: usize, mut a: impl FnMut() -> f64, mut b: impl FnMut() -> f64) -> (Vec<f64>, Vec<f64>) {
-    let mut readings = (Vec::new(), Vec::new());
+/// How long something took, in seconds of the wall clock and of the processor.
+#[derive(Clone, Copy)]
+struct Reading {
+    wall: f64,
+    cpu: f64,
+}
+
+/// The readings of one side.
+#[derive(Default)]
+struct Readings(Vec<Reading>);
+
+impl Readings {
+    fn wall(&self) -> f64 {
+        median(self.0.iter().map(|reading| reading.wall).collect())
+    }
+
+    /// The processor time comes in steps of ten milliseconds: only its mean over many rounds says something.
+    fn told(&self) -> String {
+        let cpu = self.0.iter().map(|reading| reading.cpu).sum::<f64>() / self.0.len() as f64;
+        format!("{:.1} ms ({:.0})", self.wall() * 1e3, cpu * 1e3)
+    }
+}
+
+fn taken(work: impl FnOnce()) -> Reading {
+    let (start, cpu) = (Instant::now(), children());
+    work();
+    Reading { wall: start.elapsed().as_secs_f64(), cpu: children() - cpu }
+}
+
+/// The processor time of all processes that were started and have ended; zero where the system does not tell.
+fn children() -> f64 {
+    let told = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = told.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let ticks = fields.split_whitespace().skip(13).take(2).filter_map(|field| field.parse::<f64>().ok());
+    ticks.sum::<f64>() / 100.0
+}
+
+/// Readings of all sides, one each per round, in random order, after one round that does not count.
+fn interleaved<const N: usize>(rounds: usize, sides: [&mut dyn FnMut() -> Reading; N]) -> [Readings; N] {
+    let mut readings: [Readings; N] = std::array::from_fn(|_| Readings::default());
+    let mut order: Vec<usize> = (0..N).collect();
     for round in 0..=rounds {
-        let (x, y) = if rand::rng().random_bool(0.5) {
-            let x = a();
-            (x, b())
-        } else {
-            let y = b();
-            (a(), y)
-        };
-        if round > 0 {
-            readings.0.push(x);
-            readings.1.push(y);
+        order.shuffle(&mut rand::rng());
+        for side in &order {
+            let reading = sides[*side]();
+            if round > 0 {
+                readings[*side].0.push(reading);
+            }
         }
     }
     readings
-}
-
-fn elapsed<T>(work: impl FnOnce() -> T) -> f64 {
-    let start = Instant::now();
-    work();
-    start.elapsed().as_secs_f64()
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
-fn ms(seconds: f64) -> String {
-    format!("{:.1} ms", seconds * 1e3)
 }
 
 /// Runs git with words separated by blanks (`%20` is a blank in a word); what it prints.
@@ -189,10 +282,16 @@ fn run(root: &Path, program: &str, words: &str) -> String {
     finish(root, command)
 }
 
-fn shell(root: &Path, line: &str) {
-    let mut command = Command::new("sh");
-    command.args(["-c", &format!("exec {line}")]);
-    finish(root, command);
+/// Runs a command line; a shell only where there is something for it to do.
+fn typed(root: &Path, line: &str) {
+    match line.strip_prefix("git ") {
+        Some(words) => drop(git(root, words)),
+        None => {
+            let mut command = Command::new("sh");
+            command.args(["-c", &format!("exec {line}")]);
+            finish(root, command);
+        }
+    }
 }
 
 fn finish(root: &Path, mut command: Command) -> String {
