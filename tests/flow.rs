@@ -206,7 +206,7 @@ fn the_language_is_chosen_by_flag() {
     attempt(&repo, &["fat"], 5000);
     repo.ok(&["--lang", "zh-CN", "revert", "--because", "变大了"]);
     let message = repo.git(&["log", "-1", "--format=%B", "main^2"]);
-    assert!(message.contains("变大了"), "{message}");
+    assert!(message.contains("变大了") && message.contains("实验 fat 使 size 增加"), "{message}");
     assert!(repo.trailers("main^2").contains(&("Verdict".into(), "revert".into())));
 }
 

@@ -282,7 +282,7 @@ fn a_wrong_digest_is_reported_and_the_layer_is_still_read() {
     let amd64 = Options { platform: Some(Platform::parse("amd64")), ..Options::default() };
     let image = bytes_to_image(&archive(&files), &amd64).unwrap();
     assert_eq!(image.problems.len(), 1, "{:?}", image.problems);
-    assert!(image.problems[0].to_string().starts_with("layer 2: wrong digest: its content has sha256:"));
+    assert!(image.problems[0].told().starts_with("layer 2: wrong digest: its content has sha256:"));
     assert_eq!(image.layers[1].file_bytes, 2500);
 }
 
@@ -334,7 +334,7 @@ fn bad_paths_devices_and_links_are_named_and_nothing_is_written() {
         Item::File(b"caf\xe9/\xff\xfe", b"zzz", 0o644),
     ]);
     let image = bytes_to_image(&archive(&docker_files(&[layer])), &Options::default()).unwrap();
-    let said = image.problems.iter().map(|p| p.to_string()).collect::<Vec<_>>().join("; ");
+    let said = image.problems.iter().map(|p| p.told().to_string()).collect::<Vec<_>>().join("; ");
     assert!(
         said.contains("'..' in the path") && said.contains("absolute path") && said.contains("for devices"),
         "{said}"

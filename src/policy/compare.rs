@@ -195,8 +195,8 @@ pub fn what_settles(row: &MetricComparison) -> Option<Phrase> {
                 size = change(row, low.abs().min(high.abs()), f64::floor)
             )
         }
-        // Nobody accepts a change of many times the value.
-        Some([low, high]) if low.abs().max(high.abs()) > 10.0 => more,
+        // Nothing is known yet of what is thousands of times as wide as the value.
+        Some([low, high]) if low.abs().max(high.abs()) > 1000.0 => more,
         Some([low, high]) => {
             phrase!(
                 "{more}, or accept changes below {size}",
@@ -674,6 +674,7 @@ mod tests {
         };
         let seconds = || Unit::Seconds;
         assert_eq!(said(0.003, seconds(), [-4.0, 817.39]), "about 5 more pairs, or accept changes below 2.50 s");
+        assert_eq!(said(24.5, seconds(), [-1.0, 1e7]), "about 5 more pairs");
         assert_eq!(said(2e-7, seconds(), [-3.0, 2.1]), "about 5 more pairs, or accept changes below 600 ns");
         assert_eq!(said(0.003, seconds(), [1.9, 817.39]), "about 5 more pairs, or act on changes from 5.7 ms on");
         assert_eq!(said(1e6, Unit::Bytes, [-0.2, 81.739]), "about 5 more pairs, or accept changes below 82.0 MB");
