@@ -57,7 +57,8 @@ pub fn programs(dir: &Path) -> Result<Vec<Program>, Box<dyn Error>> {
         Program::new("sha256sum", &["sha256sum", "noise"]),
         Program::new("python3", &["/usr/bin/python3", "-c", "import json, re"]),
         Program::new("gcc", &["gcc", "-O1", "-c", "small.c", "-o", "small.o"]),
-        Program::new("git log", &["git", "-C", repository, "log", "--patch", "--stat"]),
+        // So many commits, or it would take longer with every commit of this repository.
+        Program::new("git log", &["git", "-C", repository, "log", "--patch", "--stat", "--max-count=5"]),
         Program::new("gzip", &["gzip", "--keep", "--force", "text"]),
         Program::new("dd fsync", &["dd", "if=/dev/zero", "of=out", "bs=64k", "count=64", "conv=fsync"]),
     ])
