@@ -115,6 +115,7 @@ fn experiment(name: &str) -> Experiment {
         name: format!("check-{n}"),
         side: 1,
         passed: n > 1,
+        hidden: false,
         seconds: 1.0,
         outcome: "exit status 1".into(),
         tail: String::new(),
@@ -143,6 +144,7 @@ fn experiment(name: &str) -> Experiment {
         origins: Vec::new(),
         assumptions: None,
         rechecks: None,
+        hidden_checks: None,
         ruler: None,
     };
     Experiment {

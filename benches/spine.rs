@@ -122,6 +122,7 @@ fn harness(path: &Path, runs: usize) -> f64 {
         budget: None,
         seed: rand::rng().random(),
         checks: false,
+        hidden: None,
         origins: false,
     };
     let started = Instant::now();

@@ -16,6 +16,7 @@
 //! | [`error`] | how a failure is explained: what, why, what to try, exit code |
 //! | [`config`] | the format of `verdict.toml` |
 //! | [`git`] | how git is read (libgit2) and driven (the real `git`) |
+//! | [`hidden`] | which checks nobody in the repository can see, and where they come from |
 //! | [`measure`] | how a sample is taken |
 //! | [`stats`] | how a noisy difference is decided: pure mathematics |
 //! | [`grounds`] | what a measurement rested on, and what of it has moved since |
@@ -49,6 +50,7 @@ pub mod experiment;
 pub mod git;
 pub mod grounds;
 pub mod guard;
+pub mod hidden;
 pub mod hooks;
 pub mod inspect;
 pub mod ledger;

@@ -151,6 +151,22 @@ pub fn needs(repo: &Repo, config: &Config, from: Option<&Oid>, commits: &[&Oid])
 }
 
 impl Needs {
+    /// Takes in what another configuration would run, and that configuration.
+    pub fn join(&mut self, other: Needs) {
+        let own = other.items.iter().find(|item| Path::new(&item.path) == other.config.path).cloned();
+        let more = own.map(|item| (item, other.config)).into_iter().chain(other.scripts);
+        for (item, place) in more {
+            if self.items.insert(item.clone()) {
+                self.scripts.push((item, place));
+            }
+        }
+        for command in other.commands {
+            if !self.commands.contains(&command) {
+                self.commands.push(command);
+            }
+        }
+    }
+
     /// Takes what a merge made as what it was made of: a content that none of `sources` has at its path stands for those that
     /// they have there. Whoever calls this has merged them, or knows that merging them gives this.
     pub fn made_of(&mut self, repo: &Repo, sources: &[Oid]) -> Result<(), TrustError> {

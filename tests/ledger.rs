@@ -114,6 +114,7 @@ fn measured(rounds: usize) -> Fact {
             name: "tests".into(),
             side: 1,
             passed: true,
+            hidden: false,
             seconds: 3.25,
             outcome: "exit status 0".into(),
             tail: String::new(),
@@ -125,6 +126,7 @@ fn measured(rounds: usize) -> Fact {
         reused: None,
         origins: Vec::new(),
         assumptions: None,
+        hidden_checks: None,
         ruler: None,
         rechecks: None,
     }))

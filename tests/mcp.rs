@@ -301,6 +301,38 @@ fn the_user_can_allow_landing_and_a_repository_can_take_that_back() {
 }
 
 #[test]
+fn an_agent_learns_of_a_hidden_check_its_name_and_no_more() {
+    let repo = app();
+    let outside = tempfile::tempdir().unwrap();
+    let file = outside.path().join("hidden.toml");
+    std::fs::write(&file, "version = 1\n[checks]\nreal = 'echo secret; grep -q y app'\n").unwrap();
+    let state = outside.path().join("state");
+    let variables = [("XDG_STATE_HOME", state.to_str().unwrap())];
+    repo.git(&["config", "verdict.hiddenChecks", file.to_str().unwrap()]);
+    let mut client = Client::set(&repo, json!({}), &variables);
+    client.call("start", json!({"name": "slim", "hypothesis": "smaller"}));
+    repo.write("app", "x".repeat(1000));
+    repo.commit("perf: a quarter");
+    let params = json!({"name": "measure", "arguments": {}, "_meta": {"progressToken": "p"}});
+    let id = client.begin("tools/call", params);
+    let mut heard = String::new();
+    let result = loop {
+        let message = client.next();
+        heard.push_str(&message.to_string());
+        if message["id"] == id {
+            break message["result"].clone();
+        }
+    };
+    let reasons = &result["structuredContent"]["measured"]["recommendation"]["reasons"];
+    assert_eq!(reasons[0], "a hidden check failed: real", "{result}");
+    for (tool, arguments) in [("keep", json!({"because": "x", "dry_run": true})), ("show", json!({"name": "slim"}))] {
+        heard.push_str(&client.call(tool, arguments).to_string());
+    }
+    assert!(heard.contains("a hidden check failed: real"), "{heard}");
+    assert!(!heard.contains("secret") && !heard.contains("grep") && !heard.contains("hidden.toml"), "{heard}");
+}
+
+#[test]
 fn a_person_sees_exactly_what_lands_and_only_a_clear_yes_lands_it() {
     let repo = measured();
     let mut client = Client::with(&repo, asking());

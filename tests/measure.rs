@@ -80,6 +80,7 @@ impl Story {
             budget: None,
             seed: 11,
             checks: true,
+            hidden: None,
             origins: false,
         }
     }

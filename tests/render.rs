@@ -164,6 +164,7 @@ fn measured() -> Measured {
         reused: None,
         origins: Vec::new(),
         assumptions: None,
+        hidden_checks: None,
         ruler: None,
         rechecks: None,
     }
@@ -191,7 +192,15 @@ fn where_an_inconclusive_change_came_from_is_not_told() {
 }
 
 fn check(name: &str, passed: bool, outcome: &str) -> CheckResult {
-    CheckResult { name: name.into(), side: 1, passed, seconds: 1.0, outcome: outcome.into(), tail: String::new() }
+    CheckResult {
+        name: name.into(),
+        side: 1,
+        passed,
+        hidden: false,
+        seconds: 1.0,
+        outcome: outcome.into(),
+        tail: String::new(),
+    }
 }
 
 fn edit(draft: &mut Draft, change: impl FnOnce(&mut Decided)) {

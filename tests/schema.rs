@@ -45,6 +45,7 @@ fn every_output_that_has_a_schema_is_printed_and_is_what_the_schema_says() {
     repo.commit("feat: a build");
     seen.run(&repo, 0, &["trust", "--show"]);
     seen.run(&repo, 0, &["trust", "--yes"]);
+    seen.run(&repo, 0, &["trust", "--hidden"]);
     seen.run(&repo, 0, &["hook", "status"]);
     seen.run(&repo, 0, &["hook", "install", "--yes"]);
     seen.run(&repo, 0, &["hook", "uninstall"]);

@@ -49,6 +49,7 @@ pub fn plan(margin: f64, max_rounds: Option<usize>) -> Plan {
         budget: None,
         seed: 0,
         checks: false,
+        hidden: None,
         origins: false,
     }
 }
@@ -86,6 +87,7 @@ pub fn ours<E>(
         environment: Default::default(),
         samples,
         checks: Vec::new(),
+        hidden: None,
         failures: Vec::new(),
         reused: None,
         origins: Vec::new(),

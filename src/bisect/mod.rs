@@ -414,6 +414,7 @@ impl<'r> Search<'r> {
             budget: None,
             seed: self.job.seed,
             checks: false,
+            hidden: None,
             origins: false,
         }
     }

@@ -11,7 +11,7 @@ use crate::guard::{self, Question, Recalled};
 use crate::ledger::{Ledger, Wanted};
 use crate::phrase;
 use crate::phrase::Phrase;
-use crate::policy::{Advice, MetricComparison, Recommendation, compare, complexity, recommend};
+use crate::policy::{Advice, MetricComparison, Recommendation};
 use crate::recheck;
 use crate::render::lang;
 use crate::render::table;
@@ -80,7 +80,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
     let mut findings = audit::audit(&repo, &ledger, &book, &range)?;
     findings.extend(rejected(ctx, &repo, &ledger, &range)?);
     findings.extend(moved(ctx, &repo, &ledger, &range)?);
-    let measured = if args.measure { take(ctx, &repo, &args.how, &range, &mut findings)? } else { None };
+    let measured = if args.measure { take(ctx, &repo, &ledger, &args.how, &range, &mut findings)? } else { None };
     findings.sort_by_key(|finding| !finding.fails);
     let commits = repo.range(&range.base, &range.head)?.len();
     let report = Report { against, range, commits, findings, measured };
@@ -238,6 +238,7 @@ fn moved(ctx: &Ctx, repo: &Repo, ledger: &Ledger<'_>, range: &Range) -> Result<O
 fn take(
     ctx: &Ctx,
     repo: &Repo,
+    ledger: &Ledger<'_>,
     how: &How,
     range: &Range,
     findings: &mut Vec<Finding>,
@@ -248,22 +249,22 @@ fn take(
         return Ok(None);
     }
     let config = ctx.config(repo, Some(&range.head))?;
-    super::trust::gate(ctx, repo, &config, &[range.head.clone(), range.base.clone()])?;
-    let policy = config.policy.clone();
-    let plan = measure::plan("check", config, how, measure::two_sides(repo, &range.base, &range.head)?)?;
-    let measurement = measure::take(ctx, repo, &plan)?;
-    let rows = compare::rows(&plan.config, &measurement, 0, 1);
-    let weight = complexity::weigh(repo, &range.base, &range.head)?;
-    let recommendation = recommend::recommend(&rows, &measurement.checks, &weight, &policy);
-    crate::measure::session::finish(repo, &plan.key)?;
+    let arm = measure::Arm::new("check", range.base.clone(), range.head.clone());
+    let mut held = measure::hold(ctx, repo, ledger, "check", how, config, vec![arm])?;
+    held.finish(repo)?;
+    let measured = held.measured.remove(0);
+    let (rows, recommendation) = (measured.comparison, measured.recommendation);
     // What the exchange rates say is worth it is no regression.
     findings.extend(audit::regressions(&rows, None, recommendation.advice != Advice::Keep));
-    findings.extend(measurement.checks.iter().filter(|check| !check.passed).map(|check| Finding {
+    findings.extend(measured.checks.iter().filter(|check| !check.passed).map(|check| Finding {
         rule: Rule::Regression,
         fails: true,
         commit: None,
         experiment: None,
-        what: phrase!("check '{name}' fails", name = &check.name),
+        what: match check.hidden {
+            true => phrase!("a hidden check failed: {name}", name = &check.name),
+            false => phrase!("check '{name}' fails", name = &check.name),
+        },
         why: crate::measure::told::told(&check.outcome),
         next: None,
     }));

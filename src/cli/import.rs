@@ -134,6 +134,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
         reused: None,
         origins: Vec::new(),
         assumptions: None,
+        hidden_checks: None,
         ruler: None,
         rechecks: None,
     };

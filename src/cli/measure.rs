@@ -6,16 +6,17 @@ use super::start::identity;
 use super::usage::Refused;
 use super::{Ctx, Done};
 use crate::config::{Config, Metric};
-use crate::error::{Exit, Failure};
+use crate::error::{Exit, Explain, Failure};
 use crate::experiment::{Book, Experiment};
 use crate::git::{Oid, Repo};
 use crate::grounds::{self, ruler};
+use crate::hidden;
 use crate::hooks::run as hooks;
 use crate::ledger::event::{Measured, Rechecked, Ruler, Verdict};
 use crate::ledger::{Event, Fact, Ledger, Wanted};
 use crate::measure::environment::{Environment, comparable};
 use crate::measure::told::{told, told_all};
-use crate::measure::{self, FailedRun, Known, MeasureError, Measurement, Plan, Runs, Sample, Side};
+use crate::measure::{self, CheckResult, FailedRun, Known, MeasureError, Measurement, Plan, Runs, Sample, Side};
 use crate::phrase;
 use crate::phrase::Phrase;
 use crate::policy::compare::StopRule;
@@ -176,7 +177,14 @@ pub fn show(ctx: &Ctx, measured: &Measured) -> Result<(), Failure> {
         ctx.say(phrase!("base readings reused from record {record}", record))?;
     }
     failed_runs(ctx, &measured.sides, &measured.samples, &measured.failures)?;
+    for name in measured.hidden_checks.iter().flat_map(|ran| &ran.failed_on_base) {
+        ctx.say(phrase!("hidden check {name} fails on the base, too", name = clean(name)))?;
+    }
     for check in measured.checks.iter().filter(|check| !check.passed) {
+        if check.hidden {
+            ctx.say(phrase!("a hidden check failed: {name}", name = clean(&check.name)))?;
+            continue;
+        }
         let tail = if check.tail.is_empty() { String::new() } else { format!("\n{}", check.tail) };
         ctx.say(phrase!(
             "check {name} failed: {outcome}{tail}",
@@ -242,16 +250,40 @@ pub fn measure(
     Ok(events.remove(0))
 }
 
-/// An experiment in a session: its commits, and the sides that they are.
-struct Arm<'a> {
-    experiment: &'a Experiment,
-    base: Oid,
-    candidate: Oid,
+/// A candidate in a session: its commits, and the sides that they are.
+pub struct Arm {
+    /// Its name among several.
+    pub name: String,
+    pub base: Oid,
+    pub candidate: Oid,
     sides: (usize, usize),
     /// What it changed of its own ruler.
     changed: ruler::Changed,
-    /// The candidate with the base's ruler.
+    /// The candidate with the base's files that measure.
     overlay: Option<usize>,
+    /// The base's configuration, where it is held to that.
+    ruler: Option<Config>,
+}
+
+impl Arm {
+    /// Two commits that nothing is known of yet.
+    pub fn new(name: &str, base: Oid, candidate: Oid) -> Arm {
+        let changed = ruler::Changed::default();
+        Arm { name: name.into(), base, candidate, sides: (0, 1), changed, overlay: None, ruler: None }
+    }
+}
+
+/// What a session brought home, an entry for each arm. Its samples stay saved until [`Held::finish`].
+pub struct Held {
+    pub measured: Vec<Measured>,
+    keys: Vec<String>,
+}
+
+impl Held {
+    /// All of it is recorded, or need not be.
+    pub fn finish(&self, repo: &Repo) -> Result<(), Failure> {
+        Ok(self.keys.iter().try_for_each(|key| measure::session::finish(repo, key))?)
+    }
 }
 
 /// Measures experiments in one session, each against its own base, and appends a record for each, in their order.
@@ -275,11 +307,40 @@ pub fn measure_all(
         }
     }
     let config = ctx.config(repo, arms.first().map(|arm| &arm.candidate))?;
-    let commits: Vec<Oid> = arms.iter().flat_map(|arm| [arm.candidate.clone(), arm.base.clone()]).collect();
-    super::trust::gate(ctx, repo, &config, &commits)?;
-    let mut sides = sides(repo, &mut arms)?;
+    let key = experiments.iter().map(|e| e.name.as_str()).collect::<Vec<_>>().join("+");
+    let mut held = hold(ctx, repo, ledger, &key, how, config, arms)?;
+    let mut events = Vec::new();
+    for (experiment, measured) in experiments.iter().zip(std::mem::take(&mut held.measured)) {
+        events.push(ledger.draft(experiment.id, &experiment.name, Fact::Measured(Box::new(measured)))?);
+    }
+    ledger.append_all(&events)?;
+    held.finish(repo)?;
+    Ok(events)
+}
+
+/// Measures candidates in one session, each against its own base. What one changed of its own ruler is marked, and it is held to
+/// the base's: to its files in the same session, to its configuration in one more.
+pub fn hold(
+    ctx: &Ctx,
+    repo: &Repo,
+    ledger: &Ledger<'_>,
+    key: &str,
+    how: &How,
+    config: Config,
+    mut arms: Vec<Arm>,
+) -> Result<Held, Failure> {
+    let mut rulers = Vec::new();
     for arm in &mut arms {
         arm.changed = ruler::changed(repo, &config, &arm.base, &arm.candidate)?;
+        if !how.own_ruler && !arm.changed.config.is_empty() {
+            arm.ruler = grounds::config_of(repo, &arm.base)?;
+            rulers.extend(arm.ruler.clone().map(|ruler| (ruler, arm.base.clone())));
+        }
+    }
+    let commits: Vec<Oid> = arms.iter().flat_map(|arm| [arm.candidate.clone(), arm.base.clone()]).collect();
+    super::trust::gate_with(ctx, repo, &config, &commits, &rulers)?;
+    let mut sides = sides(repo, &mut arms)?;
+    for arm in &mut arms {
         if !how.own_ruler && !arm.changed.files.is_empty() {
             let commit = repo.with_files_of(&arm.base, &arm.candidate, &arm.changed.files)?;
             let name = format!("{}-by-base", sides[arm.sides.1].name);
@@ -287,30 +348,73 @@ pub fn measure_all(
             sides.push(Side { name, tree: repo.commit(&commit)?.tree, commit });
         }
     }
-    let key = experiments.iter().map(|e| e.name.as_str()).collect::<Vec<_>>().join("+");
-    let plan = plan(&key, config, how, sides)?;
+    let plan = plan(repo, key, config, how, sides)?;
     let known = if how.fresh { None } else { known(repo, ledger, &plan)? };
     let overlaid = arms.iter().filter_map(|arm| Some((arm.sides.0, arm.overlay?)));
     let against = arms.iter().map(|arm| arm.sides).chain(overlaid).collect();
     let measurement = take_with(ctx, repo, &plan, known.as_ref(), against)?;
-    let mut events = Vec::new();
+    let mut held = Held { measured: Vec::new(), keys: vec![plan.key.clone()] };
     for arm in &arms {
-        let seen = measurement.seen_from(arm.sides.0, arm.overlay.unwrap_or(arm.sides.1));
-        let mut measured = judged(repo, &plan.config, seen, &arm.base, &arm.candidate)?;
-        if !arm.changed.is_empty() {
-            let own = measurement.seen_from(arm.sides.0, arm.sides.1);
-            let own = arm.overlay.map(|_| compare::rows(&plan.config, &own, 0, 1)).unwrap_or_default();
-            let by_base = arm.overlay.is_some() && arm.changed.config.is_empty();
-            let changed = arm.changed.names();
-            recommend::weigh_ruler(&mut measured.recommendation, &changed, by_base, &measured.comparison, &own);
-            measured.ruler = Some(Ruler { changed, by_base, own });
+        let own = measurement.seen_from(arm.sides.0, arm.sides.1);
+        let by_base =
+            arm.ruler.as_ref().map(|ruler| by_config(ctx, repo, ledger, how, &plan, arm, ruler)).transpose()?;
+        let by_base = by_base.flatten();
+        held.keys.extend(by_base.iter().map(|(plan, _)| plan.key.clone()));
+        let whole = by_base.is_some() || (arm.overlay.is_some() && arm.changed.config.is_empty());
+        let (config, mut seen) = match by_base {
+            Some((plan, seen)) => (plan.config, seen),
+            None => (plan.config.clone(), measurement.seen_from(arm.sides.0, arm.overlay.unwrap_or(arm.sides.1))),
+        };
+        // What lands is the candidate with its own ruler: there, too, no hidden check may fail.
+        for check in own.checks.iter().filter(|check| check.hidden && !check.passed) {
+            let same = |other: &&mut CheckResult| other.hidden && other.name == check.name;
+            match seen.checks.iter_mut().find(same) {
+                Some(other) => other.passed = false,
+                None => seen.checks.push(check.clone()),
+            }
         }
-        let fact = Fact::Measured(Box::new(measured));
-        events.push(ledger.draft(arm.experiment.id, &arm.experiment.name, fact)?);
+        let mut measured = judged(repo, &config, seen, &arm.base, &arm.candidate)?;
+        if !arm.changed.is_empty() {
+            let rows = |own: &Measurement| compare::rows(&plan.config, own, 0, 1);
+            let own = if whole || arm.overlay.is_some() { rows(&own) } else { Vec::new() };
+            let changed = arm.changed.names();
+            recommend::weigh_ruler(&mut measured.recommendation, &changed, whole, &measured.comparison, &own);
+            measured.ruler = Some(Ruler { changed, by_base: whole, own });
+        }
+        held.measured.push(measured);
     }
-    ledger.append_all(&events)?;
-    measure::session::finish(repo, &plan.key)?;
-    Ok(events)
+    Ok(held)
+}
+
+/// Measures a candidate under the configuration of its base. None when that cannot be done any more: a step of the base fails
+/// on the candidate, or what is asked for was no metric then.
+fn by_config(
+    ctx: &Ctx,
+    repo: &Repo,
+    ledger: &Ledger<'_>,
+    how: &How,
+    own: &Plan,
+    arm: &Arm,
+    ruler: &Config,
+) -> Result<Option<(Plan, Measurement)>, Failure> {
+    let known_then = |name: &String| ruler.metric(name).is_some();
+    if ruler.metrics.is_empty() || !how.metrics.iter().all(known_then) {
+        return Ok(None);
+    }
+    let commit = &own.sides[arm.overlay.unwrap_or(arm.sides.1)].commit;
+    let sides = two_sides(repo, &arm.base, commit)?;
+    let plan = plan(repo, &format!("{}:by-base", arm.name), ruler.clone(), how, sides)?;
+    let known = if how.fresh { None } else { known(repo, ledger, &plan)? };
+    ctx.note(phrase!("measuring {name}", name = format!("{} ({})", arm.name, arm.base.short())));
+    match take_with(ctx, repo, &plan, known.as_ref(), vec![(0, 1)]) {
+        Ok(seen) => Ok(Some((plan, seen))),
+        Err(error @ (MeasureError::Step { .. } | MeasureError::Flaky { .. } | MeasureError::Metric { .. })) => {
+            ctx.note(phrase!("note: the base's verdict.toml cannot be held to it: {problem}", problem = error.what()));
+            measure::session::finish(repo, &plan.key)?;
+            Ok(None)
+        }
+        Err(other) => Err(other.into()),
+    }
 }
 
 /// What is recorded of the first two sides of a session.
@@ -342,13 +446,14 @@ pub fn judged(
         reused: seen.reused,
         origins: seen.origins,
         assumptions: Some(grounds::assumptions(repo, config, base, candidate)?),
+        hidden_checks: seen.hidden,
         ruler: None,
         rechecks: None,
     })
 }
 
 /// The commits of an experiment that can be measured.
-fn arm<'a>(repo: &Repo, book: &Book, experiment: &'a Experiment, against: Option<&Oid>) -> Result<Arm<'a>, Failure> {
+fn arm(repo: &Repo, book: &Book, experiment: &Experiment, against: Option<&Oid>) -> Result<Arm, Failure> {
     experiment.must_be_open()?;
     let candidate = tip(repo, experiment)?;
     let base = match against {
@@ -360,23 +465,23 @@ fn arm<'a>(repo: &Repo, book: &Book, experiment: &'a Experiment, against: Option
             .because(phrase!("its branch {branch} is where it started", branch = experiment.branch()))
             .try_next("git commit the change; only committed state is measured"));
     }
-    Ok(Arm { experiment, base, candidate, sides: (0, 1), changed: ruler::Changed::default(), overlay: None })
+    Ok(Arm::new(&experiment.name, base, candidate))
 }
 
 /// The sides of a session, each commit once: first a base that is nobody's candidate, so that checks run on every candidate.
-fn sides(repo: &Repo, arms: &mut [Arm<'_>]) -> Result<Vec<Side>, Failure> {
+fn sides(repo: &Repo, arms: &mut [Arm]) -> Result<Vec<Side>, Failure> {
     let alone = arms.len() == 1;
     let is_candidate = |commit: &Oid| arms.iter().any(|arm| arm.candidate == *commit);
     let mut named: Vec<(String, Oid)> = Vec::new();
     for arm in arms.iter().filter(|arm| !is_candidate(&arm.base)) {
         if !named.iter().any(|(_, commit)| *commit == arm.base) {
-            let name = if named.is_empty() { "base".to_string() } else { format!("base-{}", arm.experiment.name) };
+            let name = if named.is_empty() { "base".to_string() } else { format!("base-{}", arm.name) };
             named.push((name, arm.base.clone()));
         }
     }
     for arm in arms.iter() {
         if !named.iter().any(|(_, commit)| *commit == arm.candidate) {
-            let name = if alone { "candidate".to_string() } else { arm.experiment.name.clone() };
+            let name = if alone { "candidate".to_string() } else { arm.name.clone() };
             named.push((name, arm.candidate.clone()));
         }
     }
@@ -414,6 +519,7 @@ fn known(repo: &Repo, ledger: &Ledger<'_>, plan: &Plan) -> Result<Option<Known>,
         return Ok(None);
     }
     let here = Environment::of_work(&plan.config, dir).on(&plan.config.placement);
+    let hidden = plan.hidden.as_ref().filter(|_| plan.checks).map(|hidden| &hidden.digest);
     records.retain(|(_, measured)| comparable(&measured.environment, &here).is_ok());
     Ok(records.into_iter().find_map(|(id, _)| {
         // The index has no samples.
@@ -428,7 +534,10 @@ fn known(repo: &Repo, ledger: &Ledger<'_>, plan: &Plan) -> Result<Option<Known>,
         let values = plan.metrics().map(reading).collect::<Option<_>>()?;
         // Readings that were reused themselves come from where they were taken.
         let record = measured.reused.filter(|_| side == 0).unwrap_or(id);
-        Some(Known { record, values })
+        let ran = measured.hidden_checks.as_ref();
+        let same = ran.map(|ran| &ran.digest) == hidden && (hidden.is_none() || side == 0);
+        let failed = ran.map(|ran| ran.failed_on_base.clone()).unwrap_or_default();
+        same.then_some(Known { record, values, failed })
     }))
 }
 
@@ -476,7 +585,7 @@ pub fn named_metric<'c>(config: &'c Config, name: &str) -> Result<&'c Metric, Fa
 }
 
 /// What these flags ask for.
-pub fn plan(key: &str, mut config: Config, how: &How, sides: Vec<Side>) -> Result<Plan, Failure> {
+pub fn plan(repo: &Repo, key: &str, mut config: Config, how: &How, sides: Vec<Side>) -> Result<Plan, Failure> {
     for name in &how.metrics {
         named_metric(&config, name)?;
     }
@@ -497,6 +606,7 @@ pub fn plan(key: &str, mut config: Config, how: &How, sides: Vec<Side>) -> Resul
         budget: how.budget,
         seed: how.seed.unwrap_or_else(rand::random),
         checks: !how.no_checks,
+        hidden: hidden::load(repo)?,
         origins: !how.no_where,
     })
 }

@@ -45,6 +45,7 @@ pub fn run(ctx: &Ctx, budget: Option<Duration>, commands: &[String]) -> Done {
         budget: None,
         seed: rand::random(),
         checks: false,
+        hidden: None,
         origins: false,
     };
     let mut progress = Progress::new(ctx, plan.sides.iter().map(|side| side.name.clone()).collect());

@@ -48,8 +48,17 @@ impl Progress {
             }
             Event::Sampled { sample, all, left } => self.sampled(sample, all, left),
             Event::Checked(check) => {
-                let answer = if check.passed { "passed".into() } else { told(&check.outcome) };
                 let side = self.side(check.side);
+                if check.hidden {
+                    let answer: Phrase = if check.passed { "passed".into() } else { "failed".into() };
+                    return self.line(phrase!(
+                        "hidden check {name} on {side}: {answer}",
+                        name = &check.name,
+                        side,
+                        answer
+                    ));
+                }
+                let answer = if check.passed { "passed".into() } else { told(&check.outcome) };
                 self.line(phrase!("check {name} on {side}: {answer}", name = &check.name, side, answer));
             }
             Event::Failed(run) => {

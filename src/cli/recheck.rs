@@ -243,7 +243,7 @@ impl<'a> Session<'a> {
         super::trust::gate_made(ctx, repo, &config, &[tip.clone(), other.clone()], &job.sources)?;
         ctx.note(phrase!("measuring {name}", name));
         let sides = measure::two_sides(repo, &job.base, &job.candidate)?;
-        let plan = measure::plan(&format!("recheck:{}:{name}", job.what.as_str()), config, self.how, sides)?;
+        let plan = measure::plan(repo, &format!("recheck:{}:{name}", job.what.as_str()), config, self.how, sides)?;
         let Some(taken) = self.sample(job.experiment, &plan)? else { return Ok(()) };
         let Some((decision, at, decided)) = &job.experiment.decided else { return Ok(()) };
         let mut measured = measure::judged(repo, &plan.config, taken, &job.base, &job.candidate)?;

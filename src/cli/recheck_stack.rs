@@ -67,7 +67,7 @@ impl Session<'_> {
         for (name, id) in &alone {
             sides.push(Side { name: (*name).into(), commit: (*id).clone(), tree: repo.tree_of(id)? });
         }
-        let plan = measure::plan(&format!("recheck:stack:{name}"), config, self.how, sides)?;
+        let plan = measure::plan(repo, &format!("recheck:stack:{name}"), config, self.how, sides)?;
         let Some(taken) = self.sample(top, &plan)? else { return Ok(()) };
         let mut rows = (2..).map(|side| compare::rows(&plan.config, &taken, 0, side));
         let mut parts = Vec::new();

@@ -271,6 +271,9 @@ fn measurement(ctx: &Ctx, id: &Ulid, measured: &Measured) -> Result<(), Failure>
         let line = ctx.tell(phrase!("  rests on {names}", names = Phrase::joined(names, ", ")));
         ctx.say(wrap(&neutral(&line), ctx.look().width, 5))?;
     }
+    if let Some(ran) = &measured.hidden_checks {
+        ctx.say(phrase!("  hidden checks {digest}", digest = &ran.digest[..12.min(ran.digest.len())]))?;
+    }
     measure::show(ctx, measured)?;
     let weight = &measured.complexity;
     let (files, added, removed) = (weight.files, weight.added, weight.removed);

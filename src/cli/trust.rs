@@ -4,6 +4,8 @@ use super::{Ctx, Done, land};
 use crate::config::{Config, FILE_NAME};
 use crate::error::{Exit, Failure};
 use crate::git::{Oid, Repo};
+use crate::grounds;
+use crate::hidden;
 use crate::ledger::{Ledger, Wanted};
 use crate::phrase;
 use crate::render::text::{Align, clean, pad, width};
@@ -17,6 +19,9 @@ pub struct Args {
     /// Show what would be run and whether it may, and change nothing
     #[arg(long, conflicts_with = "revoke")]
     show: bool,
+    /// Show the hidden checks that count here, and where what they print is kept
+    #[arg(long, conflicts_with_all = ["commits", "show", "revoke"])]
+    hidden: bool,
     /// Trust nothing in this repository any more
     #[arg(long, conflicts_with = "commits")]
     revoke: bool,
@@ -24,6 +29,9 @@ pub struct Args {
 
 pub fn run(ctx: &Ctx, args: Args) -> Done {
     let repo = ctx.repo()?;
+    if args.hidden {
+        return hidden(ctx, &repo);
+    }
     let mut store = Store::load()?;
     if args.revoke {
         let gone = store.revoke(&repo)?;
@@ -33,7 +41,13 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
     }
     let commits = commits(&repo, &args.commits)?;
     let config = ctx.config(&repo, commits.first())?;
-    let needs = needs(&repo, &config, commits.first(), &commits)?;
+    let mut needs = needs(&repo, &config, commits.first(), &commits)?;
+    // A candidate that changed the configuration is measured by its base's, too.
+    for commit in &commits {
+        if let Some(other) = grounds::config_of(&repo, commit)?.filter(|other| other.hash != config.hash) {
+            needs.join(trust::needs(&repo, &other, Some(commit), &commits.iter().collect::<Vec<_>>())?);
+        }
+    }
     let standing = trust::standing(&repo, &needs, &store, Surroundings::here())?;
     show(ctx, &needs, &standing)?;
     let value = |standing: &Standing| {
@@ -62,6 +76,29 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
     store.trust(&repo, &needs.items)?;
     ctx.say("trusted, until one of these files changes")?;
     ctx.emit("trust", value(&Standing::Trusted))?;
+    Ok(Exit::Done)
+}
+
+/// The hidden checks, for the person who named them.
+fn hidden(ctx: &Ctx, repo: &Repo) -> Done {
+    let Some(found) = hidden::load(repo)? else {
+        ctx.say("nobody has named hidden checks for this repository")?;
+        ctx.emit("hidden-checks", json!({"checks": []}))?;
+        return Ok(Exit::Done);
+    };
+    for file in &found.files {
+        ctx.field("file", clean(&file.display().to_string()))?;
+    }
+    for check in &found.checks {
+        ctx.field("check", clean(&format!("{} {}", check.name, check.run)))?;
+    }
+    ctx.field("digest", &found.digest)?;
+    ctx.field("logs", clean(&found.logs.display().to_string()))?;
+    let checks: Vec<_> = found.checks.iter().map(|c| json!({"name": c.name, "run": c.run.to_string()})).collect();
+    ctx.emit(
+        "hidden-checks",
+        json!({"checks": checks, "files": found.files, "digest": found.digest, "logs": found.logs}),
+    )?;
     Ok(Exit::Done)
 }
 
@@ -130,6 +167,25 @@ pub fn gate(ctx: &Ctx, repo: &Repo, config: &Config, commits: &[Oid]) -> Result<
 pub fn gate_made(ctx: &Ctx, repo: &Repo, config: &Config, commits: &[Oid], sources: &[Oid]) -> Result<(), Failure> {
     let mut needs = needs(repo, config, commits.first(), commits)?;
     needs.made_of(repo, sources)?;
+    pass(ctx, repo, needs, if sources.is_empty() { commits } else { sources })
+}
+
+/// The same where other configurations, each of the commit beside it, are run too.
+pub fn gate_with(
+    ctx: &Ctx,
+    repo: &Repo,
+    config: &Config,
+    commits: &[Oid],
+    others: &[(Config, Oid)],
+) -> Result<(), Failure> {
+    let mut needs = needs(repo, config, commits.first(), commits)?;
+    for (other, from) in others {
+        needs.join(trust::needs(repo, other, Some(from), &commits.iter().collect::<Vec<_>>())?);
+    }
+    pass(ctx, repo, needs, commits)
+}
+
+fn pass(ctx: &Ctx, repo: &Repo, needs: Needs, named: &[Oid]) -> Result<(), Failure> {
     let around = Surroundings::here();
     let mut store = Store::load()?;
     let Standing::Unknown(unknown) = trust::standing(repo, &needs, &store, around)? else { return Ok(()) };
@@ -146,7 +202,6 @@ pub fn gate_made(ctx: &Ctx, repo: &Repo, config: &Config, commits: &[Oid], sourc
             return Ok(());
         }
     }
-    let named = if sources.is_empty() { commits } else { sources };
     let shorts: Vec<&str> = named.iter().map(Oid::short).collect();
     Err(Failure::state(phrase!("the commands of {file} are not trusted here", file = FILE_NAME))
         .because(phrase!("commands run as you, and these files were not committed in this clone: {files}", files))

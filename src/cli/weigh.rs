@@ -80,6 +80,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
         budget: args.budget,
         seed: args.seed.unwrap_or_else(rand::random),
         checks: false,
+        hidden: None,
         origins: false,
     };
     let measurement = take(ctx, &repo, &plan)?;

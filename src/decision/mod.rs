@@ -21,6 +21,7 @@ use crate::config::{Policy, RevertMode};
 use crate::error::{Exit, Explain};
 use crate::experiment::{Book, Experiment};
 use crate::git::{GitError, Oid, Repo};
+use crate::hidden::HiddenError;
 use crate::ledger::event::{Event, Verdict};
 use crate::ledger::{Ledger, LedgerError};
 use crate::phrase;
@@ -211,6 +212,12 @@ pub enum DecisionError {
 }
 
 crate::error::display_what!(DecisionError);
+
+impl From<HiddenError> for DecisionError {
+    fn from(error: HiddenError) -> Self {
+        DecisionError::Refused { what: error.what(), why: error.why(), next: error.next() }
+    }
+}
 
 impl Explain for DecisionError {
     fn exit(&self) -> Exit {

@@ -15,6 +15,7 @@ use crate::git::memory::{Merged, Scratch};
 use crate::git::places::outside;
 use crate::git::refs::is_ref_name;
 use crate::git::{GitError, Head, Oid, Repo};
+use crate::hidden;
 use crate::ledger::event::{Decided, Fact, Identity, Verdict};
 use crate::ledger::{Ledger, Wanted};
 use crate::measure::told::told_all;
@@ -686,9 +687,23 @@ fn numbers(
                         phrase!("land what measures by itself first, then {again}", again = &again),
                     ));
                 }
+                if let Some(hidden) = hidden::load(repo)?
+                    && measured.hidden_checks.as_ref().is_none_or(|ran| ran.digest != hidden.digest)
+                {
+                    problems.push(("the hidden checks of today were not run on it".into(), again.clone()));
+                }
                 for check in measured.checks.iter().filter(|check| !check.passed && Some(check.side) == side) {
                     problems.push((
-                        phrase!("check '{name}' failed: {outcome}", name = &check.name, outcome = &check.outcome),
+                        match check.hidden {
+                            true => phrase!("a hidden check failed: {name}", name = &check.name),
+                            false => {
+                                phrase!(
+                                    "check '{name}' failed: {outcome}",
+                                    name = &check.name,
+                                    outcome = &check.outcome
+                                )
+                            }
+                        },
                         phrase!("fix it, then {again}", again = &again),
                     ));
                 }

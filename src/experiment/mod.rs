@@ -386,6 +386,7 @@ mod tests {
             reused: None,
             origins: Vec::new(),
             assumptions: None,
+            hidden_checks: None,
             ruler: None,
             rechecks: None,
         }))

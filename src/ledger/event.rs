@@ -6,7 +6,7 @@ use crate::config::RevertMode;
 use crate::git::{Oid, Person};
 use crate::grounds::Assumptions;
 use crate::measure::anatomy::Origin;
-use crate::measure::{CheckResult, FailedRun, Sample, Side, environment::Environment};
+use crate::measure::{CheckResult, FailedRun, HiddenRun, Sample, Side, environment::Environment};
 use crate::policy::{Complexity, MetricComparison, Recommendation};
 use crate::stats::Word;
 use chrono::{DateTime, FixedOffset};
@@ -302,6 +302,9 @@ pub struct Measured {
     /// What it rested on, beside the environment; none in old records and in imported ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assumptions: Option<Assumptions>,
+    /// That hidden checks ran, whose results are among the checks; none when there were none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hidden_checks: Option<HiddenRun>,
     /// What the candidate changed of its own ruler; none when nothing, and in old records.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ruler: Option<Ruler>,

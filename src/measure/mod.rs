@@ -35,6 +35,7 @@ pub mod worktree;
 
 use crate::config::{Config, Metric};
 use crate::git::Oid;
+use crate::hidden::Hidden;
 use crate::phrase;
 use crate::phrase::{Phrase, plural};
 use environment::Environment;
@@ -74,6 +75,8 @@ pub struct Plan {
     pub seed: u64,
     /// Whether to run the checks on every side but the base.
     pub checks: bool,
+    /// Checks that are run beside those, on the base too.
+    pub hidden: Option<Hidden>,
     /// Whether to take the artefacts of each side apart once, to say where a change came from.
     pub origins: bool,
 }
@@ -137,6 +140,19 @@ pub fn runs(samples: &[Sample], failures: &[FailedRun], side: usize) -> Runs {
     Runs { failed, all: failed + samples.iter().filter(|s| s.side == side).count() }
 }
 
+/// What is told of how a hidden check ended.
+pub const HIDDEN: &str = "hidden";
+
+/// That hidden checks ran.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HiddenRun {
+    /// [`Hidden::digest`].
+    pub digest: String,
+    /// Those that fail on the base, too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed_on_base: Vec<String>,
+}
+
 /// How a check ended on a side.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CheckResult {
@@ -146,10 +162,13 @@ pub struct CheckResult {
     pub side: usize,
     /// Whether it succeeded.
     pub passed: bool,
-    /// How long it took.
+    /// How long it took; 0 of a hidden one, of which that is not told.
     pub seconds: f64,
-    /// `exit status 1`, `killed by signal 9`, `timed out after 30 s`.
+    /// `exit status 1`, `killed by signal 9`, `timed out after 30 s`; [`HIDDEN`] of a hidden one.
     pub outcome: String,
+    /// Whether nobody in the repository can see it ([`crate::hidden`]).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hidden: bool,
     /// The end of its output.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub tail: String,
@@ -170,8 +189,11 @@ pub struct Measurement {
     pub environment: Environment,
     /// Every sample, in the order taken.
     pub samples: Vec<Sample>,
-    /// Every check that was run.
+    /// Every check that was run, hidden ones on the base left out.
     pub checks: Vec<CheckResult>,
+    /// That hidden checks ran; none when there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hidden: Option<HiddenRun>,
     /// Every run that failed after its side had been read, in the order taken.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failures: Vec<FailedRun>,
@@ -279,6 +301,8 @@ pub struct Known {
     pub record: Ulid,
     /// Metric name -> value in the base unit, for every metric of the plan.
     pub values: BTreeMap<String, f64>,
+    /// The hidden checks that fail on the base.
+    pub failed: Vec<String>,
 }
 
 /// As [`run`], but the readings that prove the base exact are taken from a record where `known` is given: the base then is
@@ -364,6 +388,8 @@ pub enum MeasureError {
         /// What each way of counting lacks.
         problem: String,
     },
+    /// The hidden checks are not what they were.
+    Hidden(#[from] crate::hidden::HiddenError),
     /// git failed.
     Git(#[from] crate::git::GitError),
     /// A file could not be read or written.
@@ -385,6 +411,7 @@ impl crate::error::Explain for MeasureError {
             MeasureError::Step { .. } | MeasureError::Metric { .. } | MeasureError::Flaky { .. } => Exit::Step,
             MeasureError::Interrupted { .. } => Exit::Interrupted,
             MeasureError::Git(inner) => inner.exit(),
+            MeasureError::Hidden(inner) => inner.exit(),
             MeasureError::Busy { .. } | MeasureError::Io { .. } | MeasureError::NoCounter { .. } => Exit::State,
         }
     }
@@ -415,6 +442,7 @@ impl crate::error::Explain for MeasureError {
                 phrase!("metric '{metric}': {problem}", metric, problem = told(problem))
             }
             MeasureError::Git(inner) => inner.what(),
+            MeasureError::Hidden(inner) => inner.what(),
             MeasureError::Io { path, .. } => path.into(),
         }
     }
@@ -424,6 +452,7 @@ impl crate::error::Explain for MeasureError {
                 Some(phrase!("the end of its output:\n{tail}", tail))
             }
             MeasureError::Git(inner) => inner.why(),
+            MeasureError::Hidden(inner) => inner.why(),
             _ => None,
         }
     }
@@ -441,6 +470,7 @@ impl crate::error::Explain for MeasureError {
             }
             MeasureError::Busy { .. } => Some("git verdict status, or wait until it has ended".into()),
             MeasureError::Git(inner) => inner.next(),
+            MeasureError::Hidden(inner) => inner.next(),
             _ => None,
         }
     }

@@ -240,6 +240,8 @@ fn set_up(job: &Job<'_>, marker: &str) -> Result<(std::process::Command, Output)
     for name in FOREIGN_VARIABLES {
         command.env_remove(name);
     }
+    // Where the hidden checks are is not for the candidate to know.
+    command.env_remove(crate::hidden::VARIABLE);
     command.envs(job.env.iter().map(|(name, value)| (name, value))).env(family::MARKER, marker);
     let open = |path: &Path| {
         OpenOptions::new()

@@ -6,7 +6,8 @@
 //!
 //! - Sizes are exact: they are read in the first two rounds, the second time to prove it. One that varies is read in
 //!   every round from then on, like a time. When nothing else is measured, proof ends the session.
-//! - Checks run after the first round, once on every side but the base. One that fails is a result, not an error.
+//! - Checks run after the first round, once on every side but the base; hidden ones on the base, too. One that fails is a
+//!   result, not an error.
 //! - The rule is asked after the first round and then when it said it wants to be. A session that goes on asks it the
 //!   same questions again, over the saved samples, so that it ends where it would have ended.
 //! - A run that fails on a side that was read before is recorded, and its round is no pair; measuring goes on until
@@ -23,9 +24,12 @@ use super::session::{self, Found, Session};
 use super::source::instructions::Counter;
 use super::source::{self, Place, Trouble};
 use super::worktree::{self, Worktrees};
-use super::{CheckResult, Event, FailedRun, Known, MeasureError, Measurement, Next, Plan, Sample, interrupt};
-use crate::config::{Command, Metric, Resource, Source, Step};
+use super::{
+    CheckResult, Event, FailedRun, HIDDEN, HiddenRun, Known, MeasureError, Measurement, Next, Plan, Sample, interrupt,
+};
+use crate::config::{Check, Command, Metric, Resource, Source, Step};
 use crate::git::Repo;
+use crate::hidden::{Hidden, HiddenError};
 use crate::phrase;
 use crate::phrase::{Phrase, plural};
 use crate::units::Unit;
@@ -135,6 +139,7 @@ pub(super) fn run(
     };
     let result = engine.rounds(rule);
     let origins = engine.origins();
+    let hidden = engine.hidden_run();
     let Engine { session, trees, .. } = engine;
     for name in slow_starts(plan, &session.samples) {
         observe(Event::Note(phrase!(
@@ -153,7 +158,8 @@ pub(super) fn run(
             config_hash: session.header.config_hash.clone(),
             environment: session.header.environment.clone(),
             samples: session.samples.clone(),
-            checks: session.checks.clone(),
+            checks: session.checks.iter().filter(|check| check.side != 0 || !check.hidden).cloned().collect(),
+            hidden,
             failures: session.failures.clone(),
             reused: session.header.reused,
             origins,
@@ -466,7 +472,9 @@ impl Engine<'_> {
         timeout: Option<Duration>,
         timed: bool,
     ) -> Result<Finished, MeasureError> {
-        let (finished, tail, log) = self.execute(side, what, round, command, timeout, timed)?;
+        let log = self.log(side, what, ".log");
+        let sink = if timed { Sink::Timed(&log) } else { Sink::Log(&log) };
+        let (finished, tail) = self.execute(side, what, round, command, timeout, sink)?;
         match finished.outcome {
             Outcome::Success => Ok(finished),
             Outcome::Interrupted => Err(self.interrupted()),
@@ -481,19 +489,17 @@ impl Engine<'_> {
         round: Option<usize>,
         command: &Command,
         timeout: Option<Duration>,
-        timed: bool,
-    ) -> Result<(Finished, String, PathBuf), MeasureError> {
+        sink: Sink<'_>,
+    ) -> Result<(Finished, String), MeasureError> {
         self.begin(side, what, round);
         let dir = self.tree(side)?;
         let env = self.variables(side, round, &dir);
-        let log = self.log(side, what, ".log");
-        let sink = if timed { Sink::Timed(&log) } else { Sink::Log(&log) };
         let finished = runner::run(&Job { command, dir: &dir, env: &env, timeout, sink, placement: &self.placement })?;
         let tail = match finished.outcome {
             Outcome::Success | Outcome::NotStarted(_) => String::new(),
             _ => runner::tail(&sink),
         };
-        Ok((finished, tail, log))
+        Ok((finished, tail))
     }
 
     fn read(
@@ -548,31 +554,72 @@ impl Engine<'_> {
         let plan = self.plan;
         for side in 1..plan.sides.len() {
             for check in &plan.config.checks {
-                if self.session.checks.iter().any(|c| c.side == side && c.name == check.name) {
-                    continue;
-                }
-                // A session that goes on has worktrees in which nothing has been built yet.
-                if !self.built.contains(&side) {
-                    self.steps(side, None)?;
-                }
-                let what = format!("check {}", check.name);
-                let (finished, tail, _) = self.execute(side, &what, None, &check.run, check.timeout, false)?;
-                if finished.outcome == Outcome::Interrupted {
-                    return Err(self.interrupted());
-                }
-                let result = CheckResult {
-                    name: check.name.clone(),
-                    side,
-                    passed: finished.outcome == Outcome::Success,
-                    seconds: finished.wall.as_secs_f64(),
-                    outcome: finished.outcome.to_string(),
-                    tail,
-                };
-                self.session.add_check(result.clone())?;
-                (self.observe)(Event::Checked(&result));
+                self.check(side, check, false)?;
             }
         }
+        let Some(hidden) = &plan.hidden else { return Ok(()) };
+        let logs = self.hidden_logs(hidden);
+        std::fs::create_dir_all(&logs)
+            .map_err(|source| MeasureError::Io { path: logs.display().to_string(), source })?;
+        // What an earlier record says of the base stands when the base is not run.
+        for side in usize::from(self.known.is_some())..plan.sides.len() {
+            for check in &hidden.checks {
+                self.check(side, check, true)?;
+            }
+        }
+        // What was measured runs as the user, who can write those files.
+        if hidden.is_unchanged() { Ok(()) } else { Err(HiddenError::Changed.into()) }
+    }
+
+    /// Runs a check on a side, unless that was done before the session was interrupted.
+    fn check(&mut self, side: usize, check: &Check, hidden: bool) -> Result<(), MeasureError> {
+        let same = |c: &CheckResult| c.side == side && c.hidden == hidden && c.name == check.name;
+        if self.session.checks.iter().any(same) {
+            return Ok(());
+        }
+        // A session that goes on has worktrees in which nothing has been built yet.
+        if !self.built.contains(&side) {
+            self.steps(side, None)?;
+        }
+        let log = match self.plan.hidden.as_ref().filter(|_| hidden) {
+            Some(hidden) => self.hidden_logs(hidden).join(log_name(side, &check.name, ".log")),
+            None => self.log(side, &format!("check {}", check.name), ".log"),
+        };
+        let what = if hidden { format!("hidden check {}", check.name) } else { format!("check {}", check.name) };
+        let (finished, tail) = self.execute(side, &what, None, &check.run, check.timeout, Sink::Log(&log))?;
+        if finished.outcome == Outcome::Interrupted {
+            return Err(self.interrupted());
+        }
+        let (name, passed) = (check.name.clone(), finished.outcome == Outcome::Success);
+        let result = match hidden {
+            true => {
+                let outcome = HIDDEN.to_string();
+                CheckResult { name, side, passed, seconds: 0.0, outcome, hidden, tail: String::new() }
+            }
+            false => {
+                let (seconds, outcome) = (finished.wall.as_secs_f64(), finished.outcome.to_string());
+                CheckResult { name, side, passed, seconds, outcome, hidden, tail }
+            }
+        };
+        self.session.add_check(result.clone())?;
+        (self.observe)(Event::Checked(&result));
         Ok(())
+    }
+
+    /// Where the output of the hidden checks goes: outside the repository.
+    fn hidden_logs(&self, hidden: &Hidden) -> PathBuf {
+        hidden.logs.join(session::file_name(&self.plan.key))
+    }
+
+    /// What is recorded of the hidden checks as a whole.
+    fn hidden_run(&self) -> Option<HiddenRun> {
+        let hidden = self.plan.hidden.as_ref().filter(|_| self.plan.checks)?;
+        let here = self.session.checks.iter().filter(|check| check.hidden && check.side == 0 && !check.passed);
+        let failed_on_base = match self.known {
+            Some(known) => known.failed.clone(),
+            None => here.map(|check| check.name.clone()).collect(),
+        };
+        Some(HiddenRun { digest: hidden.digest.clone(), failed_on_base })
     }
 
     /// Compares the first two readings of what should be exact.

@@ -283,7 +283,8 @@ fn trouble(path: &Path, source: io::Error) -> MeasureError {
 fn work_hash(plan: &Plan) -> String {
     let metrics: Vec<_> = plan.metrics().map(|m| (&m.name, &m.source, &m.unit)).collect();
     let checks = plan.checks.then_some(&plan.config.checks);
-    let text = format!("{:?}", (&plan.config.steps, metrics, checks));
+    let hidden = plan.hidden.as_ref().filter(|_| plan.checks).map(|hidden| &hidden.digest);
+    let text = format!("{:?}", (&plan.config.steps, metrics, checks, hidden));
     sha256(text)
 }
 

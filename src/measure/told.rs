@@ -67,6 +67,7 @@ pub const SENTENCES: &[&str] = &[
     "'{glob}' is not a glob: {error}",
     "{path} cannot be read: {e}",
     "it is not installed",
+    "hidden",
     "true or false",
     "a list",
     "an object",

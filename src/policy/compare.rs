@@ -359,6 +359,7 @@ mod tests {
             budget: None,
             seed: 0,
             checks: false,
+            hidden: None,
             origins: false,
         }
     }
@@ -385,6 +386,7 @@ mod tests {
             environment: Default::default(),
             samples,
             checks: Vec::new(),
+            hidden: None,
             failures: Vec::new(),
             reused: None,
             origins: Vec::new(),

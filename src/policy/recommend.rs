@@ -80,6 +80,8 @@ pub struct BreakEven {
 pub enum Reason {
     /// Nothing was measured.
     NothingMeasured,
+    /// A check that nobody in the repository can see failed on the candidate.
+    HiddenFailed(String),
     /// A check failed.
     CheckFailed {
         /// Its name.
@@ -206,7 +208,10 @@ pub fn judge(
     let mut broken: Vec<Reason> = checks
         .iter()
         .filter(|c| !c.passed)
-        .map(|c| Reason::CheckFailed { check: c.name.clone(), outcome: c.outcome.clone() })
+        .map(|c| match c.hidden {
+            true => Reason::HiddenFailed(c.name.clone()),
+            false => Reason::CheckFailed { check: c.name.clone(), outcome: c.outcome.clone() },
+        })
         .collect();
     broken.extend(rows.iter().filter(|r| r.breaks_limit()).map(limit_broken));
     if !broken.is_empty() {
@@ -671,6 +676,7 @@ impl Reason {
     pub fn phrase(&self) -> Phrase {
         match self {
             Reason::NothingMeasured => "nothing was measured, so there is nothing to decide by".into(),
+            Reason::HiddenFailed(name) => phrase!("a hidden check failed: {name}", name),
             Reason::CheckFailed { check, outcome } => {
                 phrase!(
                     "the check {check} failed on the candidate: {outcome}",
@@ -1034,6 +1040,7 @@ mod tests {
             name: "tests".into(),
             side: 1,
             passed: false,
+            hidden: false,
             seconds: 1.0,
             outcome: "exit status 1".into(),
             tail: String::new(),

@@ -220,6 +220,7 @@ impl Sandbox {
             reused: None,
             origins: Vec::new(),
             assumptions: None,
+            hidden_checks: None,
             ruler: None,
             rechecks: None,
         };
@@ -388,6 +389,7 @@ pub fn failed_check(side: usize) -> CheckResult {
         name: "tests".into(),
         side,
         passed: false,
+        hidden: false,
         seconds: 1.0,
         outcome: "exit status 1".into(),
         tail: String::new(),

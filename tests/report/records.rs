@@ -279,6 +279,7 @@ pub fn story(experiments: usize) -> Vec<Event> {
                 name: "tests".into(),
                 side: 1,
                 passed: idea != "alpine",
+                hidden: false,
                 seconds: 41.0,
                 outcome: if idea == "alpine" { "exit status 1" } else { "exit status 0" }.into(),
                 tail: String::new(),
@@ -295,6 +296,7 @@ pub fn story(experiments: usize) -> Vec<Event> {
             reused: None,
             origins: origins(bytes, after_bytes, (seconds, after_seconds)),
             assumptions: None,
+            hidden_checks: None,
             ruler: None,
             rechecks: None,
         };
