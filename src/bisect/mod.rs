@@ -2,10 +2,13 @@
 //!
 //! [`Search`] first measures both ends against each other ([`Search::ends`]). Then it asks git which commit halves what is
 //! left ([`Search::next_commit`]) and says on whose side that one is ([`Search::probe`]): an exact metric is read once and compared
-//! with the middle between both ends; all others are measured in rounds of good end, bad end and probe, until
-//! [`crate::stats::levels`] is sure. The chance of a wrong answer is shared: half for the ends, half for all probes
-//! together. Nothing but worktrees under the git directory is written, and the samples of each session are kept until
-//! [`Search::finish`], so that the same search goes on where it was interrupted.
+//! with the middle between both ends; all others are measured in rounds of good end, bad end and probe. Those rounds need not
+//! settle the side of one commit for good: [`suspects`] weighs all of them together, and the search is over when one suspect is
+//! likely enough. Until then it goes on with what is left, or comes back to the commit whose side is least certain. The chance
+//! of a wrong answer is shared: half for the ends, half for all else. Nothing but worktrees under the git directory is written, and
+//! the samples of each session are kept until [`Search::finish`], so that the same search goes on where it was interrupted.
+
+pub mod suspects;
 
 use crate::config::{Better, Config, Matters, Metric};
 use crate::digest::sha256;
@@ -20,12 +23,19 @@ use crate::stats::levels::{self, Place, Trio};
 use crate::stats::{self, Criticals, Look, Looks, Scale, Word};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
+use suspects::Probed;
 
 /// What all looks of a session spend together ([`Looks::alpha`]).
 const ALL_LOOKS: f64 = 0.047;
 
-/// A probe is called after so many rounds at the earliest: one reading alone may be a hiccup of the machine.
+/// A probe is left after so many rounds at the earliest: one reading alone may be a hiccup of the machine.
 const FEWEST_ROUNDS: usize = 2;
+
+/// How likely a side is when the search goes on with another commit; it comes back if that was rash.
+const LIKELY: f64 = 0.95;
+
+/// After so many pairs the ends may be given up.
+const FUTILE_FROM: usize = 8;
 
 /// What is looked for, and how.
 #[derive(Debug, Clone)]
@@ -123,23 +133,33 @@ pub struct Search<'r> {
     pub job: Job,
     /// Every commit that was looked at, in order.
     pub probes: Vec<Probe>,
-    /// Runs taken in all.
-    pub runs: usize,
+    /// The runs of each session.
+    runs: BTreeMap<String, usize>,
     /// The readings of both ends, when the metric is exact.
     exact: Option<(f64, f64)>,
-    /// Every round, of all sessions.
+    /// The rounds of the ends alone.
     rounds: Vec<Trio>,
     /// The rounds of each probe, or its exact reading.
     taken: BTreeMap<Oid, Vec<Trio>>,
     readings: BTreeMap<Oid, f64>,
+    /// The commits of each tree that were looked at, the ends first, with what an exact reading or a failure said of it.
     trees: BTreeMap<Oid, (Oid, Answer)>,
     goods: Vec<Oid>,
     bad: Oid,
     /// Common ancestors that have to be good for the range to make sense.
     bases: Vec<Oid>,
     left: Vec<Oid>,
-    error_left: f64,
+    /// All that may be the first bad commit, as it was at the beginning.
+    suspects: Vec<Oid>,
+    /// What each commit that was looked at says of them.
+    probed: BTreeMap<Oid, Probed>,
+    /// Commits that have the tree of another one or of an end.
+    same: Vec<(Oid, Oid)>,
+    /// The chance that half of the error leaves to each base and to all else.
+    share: f64,
     skipped: BTreeSet<Oid>,
+    /// Commits that give no more rounds.
+    spent: BTreeSet<Oid>,
     keys: Vec<String>,
 }
 
@@ -170,7 +190,7 @@ impl<'r> Search<'r> {
         let mut search = Search {
             repo,
             probes: Vec::new(),
-            runs: 0,
+            runs: BTreeMap::new(),
             exact: None,
             rounds: Vec::new(),
             taken: BTreeMap::new(),
@@ -178,15 +198,25 @@ impl<'r> Search<'r> {
             trees,
             goods: vec![job.good.clone()],
             bad: job.bad.clone(),
-            bases,
             left: Vec::new(),
-            error_left: job.error / 2.0,
+            suspects: Vec::new(),
+            probed: BTreeMap::new(),
+            same: Vec::new(),
+            share: job.error / 2.0 / (bases.len() + 1) as f64,
+            bases,
             skipped: BTreeSet::new(),
+            spent: BTreeSet::new(),
             keys: Vec::new(),
             job,
         };
         search.left = search.narrow()?;
+        search.suspects = search.left.clone();
         Ok(search)
+    }
+
+    /// Runs taken in all.
+    pub fn runs(&self) -> usize {
+        self.runs.values().sum()
     }
 
     /// The commits that may be the first bad one, best to probe first; the last known bad one is among them.
@@ -216,7 +246,8 @@ impl<'r> Search<'r> {
         let plan = self.plan(key, sides, self.job.most);
         let Job { metric, error, most, .. } = &self.job;
         let looks = Looks::up_to(Some(*most));
-        let family = (ALL_LOOKS / (error / 2.0)).ceil().max(1.0) as usize;
+        // Of the two ways in which both may differ only one makes a search: what all looks spend is twice its chance.
+        let family = (ALL_LOOKS / error).ceil().max(1.0) as usize;
         let mut criticals = Criticals::default();
         let mut found: Option<Look> = None;
         let mut rule = |samples: &[Sample]| {
@@ -228,7 +259,9 @@ impl<'r> Search<'r> {
             if looks.points().contains(&done) {
                 let alpha = Looks::alpha(done, family);
                 found = stats::look(&pairs, metric.matters, metric.better, alpha, &mut criticals).ok();
-                if found.as_ref().is_some_and(|look| word(look, metric.better) != Word::Inconclusive) {
+                let settled =
+                    |look: &Look| word(look, metric.better) != Word::Inconclusive || futile(look, *most, metric.better);
+                if found.as_ref().is_some_and(settled) {
                     return Next::Stop;
                 }
             }
@@ -258,14 +291,14 @@ impl<'r> Search<'r> {
                 MetricComparison { word, ..compare::sampled_row(metric, &look) }
             })
         };
-        self.count(&taken);
+        self.count(&plan.key, &taken);
         self.rounds.extend(pairs.iter().filter(finite).map(|&(good, bad)| Trio { good, bad, probe: None }));
         row.ok_or_else(|| BisectError::NoReading(self.job.metric.name.clone()))
     }
 
     /// What is known of a commit by its tree alone.
     pub fn known(&self, commit: &Oid) -> Result<Option<Probe>, BisectError> {
-        let found = self.trees.get(&self.repo.commit(commit)?.tree);
+        let found = self.trees.get(&self.repo.commit(commit)?.tree).filter(|(same, _)| same != commit);
         Ok(found.map(|(same, answer)| {
             let why = Some(phrase!("it has the tree of {commit}", commit = same.short()));
             Probe { why, ..Probe::unmeasured(commit.clone(), *answer) }
@@ -275,52 +308,115 @@ impl<'r> Search<'r> {
     /// The commit to look at next; none when the search is over. Commits with a tree that is known are answered at once.
     pub fn next_commit(&mut self) -> Result<Option<Oid>, BisectError> {
         loop {
-            let commit = match self.bases.iter().find(|base| !self.skipped.contains(*base)) {
-                Some(base) => base.clone(),
-                None => {
-                    let open = |commit: &&Oid| **commit != self.bad && !self.skipped.contains(*commit);
-                    match self.left.iter().find(open) {
-                        Some(commit) => commit.clone(),
-                        None => return Ok(None),
-                    }
-                }
+            let Some(commit) = self.wanted() else {
+                self.settle()?;
+                return Ok(None);
             };
             match self.known(&commit)? {
-                Some(known) => self.note(known, 0.0)?,
+                Some(known) => self.note(known)?,
                 None => return Ok(Some(commit)),
             }
         }
     }
 
-    /// Finds out on whose side a commit is. A side of the ends that fails is an error; a probe that fails is skipped.
-    pub fn probe(&mut self, commit: &Oid, observe: &mut dyn FnMut(Event<'_>)) -> Result<&Probe, BisectError> {
-        let share = self.error_left / self.probes_left().max(1) as f64;
+    fn wanted(&self) -> Option<Oid> {
+        if let Some(base) = self.bases.iter().find(|base| !self.skipped.contains(*base)) {
+            return Some(base.clone());
+        }
+        let open = |commit: &&Oid| {
+            **commit != self.job.bad && !self.skipped.contains(*commit) && !self.probed.contains_key(*commit)
+        };
+        if self.exact.is_some() {
+            return self.left.iter().find(|commit| **commit != self.bad && open(commit)).cloned();
+        }
+        let chances = self.chances(None);
+        if suspects::likeliest(&chances).1 >= 1.0 - self.share {
+            return None;
+        }
+        let here: f64 =
+            self.suspects.iter().zip(&chances).filter(|(one, _)| self.left.contains(one)).map(|(_, c)| c).sum();
+        let next = self.left.iter().find(open).filter(|_| here >= 0.5);
+        next.cloned().or_else(|| {
+            let may = |commit: &Oid| self.taken.contains_key(commit) && !self.spent.contains(commit);
+            let again: Vec<(usize, &Probed)> = (0..)
+                .zip(&self.probed)
+                .filter(|(_, (commit, _))| may(commit))
+                .map(|(number, (_, probed))| (number, probed))
+                .collect();
+            let number = suspects::least_certain(&chances, &again)?;
+            self.probed.keys().nth(number).or_else(|| self.left.iter().find(open)).cloned()
+        })
+    }
+
+    /// Finds out on whose side a commit is, as far as the search wants to know it now. A side of the ends that fails is an error;
+    /// a probe that fails is skipped.
+    pub fn probe(&mut self, commit: &Oid, observe: &mut dyn FnMut(Event<'_>)) -> Result<Probe, BisectError> {
+        let alone = self.bases.contains(commit).then_some(self.share);
+        let found = self.look_at(commit, alone, observe)?;
+        self.note(found)?;
+        let place = self.probes.iter().position(|probe| probe.commit == *commit);
+        Ok(self.probes[place.expect("it was noted just now")].clone())
+    }
+
+    /// Finds out on whose side a commit is, whatever is known of others, as one of so many that the range takes.
+    pub fn judge(&mut self, commit: &Oid, observe: &mut dyn FnMut(Event<'_>)) -> Result<Probe, BisectError> {
+        let share = self.job.error / 2.0 / self.probes_left().max(1) as f64;
+        self.look_at(commit, Some(share), observe)
+    }
+
+    fn look_at(
+        &mut self,
+        commit: &Oid,
+        alone: Option<f64>,
+        observe: &mut dyn FnMut(Event<'_>),
+    ) -> Result<Probe, BisectError> {
         let key = self.key(Some(commit));
-        let before = self.runs;
         let found = match self.exact {
             Some(ends) => self.read(commit, key.clone(), ends, observe),
-            None => self.test(commit, key.clone(), share, observe),
+            None => self.test(commit, key.clone(), alone, observe),
         };
-        let (probe, spent) = match found {
-            Ok(probe) => (probe, if self.exact.is_some() { 0.0 } else { share }),
+        let probe = match found {
+            Ok(probe) => probe,
             Err(MeasureError::Step { side, what, outcome, .. }) if side == PROBE => {
-                (Probe::skipped(commit, phrase!("{what} failed: {outcome}", what, outcome)), 0.0)
+                Probe::skipped(commit, phrase!("{what} failed: {outcome}", what, outcome))
             }
             Err(MeasureError::Metric { side, metric, problem }) if side == PROBE => {
-                (Probe::skipped(commit, phrase!("metric '{metric}': {problem}", metric, problem)), 0.0)
+                Probe::skipped(commit, phrase!("metric '{metric}': {problem}", metric, problem))
             }
             Err(MeasureError::Flaky { side, failed, all, .. }) if side == PROBE => {
-                (Probe::skipped(commit, phrase!("{failed} of {all} runs failed", failed, all)), 0.0)
+                Probe::skipped(commit, phrase!("{failed} of {all} runs failed", failed, all))
             }
             Err(other) => return Err(other.into()),
         };
-        let spent = if matches!(probe.answer, Answer::Good | Answer::Bad) { spent } else { 0.0 };
         if probe.answer == Answer::Skipped {
-            self.runs += session::saved(self.repo, &key)?.samples + 1;
+            let saved = session::saved(self.repo, &key)?.samples;
+            self.runs.insert(key.clone(), saved + 1);
         }
-        let runs = self.runs - before;
-        self.note(Probe { runs, ..probe }, spent)?;
-        Ok(self.probes.last().expect("it was noted just now"))
+        Ok(Probe { runs: self.runs.get(&key).copied().unwrap_or(0), ..probe })
+    }
+
+    /// Removes the session of a commit that was judged for `git bisect run`; all of them when that has found its answer, which is
+    /// read from git's own refs.
+    pub fn judged(&self, probe: &Probe) -> Result<(), BisectError> {
+        let refs = self
+            .repo
+            .run_git()
+            .arg("for-each-ref")
+            .args(["--format=%(objectname) %(refname)", "refs/bisect/"])
+            .run()?;
+        let named =
+            |end: &str| refs.lines().filter(|line| line.contains(end)).filter_map(|line| oids(line).pop()).collect();
+        let (mut goods, mut bads): (Vec<Oid>, Vec<Oid>) = (named(" refs/bisect/good-"), named(" refs/bisect/bad"));
+        match probe.answer {
+            Answer::Good => goods.push(probe.commit.clone()),
+            Answer::Bad => bads = vec![probe.commit.clone()],
+            Answer::Skipped | Answer::Undecided => {}
+        }
+        let over = match bads.first() {
+            Some(bad) => self.range(bad, goods.iter())?.len() <= 1,
+            None => false,
+        };
+        if over { self.finish() } else { Ok(session::finish(self.repo, &self.name(Some(&probe.commit)))?) }
     }
 
     /// What the first bad commit did to the metric.
@@ -345,7 +441,7 @@ impl<'r> Search<'r> {
             return Ok(Some(Effect { from, to, relative, interval: None }));
         }
         let scale = levels::scale(&self.everything());
-        let all = levels::contrasts(&self.rounds, scale);
+        let all = levels::contrasts(&self.both_ends(), scale);
         let place = |commit: &Oid| match commit {
             commit if *commit == self.job.good => Place::end(&all.steps, -1.0),
             commit if *commit == self.job.bad => Place::end(&all.steps, 1.0),
@@ -376,6 +472,86 @@ impl<'r> Search<'r> {
     /// Every round, with the probes of all.
     fn everything(&self) -> Vec<Trio> {
         self.rounds.iter().chain(self.taken.values().flatten()).copied().collect()
+    }
+
+    /// Every round without its probe.
+    fn both_ends(&self) -> Vec<Trio> {
+        self.everything().into_iter().map(|trio| Trio { probe: None, ..trio }).collect()
+    }
+
+    /// The chance of each suspect, from all rounds; `with` are those of a commit that is being looked at.
+    fn chances(&self, with: Option<(&Oid, &[Trio], &Probed)>) -> Vec<f64> {
+        let others = self.taken.iter().filter(|(commit, _)| with.is_none_or(|(new, _, _)| new != *commit));
+        let mut rounds: Vec<&[Trio]> = Vec::new();
+        let mut probes: Vec<&Probed> = Vec::new();
+        let clean = Probed { blames: vec![false; self.suspects.len()] };
+        for (commit, own) in others {
+            rounds.push(own);
+            probes.push(self.probed.get(commit).unwrap_or(&clean));
+        }
+        if let Some((_, own, probed)) = with {
+            rounds.push(own);
+            probes.push(probed);
+        }
+        let worse = if self.job.metric.better == Better::Lower { 1.0 } else { -1.0 };
+        let scale = levels::scale(&rounds.iter().copied().flatten().chain(&self.rounds).copied().collect::<Vec<_>>());
+        let contrasts = levels::together(&self.rounds, &rounds, scale);
+        suspects::chances(&contrasts, &probes, &self.possible(), worse)
+    }
+
+    /// Which suspects put commits of one tree on one side.
+    fn possible(&self) -> Vec<bool> {
+        let all = |value: bool| vec![value; self.suspects.len()];
+        let side = |commit: &Oid| match commit {
+            commit if *commit == self.job.good => all(false),
+            commit if *commit == self.job.bad => all(true),
+            commit => self.probed.get(commit).map_or_else(|| all(false), |probed| probed.blames.clone()),
+        };
+        let mut possible = all(true);
+        for (one, other) in &self.same {
+            for (place, (a, b)) in side(one).into_iter().zip(side(other)).enumerate() {
+                possible[place] &= a == b;
+            }
+        }
+        possible
+    }
+
+    /// What a commit says of the suspects: those in its history.
+    fn blames(&self, commit: &Oid) -> Result<Probed, GitError> {
+        let first_parent = self.job.first_parent.then_some("--first-parent");
+        let git = self.repo.run_git().arg("rev-list").args(first_parent).arg(commit.as_str());
+        let below: BTreeSet<Oid> = oids(&git.args(["--not", self.job.good.as_str()]).run()?).into_iter().collect();
+        Ok(Probed { blames: self.suspects.iter().map(|suspect| below.contains(suspect)).collect() })
+    }
+
+    /// Brings what is left, and all answers, to what all rounds say.
+    fn settle(&mut self) -> Result<(), BisectError> {
+        if self.exact.is_some() {
+            return Ok(());
+        }
+        let chances = self.chances(None);
+        let wanted = 1.0 - self.share;
+        let left = suspects::fewest(&chances, wanted);
+        self.bad = self.suspects[suspects::likeliest(&chances).0].clone();
+        self.left = left.into_iter().map(|place| self.suspects[place].clone()).collect();
+        self.answer(&chances);
+        Ok(())
+    }
+
+    /// Gives every probe in the range the answer that these chances give it.
+    fn answer(&mut self, chances: &[f64]) {
+        for probe in self.probes.iter_mut().filter(|probe| probe.answer != Answer::Skipped) {
+            let Some(probed) = self.probed.get(&probe.commit) else { continue };
+            let bad = suspects::bad(chances, probed);
+            probe.answer = match bad {
+                bad if bad >= LIKELY => Answer::Bad,
+                bad if bad <= 1.0 - LIKELY => Answer::Good,
+                _ => Answer::Undecided,
+            };
+            if probe.rounds > 0 {
+                probe.doubt = Some(bad.min(1.0 - bad));
+            }
+        }
     }
 
     /// A change on a scale as a relative one.
@@ -419,8 +595,8 @@ impl<'r> Search<'r> {
         }
     }
 
-    fn count(&mut self, taken: &Measurement) {
-        self.runs += taken.samples.len() + taken.failures.len();
+    fn count(&mut self, key: &str, taken: &Measurement) {
+        self.runs.insert(key.to_string(), taken.samples.len() + taken.failures.len());
     }
 
     /// Reads an exact metric once.
@@ -434,7 +610,7 @@ impl<'r> Search<'r> {
         let side = Side { name: PROBE.into(), commit: commit.clone(), tree: self.repo.commit(commit)?.tree };
         let plan = self.plan(key, vec![side], 1);
         let taken = measure::run(self.repo, &plan, &mut |_| Next::Stop, observe)?;
-        self.count(&taken);
+        self.count(&plan.key, &taken);
         let name = &self.job.metric.name;
         let value = taken.samples.first().and_then(|sample| sample.values.get(name)).copied().unwrap_or(f64::NAN);
         let middle = good / 2.0 + bad / 2.0;
@@ -444,12 +620,14 @@ impl<'r> Search<'r> {
         Ok(Probe { rounds: 1, value: Some(value), relative, ..Probe::unmeasured(commit.clone(), answer) })
     }
 
-    /// Measures good end, bad end and probe in rounds until a side is believed with a chance of `error` to be wrong.
+    /// Measures good end, bad end and probe in rounds: until a side is believed with this chance to be wrong, from these rounds
+    /// and those of the ends alone; else until the search had better go on elsewhere. A commit that was looked at before goes on where
+    /// it was left, until its side is certain.
     fn test(
         &mut self,
         commit: &Oid,
         key: String,
-        error: f64,
+        alone: Option<f64>,
         observe: &mut dyn FnMut(Event<'_>),
     ) -> Result<Probe, MeasureError> {
         let side = |name: &str, commit: &Oid| -> Result<Side, GitError> {
@@ -457,36 +635,57 @@ impl<'r> Search<'r> {
         };
         let sides = vec![side("good", &self.job.good)?, side("bad", &self.job.bad)?, side(PROBE, commit)?];
         let plan = self.plan(key, sides, self.job.most);
-        let (name, enough, most) = (self.job.metric.name.clone(), levels::threshold(error), self.job.most);
-        let before = self.rounds.clone();
-        let odds = |own: &[Trio]| {
-            let all: Vec<Trio> = before.iter().chain(own).copied().collect();
-            levels::contrasts(&all, levels::scale(&all)).log_odds()
+        let (name, most) = (self.job.metric.name.clone(), self.job.most);
+        let had = self.taken.get(commit).map_or(0, Vec::len);
+        let probed = self.blames(commit)?;
+        let certain = if had == 0 { LIKELY } else { 1.0 - self.share / 2.0 };
+        let this = &*self;
+        // The log odds that it is bad, those from which on that is enough, and whether the whole search is over.
+        let odds = |own: &[Trio]| match alone {
+            Some(error) => {
+                let all: Vec<Trio> = this.rounds.iter().chain(own).copied().collect();
+                (levels::contrasts(&all, levels::scale(&all)).log_odds(), levels::threshold(error), false)
+            }
+            None => {
+                let chances = this.chances(Some((commit, own, &probed)));
+                let bad = suspects::bad(&chances, &probed).clamp(1e-12, 1.0 - 1e-12);
+                let over = suspects::likeliest(&chances).1 >= 1.0 - this.share;
+                ((bad / (1.0 - bad)).ln(), levels::threshold(1.0 - certain), over)
+            }
         };
-        let sure = |rounds: usize, odds: f64| rounds >= FEWEST_ROUNDS && odds.abs() >= enough;
+        let enough = |rounds: usize, (odds, wanted, over): (f64, f64, bool)| {
+            rounds >= FEWEST_ROUNDS.max(had + 1) && (over || odds.abs() >= wanted)
+        };
+        // Where the rule said stop: a search that was killed may have come back later, and saved more.
+        let mut stopped = None;
         let mut rule = |samples: &[Sample]| {
             let own = trios(samples, &name);
-            let odds = odds(&own);
-            if sure(own.len(), odds) || own.len() >= most {
+            let (rounds, said) = (own.len(), odds(&own));
+            if enough(rounds, said) || rounds >= most {
+                stopped = Some(rounds);
                 return Next::Stop;
             }
-            let rest = own.len() as f64 * (enough / odds.abs().max(0.1) - 1.0);
+            let rest = rounds as f64 * (said.1 / said.0.abs().max(0.1) - 1.0);
             let rest = if own.is_empty() { FEWEST_ROUNDS } else { rest.ceil().max(1.0) as usize };
-            Next::More { rounds: 1, expected: rest.min(most - own.len()) }
+            Next::More { rounds: 1, expected: rest.min(most - rounds) }
         };
         let taken = measure::run(self.repo, &plan, &mut rule, observe)?;
-        self.count(&taken);
-        let own = trios(&taken.samples, &self.job.metric.name);
-        let odds = odds(&own);
-        let answer = match odds {
-            odds if !sure(own.len(), odds) => Answer::Undecided,
+        let mut own = trios(&taken.samples, &self.job.metric.name);
+        own.truncate(stopped.unwrap_or(own.len()));
+        let said = odds(&own);
+        let answer = match said.0 {
+            odds if !enough(own.len(), said) || odds.abs() < said.1 => Answer::Undecided,
             odds if odds > 0.0 => Answer::Bad,
             _ => Answer::Good,
         };
-        self.rounds.extend(own.iter().map(|trio| Trio { probe: None, ..*trio }));
+        self.count(&plan.key, &taken);
+        // Rounds in which a side gave no reading count as none, and there is an end to them.
+        if own.len() <= had || own.len() >= most {
+            self.spent.insert(commit.clone());
+        }
         self.taken.insert(commit.clone(), own.clone());
         let scale = levels::scale(&self.everything());
-        let (all, here) = (levels::contrasts(&self.rounds, scale), levels::contrasts(&own, scale));
+        let (all, here) = (levels::contrasts(&self.both_ends(), scale), levels::contrasts(&own, scale));
         let places = Place::end(&here.steps, -1.0).zip(Place::probe(&here.probes));
         let change = places.and_then(|(good, probe)| levels::change(good, probe, false, &all));
         let interval = change.and_then(|(_, [low, high])| self.relative(low, scale).zip(self.relative(high, scale)));
@@ -494,42 +693,74 @@ impl<'r> Search<'r> {
             rounds: own.len(),
             relative: change.and_then(|(estimate, _)| self.relative(estimate, scale)),
             interval: interval.map(|(low, high)| [low, high]),
-            doubt: Some(1.0 / (1.0 + odds.abs().exp())),
+            doubt: Some(1.0 / (1.0 + said.0.abs().exp())),
             ..Probe::unmeasured(commit.clone(), answer)
         })
     }
 
     /// Takes an answer in: what is left becomes less, or the commit is passed over.
-    fn note(&mut self, probe: Probe, spent: f64) -> Result<(), BisectError> {
+    fn note(&mut self, probe: Probe) -> Result<(), BisectError> {
         let commit = probe.commit.clone();
         let of_base = self.bases.contains(&commit);
         self.bases.retain(|base| *base != commit);
         let tree = self.repo.commit(&commit)?.tree;
-        match probe.answer {
-            Answer::Good | Answer::Bad => {
-                self.trees.entry(tree).or_insert((commit.clone(), probe.answer));
-                self.error_left -= spent;
-                if probe.answer == Answer::Good {
-                    self.goods.push(commit.clone());
-                } else {
-                    self.bad = commit.clone();
-                }
-                self.left = self.narrow()?;
-            }
-            Answer::Skipped | Answer::Undecided => {
-                self.skipped.insert(commit.clone());
-            }
+        if !of_base && self.exact.is_none() {
+            self.probed.insert(commit.clone(), self.blames(&commit)?);
         }
-        let mended = of_base && probe.answer == Answer::Bad;
-        self.probes.push(probe);
-        if mended { Err(BisectError::Mended(commit)) } else { Ok(()) }
+        match self.trees.get(&tree) {
+            Some((same, _)) if *same != commit => self.same.push((commit.clone(), same.clone())),
+            Some(_) => {}
+            None => drop(self.trees.insert(tree, (commit.clone(), probe.answer))),
+        }
+        let answer = probe.answer;
+        match self.probes.iter_mut().find(|known| known.commit == commit) {
+            Some(known) => *known = probe,
+            None => self.probes.push(probe),
+        }
+        if answer == Answer::Skipped || (of_base && answer == Answer::Undecided) {
+            self.skipped.insert(commit.clone());
+            self.probed.remove(&commit);
+            self.taken.remove(&commit);
+        } else if of_base || self.exact.is_some() {
+            match answer {
+                Answer::Bad => self.bad = commit.clone(),
+                _ => self.goods.push(commit.clone()),
+            }
+            self.left = self.narrow()?;
+        } else {
+            self.halve()?;
+        }
+        if of_base && answer == Answer::Bad { Err(BisectError::Mended(commit)) } else { Ok(()) }
+    }
+
+    /// What the likeliest sides of all probes leave, those that halve it best first.
+    fn halve(&mut self) -> Result<(), BisectError> {
+        let chances = self.chances(None);
+        let (likeliest, _) = suspects::likeliest(&chances);
+        let to_blame = |probed: &Probed| probed.blames[likeliest];
+        let like = |place: usize| self.probed.values().all(|probed| probed.blames[place] == to_blame(probed));
+        let group: BTreeSet<&Oid> =
+            (0..self.suspects.len()).filter(|place| like(*place)).map(|place| &self.suspects[place]).collect();
+        let (bad, good): (Vec<_>, Vec<_>) = self.probed.iter().partition(|(_, probed)| to_blame(probed));
+        let size = |probed: &Probed| probed.blames.iter().filter(|blamed| **blamed).count();
+        let end = bad.into_iter().min_by_key(|(_, probed)| size(probed)).map_or(&self.job.bad, |(commit, _)| commit);
+        let goods = good.into_iter().map(|(commit, _)| commit).chain(&self.goods);
+        let order = self.range(end, goods)?;
+        self.left = order.into_iter().filter(|commit| group.contains(commit)).collect();
+        self.bad = end.clone();
+        self.answer(&chances);
+        Ok(())
     }
 
     /// What git says may be the first bad commit, those that halve it best first.
     fn narrow(&self) -> Result<Vec<Oid>, GitError> {
+        self.range(&self.bad, self.goods.iter())
+    }
+
+    fn range<'o>(&self, bad: &Oid, goods: impl Iterator<Item = &'o Oid>) -> Result<Vec<Oid>, GitError> {
         let first_parent = self.job.first_parent.then_some("--first-parent");
-        let git = self.repo.run_git().args(["rev-list", "--bisect-all"]).args(first_parent).arg(self.bad.as_str());
-        Ok(oids(&git.arg("--not").args(self.goods.iter().map(Oid::as_str)).run()?))
+        let git = self.repo.run_git().args(["rev-list", "--bisect-all"]).args(first_parent).arg(bad.as_str());
+        Ok(oids(&git.arg("--not").args(goods.map(Oid::as_str)).run()?))
     }
 }
 
@@ -595,6 +826,20 @@ fn word(look: &Look, better: Better) -> Word {
         () if worst < margin || (low == 0.0 && high == 0.0) => Word::Unchanged,
         () => Word::Inconclusive,
     }
+}
+
+/// Whether neither answer is within reach of so many rounds, not even if the step were one standard error larger or smaller.
+fn futile(look: &Look, most: usize, better: Better) -> bool {
+    let Some([low, high]) = look.interval.filter(|_| look.pairs >= FUTILE_FROM) else { return false };
+    let (step, margin) = match better {
+        Better::Lower => (look.estimate, look.margin[1]),
+        Better::Higher => (-look.estimate, -look.margin[0]),
+    };
+    let half = (high - low) / 2.0;
+    let at_last = half * (look.pairs as f64 / most as f64).sqrt();
+    // The interval is some three standard errors to each side.
+    let error = half / 3.0;
+    step + error < at_last && step - error + at_last > margin
 }
 
 /// Why a search cannot be made or goes no further.

@@ -113,7 +113,7 @@ fn ends(ctx: &Ctx, search: &mut Search<'_>) -> Result<MetricComparison, Failure>
 
 fn probe(ctx: &Ctx, search: &mut Search<'_>, commit: &Oid) -> Result<Probe, Failure> {
     let mut progress = Progress::new(ctx, vec!["good".into(), "bad".into(), "probe".into()]);
-    let found = search.probe(commit, &mut |event| progress.tell(event)).cloned();
+    let found = search.probe(commit, &mut |event| progress.tell(event));
     progress.finish();
     Ok(found?)
 }
@@ -150,7 +150,8 @@ fn search(ctx: &Ctx, args: &Args) -> Done {
     ));
     let row = ends(ctx, &mut search)?;
     ctx.say(phrase!("{good} is good and {bad} is bad:", good = good.short(), bad = bad.short()))?;
-    ctx.say(table::comparison(std::slice::from_ref(&row), ctx.look()))?;
+    let heads = ["good", "bad"].map(|head| ctx.tell(head));
+    ctx.say(table::comparison_of(heads, std::slice::from_ref(&row), ctx.look()))?;
     if row.word != Word::Regressed {
         search.finish()?;
         ctx.say(refusal(&row))?;
@@ -253,7 +254,7 @@ fn tell(ctx: &Ctx, repo: &Repo, search: &Search<'_>, found: bool, effect: Option
             None => phrase!("  {metric} {change} against {from}", metric, change, from),
         })?;
     }
-    let (runs, commits) = (search.runs, search.probes.iter().filter(|probe| probe.runs > 0).count());
+    let (runs, commits) = (search.runs(), search.probes.iter().filter(|probe| probe.runs > 0).count());
     let s = plural(commits);
     ctx.say(match search.is_exact() {
         true => phrase!("  {runs} runs, {commits} commit{s} measured beside both ends", runs, commits, s),
@@ -282,7 +283,7 @@ fn emit(
         json!({
             "good": search.job.good, "bad": search.job.bad, "metric": search.job.metric.name, "ends": row,
             "commits": in_range, "probes": probes, "first_bad": first,
-            "suspects": if searched { search.left() } else { &[] }, "effect": effect, "runs": search.runs,
+            "suspects": if searched { search.left() } else { &[] }, "effect": effect, "runs": search.runs(),
             "error_rate": search.job.error, "seed": search.job.seed,
         }),
     )
@@ -313,14 +314,16 @@ fn step(ctx: &Ctx, args: &Args) -> Done {
     }
     let found = match search.known(&commit)? {
         Some(found) => found,
-        None => match probe(ctx, &mut search, &commit) {
-            Ok(found) => found,
-            Err(failure) if failure.exit == Exit::No => search.probes.last().cloned().ok_or(failure)?,
-            Err(failure) => return Err(failure),
-        },
+        None => {
+            let mut progress = Progress::new(ctx, vec!["good".into(), "bad".into(), "probe".into()]);
+            let found = search.judge(&commit, &mut |event| progress.tell(event));
+            progress.finish();
+            found?
+        }
     };
     ctx.say(phrase!("{commit} is {answer}", commit = commit.short(), answer = Phrase::from(found.answer.as_str())))?;
-    ctx.emit("bisect-step", json!({"commit": commit, "ends": row, "probe": told(ctx, &found), "runs": search.runs}))?;
+    ctx.emit("bisect-step", json!({"commit": commit, "ends": row, "probe": told(ctx, &found), "runs": search.runs()}))?;
+    search.judged(&found)?;
     Ok(match found.answer {
         Answer::Good => Exit::Done,
         Answer::Bad => Exit::No,

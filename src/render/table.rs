@@ -208,6 +208,11 @@ pub fn mark(word: Word, look: Look) -> (Tone, &'static str) {
 
 /// One comparison: a row for each metric, then a line for each broken limit and for what would settle each open answer.
 pub fn comparison(rows: &[MetricComparison], look: Look) -> String {
+    comparison_of(["table.base", "table.candidate"].map(|key| lang::word(look.lang, key)), rows, look)
+}
+
+/// The same with other words for the two sides.
+pub fn comparison_of(heads: [String; 2], rows: &[MetricComparison], look: Look) -> String {
     let heading = |key: &str| lang::word(look.lang, key);
     let cells: Vec<(RowView, Cell)> = rows
         .iter()
@@ -217,7 +222,7 @@ pub fn comparison(rows: &[MetricComparison], look: Look) -> String {
         })
         .collect();
     let metric = Column::text(heading("table.metric"));
-    let sides = [Column::number(heading("table.base")), Column::number(heading("table.candidate"))];
+    let sides = heads.map(Column::number);
     let answer = Column::word(heading("table.answer"));
     let change = Column::number(heading("table.change"));
 

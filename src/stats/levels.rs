@@ -6,6 +6,9 @@
 //! average when the probe is on the bad level, `-step / 2` when it is on the good one. [`Contrasts::log_odds`] is the logarithm of how
 //! much more likely the readings are in the first case than in the second, with the height of the step and the spread
 //! integrated out. An outlier makes both cases unlikely, so it slows the test down rather than deciding it.
+//!
+//! Rounds of several probes share the step and the spread. [`Contrasts::log_likelihood`] says how likely all of them together are
+//! when each probe is on the side that it is given.
 
 use super::{Scale, student};
 
@@ -29,6 +32,8 @@ pub struct Contrasts {
     pub steps: Vec<f64>,
     /// `probe - middle` of every round with a probe.
     pub probes: Vec<f64>,
+    /// Of the probes of several, where those of each end.
+    ends: Vec<usize>,
     /// The variance that rounding alone gives a reading, when readings step as coarsely as they seem to.
     coarse: f64,
 }
@@ -47,12 +52,26 @@ pub fn contrasts(rounds: &[Trio], scale: Scale) -> Contrasts {
         rounds.iter().flat_map(|t| [Some(t.good), Some(t.bad), t.probe]).flatten().map(on).collect();
     all.sort_by(f64::total_cmp);
     let gap = all.windows(2).map(|w| w[1] - w[0]).filter(|gap| *gap > 0.0).min_by(f64::total_cmp).unwrap_or(0.0);
+    let probes: Vec<f64> = rounds.iter().filter_map(|t| Some(on(t.probe?) - middle(t))).collect();
     Contrasts {
         scale,
         steps: rounds.iter().map(|t| on(t.bad) - on(t.good)).collect(),
-        probes: rounds.iter().filter_map(|t| Some(on(t.probe?) - middle(t))).collect(),
+        ends: vec![probes.len()],
+        probes,
         coarse: gap * gap / 12.0,
     }
+}
+
+/// The contrasts of rounds of the ends alone, and of rounds with probes: one list for each probe.
+pub fn together(alone: &[Trio], probes: &[&[Trio]], scale: Scale) -> Contrasts {
+    let all: Vec<Trio> = alone.iter().chain(probes.iter().copied().flatten()).copied().collect();
+    let mut end = 0;
+    let ends = probes.iter().map(|rounds| {
+        end += rounds.iter().filter(|t| t.probe.is_some()).count();
+        end
+    });
+    let ends = ends.collect();
+    Contrasts { ends, ..contrasts(&all, scale) }
 }
 
 impl Contrasts {
@@ -60,14 +79,39 @@ impl Contrasts {
         self.steps.len() + self.probes.len()
     }
 
-    /// The sum of squares left over when the step is fitted, with the probe on the bad level (`side` 1) or the good (-1).
-    fn left_over(&self, side: f64) -> f64 {
+    /// The step that fits best with each probe on the bad level (`side` 1) or the good (-1), how many steps that is worth, and
+    /// the sum of squares left over.
+    fn fit(&self, side: &dyn Fn(usize) -> f64) -> (f64, f64, f64) {
         let (n, m) = (self.steps.len() as f64, self.probes.len() as f64);
         let design = n / 2.0 + m / 6.0;
         let squares =
             self.steps.iter().map(|u| u * u).sum::<f64>() / 2.0 + self.probes.iter().map(|y| y * y).sum::<f64>() / 1.5;
-        let along = self.steps.iter().sum::<f64>() / 2.0 + side * self.probes.iter().sum::<f64>() / 3.0;
-        (squares - along * along / design).max(0.0) + self.count() as f64 * self.coarse
+        let mut along = self.steps.iter().sum::<f64>() / 2.0;
+        let mut from = 0;
+        for (probe, end) in self.ends.iter().enumerate() {
+            along += side(probe) * self.probes[from..*end].iter().sum::<f64>() / 3.0;
+            from = *end;
+        }
+        let left = (squares - along * along / design).max(0.0) + self.count() as f64 * self.coarse;
+        (along / design, design, left)
+    }
+
+    fn left_over(&self, side: f64) -> f64 {
+        self.fit(&|_| side).2
+    }
+
+    /// The logarithm of how likely all readings are with each probe on the bad level (`side` 1) or the good (-1), but for a
+    /// constant; `worse` is the sign of a step for the worse, and steps the other way are not believed in.
+    pub fn log_likelihood(&self, side: &dyn Fn(usize) -> f64, worse: f64) -> f64 {
+        let freedom = self.count().saturating_sub(1);
+        if freedom < 2 {
+            return 0.0;
+        }
+        let (step, design, left) = self.fit(side);
+        let left = left.max(f64::MIN_POSITIVE);
+        let t = step * worse / (left / (freedom as f64 * design)).sqrt();
+        let right_way = if freedom > 200 { student::normal_cdf(t) } else { student::t_cdf(t, freedom) };
+        right_way.max(1e-300).ln() - freedom as f64 / 2.0 * left.ln()
     }
 
     /// The logarithm of the odds that the probe is on the bad level, when both were equally likely before; 0 when nothing
