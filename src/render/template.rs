@@ -124,9 +124,10 @@ impl Renderer {
         Ok(renderer)
     }
 
-    /// Bounds the work of each rendering from here on.
-    pub(super) fn bound(&mut self, fuel: u64) {
+    /// Bounds the work of each rendering from here on, and the bytes that it makes.
+    pub(super) fn bound(&mut self, fuel: u64, most: usize) {
         self.env.set_fuel(Some(fuel));
+        self.most = most;
     }
 
     /// Whether a file of the repository is used instead of a built-in template.

@@ -75,10 +75,10 @@ impl Pages {
     ///
     /// Those of [`Renderer::with_overrides`]; and a style that would end the element that it stands in.
     pub fn new(language: Lang, folder: Option<&Path>) -> Result<Pages, RenderError> {
-        let mut renderer = Renderer::of(language, environment(language), &REPORT, folder, MAX_OUTPUT)?;
+        let mut renderer = Renderer::of(language, environment(language), &REPORT, folder, usize::MAX)?;
         // The built-in ones are in proportion to the records, and counting takes time.
         if renderer.is_overridden() {
-            renderer.bound(FUEL);
+            renderer.bound(FUEL, MAX_OUTPUT);
         }
         let style = match overridden(folder, language, STYLE.0)? {
             None => Cow::Borrowed(STYLE.1),
