@@ -5,7 +5,6 @@
 //! `cargo bench --bench landing -- 40 in-place`.
 
 #[path = "common/timing.rs"]
-#[allow(dead_code)]
 mod timing;
 
 use rand::seq::SliceRandom;

@@ -78,7 +78,7 @@ pub struct Renderer {
     /// Template name -> the file that overrides it.
     overrides: BTreeMap<String, PathBuf>,
     /// The largest text that a template may make, in bytes.
-    most: usize,
+    pub(super) most: usize,
 }
 
 impl Renderer {
