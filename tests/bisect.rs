@@ -242,6 +242,7 @@ fn git_bisect_run_gets_the_statuses_that_it_knows() {
     let binary = env!("CARGO_BIN_EXE_git-verdict");
     let ran = repo.try_git(&["bisect", "run", binary, "bisect", "--step", "good", "bad"]);
     assert!(ran.stdout.contains(&format!("{} is the first bad commit", commits[3])), "{}", ran.report());
+    nothing_left(&repo);
     repo.git(&["bisect", "reset"]);
     for (commit, code) in [(1, 0), (3, 1)] {
         repo.git(&["checkout", "--quiet", &commits[commit]]);

@@ -416,7 +416,8 @@ impl<'r> Search<'r> {
             Some(bad) => self.range(bad, goods.iter())?.len() <= 1,
             None => false,
         };
-        if over { self.finish() } else { Ok(session::finish(self.repo, &self.name(Some(&probe.commit)))?) }
+        let skipped = probe.answer == Answer::Skipped;
+        if over { self.finish() } else { self.forget(&self.name(Some(&probe.commit)), skipped) }
     }
 
     /// What the first bad commit did to the metric.
@@ -457,14 +458,15 @@ impl<'r> Search<'r> {
 
     /// Removes the sessions: the answer has been told. Logs of commits that were skipped stay.
     pub fn finish(&self) -> Result<(), BisectError> {
-        let logs = self.repo.verdict_dir()?.join("logs");
         let kept: Vec<String> = self.skipped.iter().map(|commit| self.name(Some(commit))).collect();
-        for key in &self.keys {
-            session::finish(self.repo, key)?;
-            if !kept.contains(key) {
-                // What cannot be removed is in nobody's way.
-                let _ = std::fs::remove_dir_all(logs.join(key));
-            }
+        self.keys.iter().try_for_each(|key| self.forget(key, kept.contains(key)))
+    }
+
+    fn forget(&self, key: &str, keep_logs: bool) -> Result<(), BisectError> {
+        session::finish(self.repo, key)?;
+        if !keep_logs {
+            // What cannot be removed is in nobody's way.
+            let _ = std::fs::remove_dir_all(self.repo.verdict_dir()?.join("logs").join(key));
         }
         Ok(())
     }
@@ -837,8 +839,8 @@ fn futile(look: &Look, most: usize, better: Better) -> bool {
     };
     let half = (high - low) / 2.0;
     let at_last = half * (look.pairs as f64 / most as f64).sqrt();
-    // The interval is some three standard errors to each side.
-    let error = half / 3.0;
+    // The interval of so few pairs is some three and a half standard errors to each side.
+    let error = half / 3.5;
     step + error < at_last && step - error + at_last > margin
 }
 
@@ -928,6 +930,21 @@ mod tests {
         for (commits, probes) in [(0, 0), (1, 0), (2, 1), (3, 2), (4, 2), (5, 3), (1000, 10), (1024, 10)] {
             assert_eq!(halvings(commits), probes, "{commits}");
         }
+    }
+
+    #[test]
+    fn ends_are_given_up_when_neither_answer_is_within_reach_and_not_before() {
+        let look = |noise: f64, step: f64, pairs: usize| {
+            let pair = |n: usize| (1.0, (step + noise * if n.is_multiple_of(2) { 1.0 } else { -1.0 }).exp());
+            let pairs: Vec<(f64, f64)> = (0..pairs).map(pair).collect();
+            let matters = Matters::Relative(crate::units::Ratio(0.01));
+            stats::look(&pairs, matters, Better::Lower, 0.008, &mut Criticals::default()).unwrap()
+        };
+        assert!(futile(&look(0.3, 0.0, 8), 60, Better::Lower), "noise of 30 % and no step to see");
+        assert!(!futile(&look(0.3, 0.0, 8), 60_000, Better::Lower), "with so many rounds it would be seen");
+        assert!(!futile(&look(0.3, 0.0, 5), 60, Better::Lower), "too early to tell");
+        assert!(!futile(&look(0.3, 0.2, 8), 60, Better::Lower), "a step that 60 rounds can show");
+        assert!(!futile(&look(0.01, 0.0, 8), 60, Better::Lower), "that there is none can be shown");
     }
 
     #[test]

@@ -203,19 +203,20 @@ mod tests {
 
     #[test]
     fn the_wrong_commit_is_named_no_oftener_than_stated_whatever_the_machine_does_and_rounds_are_saved() {
-        const SEARCHES: u64 = 120;
         let error = 0.05;
         let mean = |all: &[(bool, bool, usize)]| {
             all.iter().map(|(_, _, rounds)| rounds).sum::<usize>() as f64 / all.len() as f64
         };
         let wrong = |all: &[(bool, bool, usize)]| all.iter().filter(|(right, named, _)| *named && !right).count();
         for (noise, name) in [(Noise::Even, "even"), (Noise::Drift, "drift"), (Noise::Bursts, "bursts")] {
-            let all: Vec<_> = (0..SEARCHES).map(|seed| search(seed, noise, error, true)).collect();
-            println!("{name}: {} of {SEARCHES} wrong, {:.1} rounds", wrong(&all), mean(&all));
-            // 5 % of 120 is 6; four standard deviations of that are 10.
-            assert!(wrong(&all) <= 16, "{name}: {} of {SEARCHES} wrong", wrong(&all));
+            // Searches among noise are long.
+            let (searches, most) = if noise == Noise::Even { (120, 16) } else { (40, 7) };
+            let all: Vec<_> = (0..searches).map(|seed| search(seed, noise, error, true)).collect();
+            println!("{name}: {} of {searches} wrong, {:.1} rounds", wrong(&all), mean(&all));
+            // 5 % of 120 is 6, of 40 it is 2; four standard deviations of that are 10, and 5.
+            assert!(wrong(&all) <= most, "{name}: {} of {searches} wrong", wrong(&all));
             if noise == Noise::Even {
-                let alone: Vec<_> = (0..SEARCHES).map(|seed| search(seed, noise, error, false)).collect();
+                let alone: Vec<_> = (0..searches).map(|seed| search(seed, noise, error, false)).collect();
                 println!("each probe by itself: {} wrong, {:.1} rounds", wrong(&alone), mean(&alone));
                 assert!(mean(&all) < mean(&alone), "{} rounds, {} by themselves", mean(&all), mean(&alone));
             }
