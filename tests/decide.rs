@@ -150,21 +150,21 @@ fn a_broken_template_costs_no_word_that_was_typed() {
     terminal.sees("abandon");
     terminal.types("\r");
     terminal.sees("Why?");
-    terminal.types(" and then some\r");
+    terminal.types("half the size, and then some\r");
     terminal.sees("merge-keep.txt.j2:2");
     terminal.sees("your reason is kept while you mend it");
     assert_eq!(repo.snapshot(), before);
     repo.write(".verdict/templates/merge-keep.txt.j2", "{{ subject }}\n\nour words: {{ because }}\n");
     terminal.sees("abandon");
     terminal.types("\r");
-    terminal.sees("and then some");
+    terminal.sees("(half the size, and then some)");
     terminal.types("\r");
     terminal.sees("Land this?");
     terminal.types("y");
     terminal.sees("kept slim");
     assert_eq!(terminal.ends().0, Some(0));
     let message = repo.git(&["log", "-1", "--format=%B", "main"]);
-    assert!(message.contains("our words: size improved") && message.contains("and then some"), "{message}");
+    assert!(message.contains("our words: half the size, and then some"), "{message}");
 }
 
 #[test]
@@ -176,13 +176,13 @@ fn a_decision_that_a_hook_rejects_can_be_made_again_by_one_command() {
     terminal.sees("abandon");
     terminal.types("\r");
     terminal.sees("Why?");
-    terminal.types(", isn't it\r");
+    terminal.types("it's half\r");
     terminal.sees("Land this?");
     terminal.types("y");
-    terminal.sees("the same again: git verdict keep slim --because 'size improved");
+    terminal.sees("the same again: git verdict keep slim --because 'it");
     let (code, screen) = terminal.ends();
     assert_eq!(code, Some(3), "{screen}");
-    assert!(screen.contains(r"isn'\''t it'") && screen.contains("not today"), "{screen}");
+    assert!(screen.starts_with(r"'\''s half'") && screen.contains("not today"), "{screen}");
     assert_eq!(repo.snapshot(), before);
 }
 

@@ -103,7 +103,7 @@ fn a_list_is_text_a_table_cells_lines_of_json_or_a_tree() {
     let csv = lines(&["log", "--all", "--format", "csv"]);
     assert_eq!(csv.len(), 4);
     assert!(csv[2].contains(",size,B,lower,1000,5000,4,,,"), "{csv:?}");
-    assert!(csv[2].ends_with(",regressed,\"'=it grew, \"\"a lot\"\" | and more\""), "{csv:?}");
+    assert!(csv[2].ends_with(",regressed,\"'=it grew, \"\"a lot\"\" | and more\",,,,,,"), "{csv:?}");
     let one: Value = serde_json::from_str(&lines(&["log", "--jsonl", "--all"])[1]).unwrap();
     assert_eq!((&one["schema"], &one["experiment"]), (&"git-verdict/log-entry".into(), &"fat".into()));
     let tree = lines(&["log", "--graph", "--all"]);

@@ -13,6 +13,7 @@ use crate::experiment::{Experiment, State};
 use crate::git::Person;
 use crate::ledger::event::{Fact, Measured, Verdict};
 use crate::measure::environment::Environment;
+use crate::measure::told::told;
 use crate::policy::MetricComparison;
 use crate::render::message::title;
 use crate::render::table;
@@ -416,7 +417,7 @@ impl AdrView {
             overrode: fact.is_some_and(|d| d.overrode),
             complexity: measured.map(|(_, m)| ComplexityView::new(&m.complexity, language)),
             origin: measured.and_then(|(_, m)| view::origin(m, language)),
-            environment: measured.map(|(_, m)| environment(&m.environment)),
+            environment: measured.map(|(_, m)| environment(&m.environment, language)),
             record: decided.map(|(id, _, _)| id.to_string()),
             experiment_id: experiment.id.to_string(),
             measured_record: measured.map(|(id, _)| id.to_string()),
@@ -455,7 +456,8 @@ fn driver(row: &MetricComparison) -> DriverView {
     }
 }
 
-fn environment(environment: &Environment) -> EnvironmentView {
+fn environment(environment: &Environment, language: Lang) -> EnvironmentView {
+    let more = |(name, value): (&String, &String)| format!("{}: {value}", told(name).in_language(&language));
     let clean = |text: &str| clean(text).into_owned();
     EnvironmentView {
         platform: clean(&environment.platform),
@@ -463,7 +465,7 @@ fn environment(environment: &Environment) -> EnvironmentView {
         cores: environment.cores,
         memory: Unit::Bytes.show(environment.memory as f64),
         kernel: clean(&environment.kernel),
-        more: environment.more.iter().map(|(name, value)| clean(&format!("{name}: {value}"))).collect(),
+        more: environment.more.iter().map(|entry| clean(&more(entry))).collect(),
     }
 }
 

@@ -365,11 +365,11 @@ pub fn hold(
             Some((plan, seen)) => (plan.config, seen),
             None => (plan.config.clone(), measurement.seen_from(arm.sides.0, arm.overlay.unwrap_or(arm.sides.1))),
         };
-        // What lands is the candidate with its own ruler: there, too, no hidden check may fail.
-        for check in own.checks.iter().filter(|check| check.hidden && !check.passed) {
-            let same = |other: &&mut CheckResult| other.hidden && other.name == check.name;
+        // What lands is the candidate with its own ruler: there, too, no check may fail.
+        for check in own.checks.iter().filter(|check| !check.passed) {
+            let same = |other: &&mut CheckResult| other.hidden == check.hidden && other.name == check.name;
             match seen.checks.iter_mut().find(same) {
-                Some(other) => other.passed = false,
+                Some(other) => *other = check.clone(),
                 None => seen.checks.push(check.clone()),
             }
         }

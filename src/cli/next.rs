@@ -13,6 +13,7 @@ use crate::inspect::image::Options;
 use crate::ledger::query::{Entry, Query};
 use crate::ledger::{Ledger, Wanted};
 use crate::measure::anatomy;
+use crate::measure::told;
 use crate::phrase;
 use crate::phrase::{Phrase, plural};
 use crate::propose::rank::{Past, Proposal, Ranked, rank};
@@ -24,6 +25,9 @@ use crate::units::Unit;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+
+/// What a reading says of an artefact that a measurement would have built.
+const UNBUILT: &str = "after the steps have run";
 
 /// So many of the newest experiments are asked for a log or a record of their steps.
 const LOOKED_THROUGH: usize = 20;
@@ -51,7 +55,7 @@ struct Looked {
     /// For programs.
     sources: Vec<Value>,
     /// What could not be looked into, and why.
-    skipped: Vec<(String, String)>,
+    skipped: Vec<(String, Phrase)>,
     in_base: u64,
 }
 
@@ -103,7 +107,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
         "next",
         json!({
             "sources": looked.sources,
-            "skipped": looked.skipped.iter().map(|(what, why)| json!({"what": what, "why": why})).collect::<Vec<_>>(),
+            "skipped": looked.skipped.iter().map(|(what, why)| json!({"what": what, "why": why.to_string()})).collect::<Vec<_>>(),
             "undecided": undecided,
             "proposals": ranked.proposals.iter().map(proposal).collect::<Vec<_>>(),
             "tried": tried,
@@ -156,8 +160,11 @@ fn look(metric: &Metric, root: &Path, config: &Config, file: Option<&Dockerfile>
         Ok(Some((value, found))) => looked.sizes(what, &found, file, Some(metric), value),
         Ok(None) => looked.skipped.push((what.clone(), "it cannot be taken apart".into())),
         Err(why) => {
-            // A measurement would have built it.
-            let skipped = (what.clone(), why.replace("after the steps have run", "here: build it first"));
+            let why = match why.contains(UNBUILT) {
+                true => phrase!("'{what}' does not exist here: build it first", what = clean(what)),
+                false => told::told(&clean(&why)),
+            };
+            let skipped = (what.clone(), why);
             if !looked.skipped.contains(&skipped) {
                 looked.skipped.push(skipped);
             }
@@ -326,7 +333,7 @@ fn told(ranked: &Ranked, at: usize, entry: &Entry) -> Value {
 
 fn show(ctx: &Ctx, looked: &Looked, history: &[Entry], ranked: &Ranked, left: usize) -> Result<(), Failure> {
     for (what, why) in &looked.skipped {
-        ctx.note(phrase!("skipped {what}: {why}", what = clean(what), why = clean(why)));
+        ctx.note(phrase!("skipped {what}: {why}", what = clean(what), why));
     }
     if ctx.json {
         return Ok(());
