@@ -1,5 +1,5 @@
 //! The two system calls that no safe crate offers: `wait4`, for the resources a child used, and reading how a signal is
-//! handled. All unsafe code of the crate is here.
+//! handled. All unsafe code of the crate is here, but for one call to libgit2 in `git/reftable.rs`.
 #![allow(unsafe_code)]
 
 use std::io;
