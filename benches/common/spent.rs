@@ -18,8 +18,22 @@ pub struct Spent {
     pub peak: f64,
 }
 
+/// What the main function of a bench does that measures what commands take: it is the helper when it was started as that.
+pub fn serve_or(name: &str, run: impl FnOnce() -> Result<(), Box<dyn std::error::Error>>) -> ExitCode {
+    if let Some(code) = serve() {
+        return code;
+    }
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{name}: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
 /// First of all in `main`: does the work when this process was started by [`spent`].
-pub fn serve() -> Option<ExitCode> {
+fn serve() -> Option<ExitCode> {
     let mut words = std::env::args_os().skip(1);
     words.next().filter(|word| word == FLAG)?;
     let mut command = Command::new(words.next()?);

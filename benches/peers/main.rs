@@ -93,16 +93,7 @@ struct Part {
 type Results = BTreeMap<String, Part>;
 
 fn main() -> ExitCode {
-    if let Some(code) = spent::serve() {
-        return code;
-    }
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("peers: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    spent::serve_or("peers", run)
 }
 
 fn run() -> Result<(), Box<dyn Error>> {

@@ -70,16 +70,7 @@ struct Ladder {
 type Results = BTreeMap<String, Ladder>;
 
 fn main() -> ExitCode {
-    if let Some(code) = spent::serve() {
-        return code;
-    }
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("scale: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    spent::serve_or("scale", run)
 }
 
 fn run() -> Result<(), Box<dyn Error>> {
