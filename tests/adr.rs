@@ -2,9 +2,7 @@
 //!
 //! The tools are the real ones: adr-tools, adrs, log4brains and markdownlint, as `.ci/run` installs them.
 
-mod common;
-
-use common::{Ran, Repo, skip, works};
+use crate::common::{Ran, Repo, skip, works};
 use std::path::{Path, PathBuf};
 
 const CONFIG: &str = "version = 1\n[steps.build]\nrun = \"./build.sh\"\n[metrics.size]\npath = \"out\"\n";

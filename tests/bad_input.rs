@@ -1,8 +1,8 @@
 //! Bad input: each gives a clear error with its exit code, and nothing is changed.
 
-mod common;
+use crate::common;
 
-use common::{Repo, isolated};
+use crate::common::{Repo, isolated};
 
 const CONFIG: &str = r#"version = 1
 [steps.build]

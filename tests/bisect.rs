@@ -1,8 +1,8 @@
 //! `git verdict bisect` through the built binary: planted regressions, what cannot be measured, what is no range.
 
-mod common;
+use crate::common;
 
-use common::{Repo, schemas};
+use crate::common::{Repo, schemas};
 use serde_json::Value;
 
 /// A repository whose commits have files of these sizes, and the ids of the commits.

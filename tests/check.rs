@@ -1,8 +1,6 @@
 //! `check`, as CI runs it.
 
-mod common;
-
-use common::Repo;
+use crate::common::Repo;
 use serde_json::Value;
 
 const CONFIG: &str = "version = 1\n[metrics.size]\npath = \"app\"\nlimit = \"9 kB\"\n";

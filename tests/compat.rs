@@ -2,9 +2,7 @@
 //!
 //! docs/stability.md says what is promised; `testdata/compat/record` writes a folder with the binary of a version.
 
-mod common;
-
-use common::{Repo, schemas::hold_old};
+use crate::common::{Repo, schemas::hold_old};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 

@@ -1,9 +1,7 @@
 //! `git verdict decide` on a terminal: the questions, answered as a person would.
 
-mod common;
-
-use common::Repo;
-use common::terminal::Terminal;
+use crate::common::Repo;
+use crate::common::terminal::Terminal;
 
 const CONFIG: &str = "version = 1\n[steps.build]\nrun = \"./build.sh\"\n[metrics.size]\npath = \"out\"\n";
 

@@ -1,9 +1,8 @@
 //! Decisions on real repositories with the real git: what they do to history, what they refuse, and that a refusal or a
 //! crash leaves nothing half done.
 
-mod common;
-#[path = "decision/sandbox.rs"]
-mod sandbox;
+use crate::common;
+pub mod sandbox;
 
 use git_verdict::config::RevertMode;
 use git_verdict::decision::{self, DecisionError, Draft};

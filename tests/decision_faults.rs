@@ -2,17 +2,13 @@
 //! that finishing with `git verdict doctor` gives exactly what an undisturbed landing gives, and taking back exactly what was
 //! there before.
 
-#[path = "decision/sandbox.rs"]
-#[allow(dead_code)]
-mod sandbox;
-
+use crate::decision::sandbox::{Ask, Picture, Sandbox, keep, revert, texts_with_adr, w};
 use git_verdict::config::RevertMode;
 use git_verdict::decision::{self, Draft, FAULT_VARIABLE, Texts};
 use git_verdict::git::Repo;
 use git_verdict::ledger::Ledger;
 use git_verdict::ledger::event::{Event, Fact};
 use git_verdict::policy::Advice;
-use sandbox::{Ask, Picture, Sandbox, keep, revert, texts_with_adr, w};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -4,7 +4,7 @@
 //! anything within a line, a line `...` for any number of lines, and a last line `? N` for exit status N. A page that begins
 //! with `<!-- needs: PROGRAM -->` is run where that program is.
 
-mod common;
+use crate::common;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

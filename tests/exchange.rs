@@ -1,8 +1,6 @@
 //! Numbers taken in from other tools and given out to them, through the built program.
 
-mod common;
-
-use common::{Repo, skip, works};
+use crate::common::{Repo, skip, works};
 use serde_json::Value;
 
 /// A repository with an experiment `slim` of one commit, on its branch.

@@ -1,8 +1,6 @@
 //! Whole ways through the program, driven as a user drives it, in real repositories.
 
-mod common;
-
-use common::Repo;
+use crate::common::Repo;
 use serde_json::Value;
 
 const CONFIG: &str = "version = 1\n[steps.build]\nrun = \"./build.sh\"\n[metrics.size]\npath = \"out\"\n";

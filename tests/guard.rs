@@ -2,9 +2,7 @@
 //!
 //! `tests/guard/README.md` says what the labelled set is, where it comes from and how it is made anew.
 
-mod common;
-
-use common::Repo;
+use crate::common::Repo;
 use git_verdict::git::change::Between;
 use git_verdict::git::{Oid, Repo as Git};
 use git_verdict::guard::{Features, Kind, Known, Match, Question, Shelf};

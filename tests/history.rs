@@ -1,8 +1,6 @@
 //! What `log` and `show` tell: filters and formats, decisions in a history that was rewritten, clones without a ledger.
 
-mod common;
-
-use common::Repo;
+use crate::common::Repo;
 use serde_json::Value;
 use std::sync::LazyLock;
 

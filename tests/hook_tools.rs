@@ -3,9 +3,9 @@
 //!
 //! `GIT_VERDICT_HOOK_TOOLS` names the folder that `.ci/install-tools` has filled. Without it these tests say that they are skipped.
 
-mod common;
+use crate::common;
 
-use common::Repo;
+use crate::common::Repo;
 use std::path::{Path, PathBuf};
 
 const CONFIG: &str = "version = 1\n[metrics.size]\npath = \"app\"\n";

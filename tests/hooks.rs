@@ -1,9 +1,9 @@
 //! The git hooks, run by the real git in real repositories.
 
-mod common;
+use crate::common;
 
-use common::terminal::Terminal;
-use common::{Repo, works};
+use crate::common::terminal::Terminal;
+use crate::common::{Repo, works};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 

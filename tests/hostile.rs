@@ -1,8 +1,6 @@
 //! Hostile input: names, texts, paths and configurations that come with a repository or a ledger from elsewhere.
 
-mod common;
-
-use common::{Ran, Repo};
+use crate::common::{Ran, Repo};
 use serde_json::{Value, json};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};

@@ -1,8 +1,6 @@
 //! Reads artefacts made here, good and bad, in every format.
 
-#[path = "inspect/command.rs"]
 mod command;
-mod common;
 
 use git_verdict::inspect::buildlog;
 use git_verdict::inspect::diff::{self, Size};

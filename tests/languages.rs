@@ -1,6 +1,6 @@
 //! Every text that people see exists in every language: the source is searched for texts that no catalogue holds.
 
-mod common;
+use crate::common;
 
 use clap::CommandFactory;
 use git_verdict::measure::told;

@@ -1,9 +1,7 @@
 //! Kills a process at every named point of an append, a merge and a sync, and checks that nothing that was acknowledged is
 //! lost, that git finds the repository whole, and that the same command again does what is left.
 
-mod common;
-
-use common::{Ran, Repo, finish, isolated};
+use crate::common::{Ran, Repo, finish, isolated};
 use git_verdict::git::fault::STEP_VARIABLE;
 use std::path::Path;
 

@@ -1,9 +1,9 @@
 //! `git verdict mcp` through the built binary: the protocol and all that can be wrong in it, calls, approval, cancellation, and
 //! the official clients.
 
-mod common;
+use crate::common;
 
-use common::Repo;
+use crate::common::Repo;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -615,7 +615,7 @@ fn the_session_in_the_docs_is_one() {
     if std::env::var_os("UPDATE_REFERENCE").is_some() {
         std::fs::write(&page, format!("{before}```text,session\n{made}```\n{after}")).unwrap();
     } else {
-        assert_eq!(written, made, "UPDATE_REFERENCE=1 cargo test --test mcp");
+        assert_eq!(written, made, "UPDATE_REFERENCE=1 cargo test --test all mcp::");
     }
 }
 

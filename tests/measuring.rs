@@ -1,8 +1,6 @@
 //! `measure` and what goes with it, through the binary: flaky sides, several options at once, readings used again.
 
-mod common;
-
-use common::{Repo, skip, works};
+use crate::common::{Repo, skip, works};
 use serde_json::Value;
 
 /// A project whose step runs `work.sh` and writes `out`; the experiment `slim` is checked out.

@@ -1,8 +1,6 @@
 //! `git verdict next` through the built binary: what is found, in what order, and what history keeps from being proposed.
 
-mod common;
-
-use common::{Repo, schemas};
+use crate::common::{Repo, schemas};
 use serde_json::{Value, json};
 
 const DOCKERFILE: &str =

@@ -1,8 +1,6 @@
 //! Decisions that rest on something that has changed: found, ranked, measured again.
 
-mod common;
-
-use common::Repo;
+use crate::common::Repo;
 use serde_json::Value;
 
 const CONFIG: &str =

@@ -1,4 +1,4 @@
-//! The reference pages of the docs are made of the program itself: `UPDATE_REFERENCE=1 cargo test --test reference` writes them
+//! The reference pages of the docs are made of the program itself: `UPDATE_REFERENCE=1 cargo test --test all reference::` writes them
 //! anew, and without that the test fails when they are stale.
 
 use clap::CommandFactory;
@@ -17,7 +17,7 @@ fn hold(name: &str, made: &str) {
     let differs = written.lines().zip(made.lines()).find(|(old, new)| old != new);
     assert!(
         written == made,
-        "docs/reference/{name} is stale: UPDATE_REFERENCE=1 cargo test --test reference\n{differs:?}"
+        "docs/reference/{name} is stale: UPDATE_REFERENCE=1 cargo test --test all reference::\n{differs:?}"
     );
 }
 

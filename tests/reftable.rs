@@ -1,9 +1,7 @@
 //! Repositories whose refs are kept as reftable: the whole way through the program, and what an old git makes of them.
 //! `.ci/run` runs the other tests of the ledger and of decisions in such repositories, too.
 
-mod common;
-
-use common::{Ran, Repo};
+use crate::common::{Ran, Repo};
 use std::path::Path;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_git-verdict");

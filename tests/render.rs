@@ -1,8 +1,8 @@
 //! The texts that land in history, checked with the real git and against the documentation.
 
-mod common;
+use crate::common;
 
-use common::documented;
+use crate::common::documented;
 use git_verdict::adr::convention::Head;
 use git_verdict::adr::file::DecisionFile;
 use git_verdict::adr::log;

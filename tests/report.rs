@@ -1,10 +1,8 @@
 //! The report through the built binary: what is on the page, what it never holds, and, in a real Chromium, what it does.
 
-mod common;
-#[path = "report/records.rs"]
 mod records;
 
-use common::{Repo, documented, finish, isolated, skip, works};
+use crate::common::{Repo, documented, finish, isolated, skip, works};
 use git_verdict::digest::source_hash;
 use git_verdict::ledger::event::{Decided, Event, Fact, Verdict};
 use git_verdict::ledger::{Ledger, event::Opened};

@@ -1,8 +1,6 @@
 //! A candidate that changes its own ruler, or knows it too well, through the built binary.
 
-mod common;
-
-use common::{Repo, schemas::hold};
+use crate::common::{Repo, schemas::hold};
 use serde_json::Value;
 
 const CONFIG: &str = "version = 1\n[metrics.cost]\nrun = \"sh cost.sh\"\n[checks]\nunit = \"sh tests/unit.sh\"\n";

@@ -1,8 +1,8 @@
 //! The machine formats: every output is printed once and held against its schema, and configurations against theirs.
 
-mod common;
+use crate::common;
 
-use common::{Repo, schemas::hold};
+use crate::common::{Repo, schemas::hold};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -112,7 +112,7 @@ fn every_output_that_has_a_schema_is_printed_and_is_what_the_schema_says() {
 
     let all: BTreeSet<String> = git_verdict::schema::names().into_iter().map(|(name, _)| name).collect();
     let unseen: Vec<&String> = all.iter().filter(|name| !seen.0.contains(*name)).collect();
-    // The demo takes half a minute; tests/demo.rs runs it.
+    // The demo takes half a minute; tests/at_length/demo.rs runs it.
     assert_eq!(unseen, ["demo", git_verdict::schema::CONFIG], "schemas of what this story never prints");
 }
 

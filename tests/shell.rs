@@ -1,8 +1,8 @@
 //! What shells and `man` get: completion scripts that complete, and manual pages that can be read.
 
-mod common;
+use crate::common;
 
-use common::{Repo, isolated, works};
+use crate::common::{Repo, isolated, works};
 
 /// Where git's own completion is on Debian.
 const GIT_COMPLETION: &str = "/usr/share/bash-completion/completions/git";

@@ -1,8 +1,6 @@
 //! Records exchanged with remotes: nothing lost, nothing but records sent, clear words when it cannot be done.
 
-mod common;
-
-use common::{Ran, Repo, finish, isolated};
+use crate::common::{Ran, Repo, finish, isolated};
 use git_verdict::git::{Oid, Repo as Opened};
 use git_verdict::ledger::event::{Identity, Opened as Opening};
 use git_verdict::ledger::{Event, Fact, Ledger};

@@ -1,9 +1,9 @@
 //! What a terminal gets beyond plain text: colour and links, where they are wanted and nowhere else.
 
-mod common;
+use crate::common;
 
-use common::Repo;
-use common::terminal::Terminal;
+use crate::common::Repo;
+use crate::common::terminal::Terminal;
 
 const CONFIG: &str = "version = 1\n[metrics.size]\npath = \"out\"\n";
 const COLOUR: &str = "\u{1b}[3";

@@ -1,8 +1,6 @@
 //! Trade-offs through the built binary: break-even rates, `--worth`, and what a change costs to maintain.
 
-mod common;
-
-use common::{Repo, schemas::hold};
+use crate::common::{Repo, schemas::hold};
 use serde_json::Value;
 
 const METRICS: &str = "version = 1\n[metrics.build_time]\nrun = \"cat seconds\"\nunit = \"s\"\n\

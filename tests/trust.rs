@@ -1,8 +1,6 @@
 //! Whose commands are run: those of a fresh clone, of CI and of a changed script only after `trust`.
 
-mod common;
-
-use common::{Ran, Repo};
+use crate::common::{Ran, Repo};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 

@@ -1,8 +1,6 @@
 //! `undo`: a decision that has landed is taken back, by moving refs back or by new commits.
 
-mod common;
-
-use common::Repo;
+use crate::common::Repo;
 
 const CONFIG: &str = "version = 1\n[metrics.size]\npath = \"app\"\n";
 

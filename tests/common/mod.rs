@@ -1,8 +1,6 @@
 //! What end-to-end tests share: a real repository with the real git, out of reach of the user's configuration, and the built
 //! binary run in it.
 
-#![allow(dead_code)]
-
 pub mod schemas;
 pub mod terminal;
 

@@ -1,7 +1,7 @@
 //! `git verdict inspect` through the built binary.
 
-use super::common::{Dockerd, Repo, Storage, finish, isolated, schemas, skip, works};
 use super::*;
+use crate::common::{Dockerd, Repo, Storage, finish, isolated, schemas, skip, works};
 use serde_json::Value;
 
 /// Every line of a text for people, which must fit 80 columns.

@@ -1,8 +1,8 @@
 //! `git verdict demo`, end to end: what it leaves in history is real, and agrees with the ledger.
 
-mod common;
+use crate::common;
 
-use common::{Repo, isolated, require_engine, works};
+use crate::common::{Repo, isolated, require_engine, works};
 use serde_json::Value;
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;

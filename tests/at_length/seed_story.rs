@@ -3,9 +3,9 @@
 //! The base system is made by debootstrap once and kept below `target/`. What the machine's pip needs to reach its index
 //! (address, proxy, certificates) is handed to the builds as secrets, and so ends up in no image and no repository.
 
-mod common;
+use crate::common;
 
-use common::{Repo, Storage, isolated, require_engine, skip, works};
+use crate::common::{Repo, Storage, isolated, require_engine, skip, works};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
