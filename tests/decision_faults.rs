@@ -83,7 +83,7 @@ impl Case {
             }
             _ => {
                 let mut child = Command::new(std::env::current_exe().unwrap());
-                child.args(["child", "--exact", "--nocapture", "--test-threads=1"]);
+                child.args(["decision_faults::child", "--exact", "--nocapture", "--test-threads=1"]);
                 child
             }
         };

@@ -605,7 +605,7 @@ fn child_that_appends() {
 
 fn child(dir: &Path, count: u64) -> std::process::Child {
     Command::new(std::env::current_exe().unwrap())
-        .args(["child_that_appends", "--exact", "--ignored", "--nocapture", "--test-threads=1"])
+        .args(["ledger::child_that_appends", "--exact", "--ignored", "--nocapture", "--test-threads=1"])
         .env("CHILD_DIR", dir)
         .env("CHILD_COUNT", count.to_string())
         .stdout(Stdio::piped())

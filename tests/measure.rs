@@ -622,7 +622,7 @@ fn worktrees_can_be_put_somewhere_else() {
 /// Runs `in_a_child_process` of this file in a process of its own.
 fn child(story: &Story, mode: &str) -> Std {
     let mut command = Std::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "in_a_child_process", "--ignored", "--nocapture"]);
+    command.args(["--exact", "measure::in_a_child_process", "--ignored", "--nocapture"]);
     command.env("MEASURE_REPO", &story.root).env("MEASURE_MODE", mode).env("MEASURE_DIR", story.dir.path());
     command.env("MEASURE_BASE", story.base.as_str()).env("MEASURE_CANDIDATE", story.candidate.as_str());
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
