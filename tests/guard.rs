@@ -491,4 +491,10 @@ fn a_huge_change_and_one_of_binary_files_are_compared_like_any_other() {
     repo.commit("chore: a smaller sprite sheet");
     let found = repo.json(&["similar", "HEAD", "--text", "a smaller sprite sheet"]);
     assert_eq!(found["reverted"], 2);
+    let sprites = found["similar"].as_array().unwrap().iter().find(|one| one["decided"]["experiment"] == "sprites");
+    assert_eq!(sprites.expect("known by its path and a word")["same_patch"], false, "{found:#}");
+    // What has neither is another idea.
+    repo.write("other.bin", [0u8, 3, 9].repeat(900));
+    repo.commit("chore: noise");
+    repo.ok(&["similar"]).prints(&["like none of 2 reverted experiments"]);
 }

@@ -156,7 +156,15 @@ impl Repo {
         if diff.deltas().len() == 0 {
             return Ok(None);
         }
-        Ok(Some(diff.patchid(None)?.to_string()))
+        let id = diff.patchid(None)?.to_string();
+        // Of a binary file libgit2 takes in that it differs, and not how: any two changes of one picture would be the same.
+        let binary = diff.deltas().filter(|delta| delta.flags().is_binary());
+        let told = binary.map(|delta| format!("{} {}\n", delta.old_file().id(), delta.new_file().id()));
+        let told: String = told.collect();
+        if told.is_empty() {
+            return Ok(Some(id));
+        }
+        Ok(Some(git2::Oid::hash_object(git2::ObjectType::Blob, format!("{id}\n{told}").as_bytes())?.to_string()))
     }
 
     /// This repository with an empty index. libgit2 reads the whole index for the attributes of files that are not in the work

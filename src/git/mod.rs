@@ -500,6 +500,22 @@ mod tests {
     }
 
     #[test]
+    fn two_changes_of_one_binary_file_have_two_patch_ids_and_the_same_change_elsewhere_has_the_same() {
+        let sandbox = Sandbox::new();
+        let change = |before: &str, after: &str| {
+            for content in [before, after] {
+                sandbox.commit("picture", content);
+            }
+            let [old, new] = ["HEAD~1", "HEAD"].map(|name| sandbox.repo().resolve(name).unwrap());
+            sandbox.repo().patch_id(&old, &new).unwrap().unwrap()
+        };
+        let first = change("\0 1", "\0 2");
+        assert_ne!(change("\0 1", "\0 3"), first);
+        sandbox.commit("other", "text\n");
+        assert_eq!(change("\0 1", "\0 2"), first);
+    }
+
+    #[test]
     fn what_is_surely_clean_has_nothing_uncommitted() {
         let sandbox = Sandbox::new();
         assert!(sandbox.repo().surely_clean());

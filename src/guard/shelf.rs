@@ -252,6 +252,7 @@ fn judge(known: &Known, change: &Features, patch: u64, weight: &dyn Fn(Kind, u32
         false if similarity::same_lines(&overlap) || similarity::same_words(&overlap) => {
             likely.max(similarity::SAME_LINES)
         }
+        false if diffs && similarity::same_files(&overlap) => likely.max(similarity::SAME_FILES),
         false if similarity::all_words(&overlap, change) => likely.max(similarity::ALL_WORDS),
         false => likely,
     };

@@ -119,6 +119,16 @@ pub fn same_words(overlap: &Overlap) -> bool {
     overlap[Kind::Edit as usize].of_both() > 0.999
 }
 
+/// The probability where nothing but the files can be compared, because neither has a line, and they and some words are the same.
+pub const SAME_FILES: f32 = 0.7;
+
+/// Whether both change the same files without any line, as binary ones, and share words.
+pub fn same_files(overlap: &Overlap) -> bool {
+    let lines = overlap[Kind::Line as usize];
+    let words = overlap[Kind::Word as usize].both > 0.0;
+    lines.record + lines.change == 0.0 && words && overlap[Kind::File as usize].of_both() > 0.999
+}
+
 /// The probability where every word of a text is one of the record's: somebody asks for it in few words.
 pub const ALL_WORDS: f32 = 0.5;
 
