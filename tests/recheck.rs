@@ -168,6 +168,9 @@ fn a_decision_without_numbers_is_named_and_an_open_or_unknown_one_refused() {
         found["not_compared"],
         serde_json::json!([{"experiment": "blind", "why": "it was decided without numbers"}])
     );
+    let ran = repo.ok(&["recheck", "blind"]);
+    ran.prints(&["not compared: blind: it was decided without numbers"]);
+    assert!(!ran.stdout.contains("nothing has changed"), "that is not known: {}", ran.report());
     repo.refuses(2, &["recheck", "mulit"]).says(&["there is no experiment 'mulit'", "did you mean 'multi'?"]);
     repo.refuses(2, &["recheck", "-n", "x"]);
 }

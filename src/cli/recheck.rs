@@ -324,14 +324,14 @@ fn chosen<'b>(book: &'b Book, names: &[String]) -> Result<Vec<&'b Experiment>, F
 
 fn list(ctx: &Ctx, looked: &Looked<'_>, named: bool) -> Result<(), Failure> {
     let Looked { moved, still, unknown, .. } = looked;
-    let all = moved.len() + still.len() + unknown.len();
-    if all == 0 {
-        return ctx.say("no decisions yet");
+    // Of what could not be compared it is not known whether anything has changed.
+    let all = moved.len() + still.len();
+    match moved.len() {
+        0 if all + unknown.len() == 0 => return ctx.say("no decisions yet"),
+        0 if all == 0 => {}
+        0 => ctx.say(phrase!("nothing has changed under {all} decision{s}", all, s = plural(all)))?,
+        n => ctx.say(phrase!("something has changed under {n} of {all} decision{s}", n, all, s = plural(all)))?,
     }
-    ctx.say(match moved.len() {
-        0 => phrase!("nothing has changed under {all} decision{s}", all, s = plural(all)),
-        n => phrase!("something has changed under {n} of {all} decision{s}", n, all, s = plural(all)),
-    })?;
     for one in moved {
         ctx.say("")?;
         headline(ctx, one)?;
