@@ -401,6 +401,7 @@ fn checks_run_once_on_the_candidate_after_the_first_round_and_may_fail() {
         check("built", format!("test -f built && echo $VERDICT_SIDE${{VERDICT_ROUND-}} >>{}", seen.display())),
         check("broken", "echo 2 tests failed; exit 1"),
         check("missing", "no-such-command-here"),
+        check("own", "test $VERDICT_SIDE = base"),
     ];
     let plan = story.plan(settings);
     let mut events = Vec::new();
@@ -410,15 +411,16 @@ fn checks_run_once_on_the_candidate_after_the_first_round_and_may_fail() {
         _ => {}
     })
     .unwrap();
-    assert_eq!(events, ["round 0", "round 0", "built", "broken", "missing", "round 1", "round 1"]);
+    assert_eq!(events, ["round 0", "round 0", "built", "broken", "missing", "own", "round 1", "round 1"]);
     let results: Vec<_> =
         measured.checks.iter().map(|c| (c.name.as_str(), c.side, c.passed, c.outcome.as_str())).collect();
     assert_eq!(
         results,
         [
             ("built", 1, true, "exit status 0"),
-            ("broken", 1, false, "exit status 1"),
-            ("missing", 1, false, "exit status 127 (command not found)"),
+            ("broken", 1, false, "exit status 1; the base fails it, too"),
+            ("missing", 1, false, "exit status 127 (command not found); the base fails it, too"),
+            ("own", 1, false, "exit status 1"),
         ]
     );
     assert_eq!(measured.checks[1].tail, "2 tests failed");

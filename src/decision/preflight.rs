@@ -18,7 +18,7 @@ use crate::git::{GitError, Head, Oid, Repo};
 use crate::hidden;
 use crate::ledger::event::{Decided, Fact, Identity, Verdict};
 use crate::ledger::{Ledger, Wanted};
-use crate::measure::told::told_all;
+use crate::measure::told::{told, told_all};
 use crate::phrase;
 use crate::phrase::{Phrase, plural};
 use crate::policy::Advice;
@@ -700,7 +700,7 @@ fn numbers(
                                 phrase!(
                                     "check '{name}' failed: {outcome}",
                                     name = &check.name,
-                                    outcome = &check.outcome
+                                    outcome = told(&check.outcome)
                                 )
                             }
                         },

@@ -164,7 +164,8 @@ pub struct CheckResult {
     pub passed: bool,
     /// How long it took; 0 of a hidden one, of which that is not told.
     pub seconds: f64,
-    /// `exit status 1`, `killed by signal 9`, `timed out after 30 s`; [`HIDDEN`] of a hidden one.
+    /// `exit status 1`, `killed by signal 9`, `timed out after 30 s`, each with [`told::BASE_FAILS`] behind it when the base fails it,
+    /// too; [`HIDDEN`] of a hidden one.
     pub outcome: String,
     /// Whether nobody in the repository can see it ([`crate::hidden`]).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

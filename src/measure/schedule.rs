@@ -6,8 +6,8 @@
 //!
 //! - Sizes are exact: they are read in the first two rounds, the second time to prove it. One that varies is read in
 //!   every round from then on, like a time. When nothing else is measured, proof ends the session.
-//! - Checks run after the first round, once on every side but the base; hidden ones on the base, too. One that fails is a
-//!   result, not an error.
+//! - Checks run after the first round, once on every side but the base; hidden ones on the base, too, and those that fail. One
+//!   that fails is a result, not an error.
 //! - The rule is asked after the first round and then when it said it wants to be. A session that goes on asks it the
 //!   same questions again, over the saved samples, so that it ends where it would have ended.
 //! - A run that fails on a side that was read before is recorded, and its round is no pair; measuring goes on until
@@ -23,6 +23,7 @@ use super::runner::{self, Finished, Job, Outcome, Sink};
 use super::session::{self, Found, Session};
 use super::source::instructions::Counter;
 use super::source::{self, Place, Trouble};
+use super::told::BASE_FAILS;
 use super::worktree::{self, Worktrees};
 use super::{
     CheckResult, Event, FailedRun, HIDDEN, HiddenRun, Known, MeasureError, Measurement, Next, Plan, Sample, interrupt,
@@ -591,19 +592,39 @@ impl Engine<'_> {
             return Err(self.interrupted());
         }
         let (name, passed) = (check.name.clone(), finished.outcome == Outcome::Success);
+        let on_base = if passed || hidden || !self.base_fails(check)? { "" } else { BASE_FAILS };
         let result = match hidden {
             true => {
                 let outcome = HIDDEN.to_string();
                 CheckResult { name, side, passed, seconds: 0.0, outcome, hidden, tail: String::new() }
             }
             false => {
-                let (seconds, outcome) = (finished.wall.as_secs_f64(), finished.outcome.to_string());
+                let (seconds, outcome) = (finished.wall.as_secs_f64(), format!("{}{on_base}", finished.outcome));
                 CheckResult { name, side, passed, seconds, outcome, hidden, tail }
             }
         };
         self.session.add_check(result.clone())?;
         (self.observe)(Event::Checked(&result));
         Ok(())
+    }
+
+    /// Whether a check that fails on a candidate fails on the base as well: then the candidate need not have brought it.
+    fn base_fails(&mut self, check: &Check) -> Result<bool, MeasureError> {
+        let other = self.session.checks.iter().find(|other| other.name == check.name && !other.hidden && !other.passed);
+        if let Some(other) = other {
+            return Ok(other.outcome.ends_with(BASE_FAILS));
+        }
+        // A base whose readings are those of a record may not build any more; that is not what was asked.
+        if !self.built.contains(&0) && self.steps(0, None).is_err() {
+            return if interrupt::requested() { Err(self.interrupted()) } else { Ok(false) };
+        }
+        let what = format!("check {}", check.name);
+        let log = self.log(0, &what, ".log");
+        let (finished, _) = self.execute(0, &what, None, &check.run, check.timeout, Sink::Log(&log))?;
+        match finished.outcome {
+            Outcome::Interrupted => Err(self.interrupted()),
+            outcome => Ok(outcome != Outcome::Success),
+        }
     }
 
     /// Where the output of the hidden checks goes: outside the repository.

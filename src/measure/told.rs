@@ -1,5 +1,6 @@
 //! What went wrong in a run or a reading, in the reader's language: sessions and records keep it as an English sentence.
 
+use crate::phrase;
 use crate::phrase::Phrase;
 
 /// The sentences, as they are written where they arise. One that begins like another stands before it.
@@ -76,8 +77,14 @@ pub const SENTENCES: &[&str] = &[
     "time",
 ];
 
+/// What follows the outcome of a check that the base fails as well.
+pub const BASE_FAILS: &str = "; the base fails it, too";
+
 /// The sentence, with its values apart from its words; what is none of ours stays as it is.
 pub fn told(text: &str) -> Phrase {
+    if let Some(outcome) = text.strip_suffix(BASE_FAILS) {
+        return phrase!("{outcome}; the base fails it, too", outcome = told(outcome));
+    }
     Phrase::recognised(text, SENTENCES).unwrap_or_else(|| Phrase::verbatim(text))
 }
 
