@@ -124,6 +124,7 @@ fn harness(path: &Path, runs: usize) -> f64 {
         checks: false,
         hidden: None,
         origins: false,
+        turns: Vec::new(),
     };
     let started = Instant::now();
     let left = |samples: &[measure::Sample]| (runs / 2).saturating_sub(samples.len() / 2);

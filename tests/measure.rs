@@ -82,6 +82,7 @@ impl Story {
             checks: true,
             hidden: None,
             origins: false,
+            turns: Vec::new(),
         }
     }
 

@@ -51,6 +51,7 @@ pub fn plan(margin: f64, max_rounds: Option<usize>) -> Plan {
         checks: false,
         hidden: None,
         origins: false,
+        turns: Vec::new(),
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! [`Search`] first measures both ends against each other ([`Search::ends`]). Then it asks git which commit halves what is
 //! left ([`Search::next_commit`]) and says on whose side that one is ([`Search::probe`]): an exact metric is read once and compared
-//! with the middle between both ends; all others are measured in rounds of good end, bad end and probe. Those rounds need not
-//! settle the side of one commit for good: [`suspects`] weighs all of them together, and the search is over when one suspect is
+//! with the middle between both ends; all others are measured in rounds of the probe and one of the ends, in turn. Those rounds need
+//! not settle the side of one commit for good: [`suspects`] weighs all of them together, and the search is over when one suspect is
 //! likely enough. Until then it goes on with what is left, or comes back to the commit whose side is least certain. The chance
 //! of a wrong answer is shared: half for the ends, half for all else. Nothing but worktrees under the git directory is written, and
 //! the samples of each session are kept until [`Search::finish`], so that the same search goes on where it was interrupted.
@@ -19,23 +19,11 @@ use crate::phrase;
 use crate::phrase::Phrase;
 use crate::policy::MetricComparison;
 use crate::policy::compare;
-use crate::stats::levels::{self, Place, Trio};
+use crate::stats::levels::{self, Kind, Levels, Pair, Sides, Spot, Wanted};
 use crate::stats::{self, Criticals, Look, Looks, Scale, Word};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
-use suspects::Probed;
-
-/// What all looks of a session spend together ([`Looks::alpha`]).
-const ALL_LOOKS: f64 = 0.047;
-
-/// A probe is left after so many rounds at the earliest: one reading alone may be a hiccup of the machine.
-const FEWEST_ROUNDS: usize = 2;
-
-/// How likely a side is when the search goes on with another commit; it comes back if that was rash.
-const LIKELY: f64 = 0.95;
-
-/// After so many pairs the ends may be given up.
-const FUTILE_FROM: usize = 8;
+use suspects::{LIKELY, Probed, Rules, Standing};
 
 /// What is looked for, and how.
 #[derive(Debug, Clone)]
@@ -138,9 +126,11 @@ pub struct Search<'r> {
     /// The readings of both ends, when the metric is exact.
     exact: Option<(f64, f64)>,
     /// The rounds of the ends alone.
-    rounds: Vec<Trio>,
+    ends: Vec<Pair>,
+    /// The least step that is looked for ([`Wanted::least`]).
+    least: f64,
     /// The rounds of each probe, or its exact reading.
-    taken: BTreeMap<Oid, Vec<Trio>>,
+    taken: BTreeMap<Oid, Vec<Pair>>,
     readings: BTreeMap<Oid, f64>,
     /// The commits of each tree that were looked at, the ends first, with what an exact reading or a failure said of it.
     trees: BTreeMap<Oid, (Oid, Answer)>,
@@ -192,7 +182,8 @@ impl<'r> Search<'r> {
             probes: Vec::new(),
             runs: BTreeMap::new(),
             exact: None,
-            rounds: Vec::new(),
+            ends: Vec::new(),
+            least: 0.0,
             taken: BTreeMap::new(),
             readings: BTreeMap::new(),
             trees,
@@ -245,28 +236,18 @@ impl<'r> Search<'r> {
         let key = self.key(None);
         let plan = self.plan(key, sides, self.job.most);
         let Job { metric, error, most, .. } = &self.job;
-        let looks = Looks::up_to(Some(*most));
-        // Of the two ways in which both may differ only one makes a search: what all looks spend is twice its chance.
-        let family = (ALL_LOOKS / error).ceil().max(1.0) as usize;
-        let mut criticals = Criticals::default();
-        let mut found: Option<Look> = None;
+        let rules = Rules { share: error / 2.0, most: *most };
+        let (looks, mut criticals) = (Looks::up_to(Some(*most)), Criticals::default());
+        let mut word = None;
         let mut rule = |samples: &[Sample]| {
             let pairs = measure::pairs(samples, &metric.name, 0, 1);
             let done = pairs.len();
             if compare::exact(metric, &pairs) {
                 return if done >= 2 { Next::Stop } else { Next::More { rounds: 1, expected: 2 } };
             }
-            if looks.points().contains(&done) {
-                let alpha = Looks::alpha(done, family);
-                found = stats::look(&pairs, metric.matters, metric.better, alpha, &mut criticals).ok();
-                let settled =
-                    |look: &Look| word(look, metric.better) != Word::Inconclusive || futile(look, *most, metric.better);
-                if found.as_ref().is_some_and(settled) {
-                    return Next::Stop;
-                }
-            }
-            match looks.next(done) {
-                Some(next) => Next::More { rounds: next - done, expected: next - done },
+            word = said_of_ends(metric, &pairs, rules, &looks, &mut criticals);
+            match looks.next(done).filter(|_| word.is_none()) {
+                Some(next) => Next::More { rounds: Rules::pace(done).min(next - done), expected: next - done },
                 None => Next::Stop,
             }
         };
@@ -282,17 +263,18 @@ impl<'r> Search<'r> {
                 ..row
             })
         } else {
-            if found.as_ref().is_none_or(|look| look.pairs != pairs.len()) {
-                let alpha = Looks::alpha(pairs.len(), family);
-                found = stats::look(&pairs, metric.matters, metric.better, alpha, &mut criticals).ok();
-            }
-            found.map(|look| {
-                let word = word(&look, metric.better);
+            // What is shown beside the answer is the plain interval of these pairs.
+            let look = stats::look(&pairs, metric.matters, metric.better, *error, &mut criticals).ok();
+            look.map(|look| {
+                self.least = least(&look, metric.better) / 2.0;
+                // The rule is not asked after the last round.
+                let word = word.or_else(|| said_of_ends(metric, &pairs, rules, &looks, &mut criticals));
+                let word = word.unwrap_or(Word::Inconclusive);
                 MetricComparison { word, ..compare::sampled_row(metric, &look) }
             })
         };
         self.count(&plan.key, &taken);
-        self.rounds.extend(pairs.iter().filter(finite).map(|&(good, bad)| Trio { good, bad, probe: None }));
+        self.ends = of_ends(&pairs);
         row.ok_or_else(|| BisectError::NoReading(self.job.metric.name.clone()))
     }
 
@@ -329,7 +311,7 @@ impl<'r> Search<'r> {
         if self.exact.is_some() {
             return self.left.iter().find(|commit| **commit != self.bad && open(commit)).cloned();
         }
-        let chances = self.chances(None);
+        let chances = self.chances();
         if suspects::likeliest(&chances).1 >= 1.0 - self.share {
             return None;
         }
@@ -441,15 +423,14 @@ impl<'r> Search<'r> {
             let relative = compare::relative(before, after);
             return Ok(Some(Effect { from, to, relative, interval: None }));
         }
-        let scale = levels::scale(&self.everything());
-        let all = levels::contrasts(&self.both_ends(), scale);
-        let place = |commit: &Oid| match commit {
-            commit if *commit == self.job.good => Place::end(&all.steps, -1.0),
-            commit if *commit == self.job.bad => Place::end(&all.steps, 1.0),
-            commit => Place::probe(&levels::contrasts(self.taken.get(commit)?, scale).probes),
+        let scale = self.scale();
+        let spot = |commit: &Oid| match commit {
+            commit if *commit == self.job.good => Some(Spot::Good),
+            commit if *commit == self.job.bad => Some(Spot::Bad),
+            commit => self.taken.get(commit).map(|own| Spot::Probe(own)),
         };
-        let both = from == self.job.good && to == self.job.bad;
-        let change = place(&from).zip(place(&to)).and_then(|(a, b)| levels::change(a, b, both, &all));
+        let spots = spot(&from).zip(spot(&to));
+        let change = spots.and_then(|(before, after)| levels::change(&self.ends, before, after, scale));
         Ok(change.map(|(estimate, [low, high])| {
             let [estimate, low, high] = [estimate, low, high].map(|value| self.relative(value, scale));
             Effect { from, to, relative: estimate, interval: low.zip(high).map(|(low, high)| [low, high]) }
@@ -471,34 +452,41 @@ impl<'r> Search<'r> {
         Ok(())
     }
 
-    /// Every round, with the probes of all.
-    fn everything(&self) -> Vec<Trio> {
-        self.rounds.iter().chain(self.taken.values().flatten()).copied().collect()
+    /// The scale that all readings allow.
+    fn scale(&self) -> Scale {
+        levels::scale(self.ends.iter().chain(self.taken.values().flatten()))
     }
 
-    /// Every round without its probe.
-    fn both_ends(&self) -> Vec<Trio> {
-        self.everything().into_iter().map(|trio| Trio { probe: None, ..trio }).collect()
-    }
-
-    /// The chance of each suspect, from all rounds; `with` are those of a commit that is being looked at.
-    fn chances(&self, with: Option<(&Oid, &[Trio], &Probed)>) -> Vec<f64> {
-        let others = self.taken.iter().filter(|(commit, _)| with.is_none_or(|(new, _, _)| new != *commit));
-        let mut rounds: Vec<&[Trio]> = Vec::new();
-        let mut probes: Vec<&Probed> = Vec::new();
-        let clean = Probed { blames: vec![false; self.suspects.len()] };
-        for (commit, own) in others {
-            rounds.push(own);
-            probes.push(self.probed.get(commit).unwrap_or(&clean));
-        }
-        if let Some((_, own, probed)) = with {
-            rounds.push(own);
-            probes.push(probed);
-        }
+    /// What is looked for.
+    fn wanted_step(&self) -> Wanted {
         let worse = if self.job.metric.better == Better::Lower { 1.0 } else { -1.0 };
-        let scale = levels::scale(&rounds.iter().copied().flatten().chain(&self.rounds).copied().collect::<Vec<_>>());
-        let contrasts = levels::together(&self.rounds, &rounds, scale);
-        suspects::chances(&contrasts, &probes, &self.possible(), worse)
+        let scale = self.scale();
+        // On another scale than that of the ends, what matters is another number: then any step counts.
+        let least = if scale == levels::scale(&self.ends) { self.least } else { 0.0 };
+        Wanted { scale, worse, least }
+    }
+
+    fn rules(&self) -> Rules {
+        Rules { share: self.share, most: self.job.most }
+    }
+
+    /// What all rounds say, those of this commit left out.
+    fn weigh(&self, without: Option<&Oid>) -> Weighed {
+        let all: Vec<&[Pair]> = self.taken.values().map(Vec::as_slice).collect();
+        let levels = Levels::of(&self.ends, &all, self.wanted_step());
+        let clean = Probed { blames: vec![false; self.suspects.len()] };
+        let mut probes = Vec::new();
+        if let Some(levels) = &levels {
+            for (commit, own) in self.taken.iter().filter(|(commit, _)| Some(*commit) != without) {
+                probes.push((levels.sides(own), self.probed.get(commit).unwrap_or(&clean).clone()));
+            }
+        }
+        Weighed { levels, probes, possible: self.possible() }
+    }
+
+    /// The chance of each suspect, from all rounds.
+    fn chances(&self) -> Vec<f64> {
+        self.weigh(None).chances(None)
     }
 
     /// Which suspects put commits of one tree on one side.
@@ -531,7 +519,7 @@ impl<'r> Search<'r> {
         if self.exact.is_some() {
             return Ok(());
         }
-        let chances = self.chances(None);
+        let chances = self.chances();
         let wanted = 1.0 - self.share;
         let left = suspects::fewest(&chances, wanted);
         self.bad = self.suspects[suspects::likeliest(&chances).0].clone();
@@ -558,7 +546,7 @@ impl<'r> Search<'r> {
 
     /// A change on a scale as a relative one.
     fn relative(&self, value: f64, scale: Scale) -> Option<f64> {
-        let goods: Vec<f64> = self.rounds.iter().map(|t| t.good).collect();
+        let goods: Vec<f64> = self.ends.iter().map(|pair| pair.first).collect();
         let relative = match scale {
             Scale::LogRatio => value,
             Scale::Difference => value / stats::median(&goods).filter(|base| *base != 0.0)?.abs(),
@@ -572,7 +560,7 @@ impl<'r> Search<'r> {
 
     fn name(&self, probe: Option<&Oid>) -> String {
         let Job { good, bad, metric, .. } = &self.job;
-        let search = &sha256(format!("{good} {bad} {}", metric.name))[..16];
+        let search = &sha256(format!("{good} {bad} {} by pairs", metric.name))[..16];
         probe.map_or_else(|| format!("bisect-{search}"), |probe| format!("bisect-{search}-{}", probe.short()))
     }
 
@@ -594,6 +582,7 @@ impl<'r> Search<'r> {
             checks: false,
             hidden: None,
             origins: false,
+            turns: Vec::new(),
         }
     }
 
@@ -622,9 +611,9 @@ impl<'r> Search<'r> {
         Ok(Probe { rounds: 1, value: Some(value), relative, ..Probe::unmeasured(commit.clone(), answer) })
     }
 
-    /// Measures good end, bad end and probe in rounds: until a side is believed with this chance to be wrong, from these rounds
-    /// and those of the ends alone; else until the search had better go on elsewhere. A commit that was looked at before goes on where
-    /// it was left, until its side is certain.
+    /// Measures a probe beside the good end and the bad one, in turn: until a side is believed with this chance to be wrong, from these
+    /// rounds and those of the ends alone; else until the search had better go on elsewhere. A commit that was looked at before goes
+    /// on where it was left, until its side is certain.
     fn test(
         &mut self,
         commit: &Oid,
@@ -636,66 +625,57 @@ impl<'r> Search<'r> {
             Ok(Side { name: name.into(), commit: commit.clone(), tree: self.repo.commit(commit)?.tree })
         };
         let sides = vec![side("good", &self.job.good)?, side("bad", &self.job.bad)?, side(PROBE, commit)?];
-        let plan = self.plan(key, sides, self.job.most);
-        let (name, most) = (self.job.metric.name.clone(), self.job.most);
+        let plan = Plan { turns: TURNS.map(Vec::from).into(), ..self.plan(key, sides, self.job.most) };
+        let (name, most, rules) = (self.job.metric.name.clone(), self.job.most, self.rules());
         let had = self.taken.get(commit).map_or(0, Vec::len);
         let probed = self.blames(commit)?;
-        let certain = if had == 0 { LIKELY } else { 1.0 - self.share / 2.0 };
-        let this = &*self;
-        // The log odds that it is bad, those from which on that is enough, and whether the whole search is over.
-        let odds = |own: &[Trio]| match alone {
-            Some(error) => {
-                let all: Vec<Trio> = this.rounds.iter().chain(own).copied().collect();
-                (levels::contrasts(&all, levels::scale(&all)).log_odds(), levels::threshold(error), false)
+        let weighed = self.weigh(Some(commit));
+        let gain = weighed.levels.as_ref().map_or(0.0, Levels::gain);
+        let standing = |own: &[Pair]| match (alone, &weighed.levels) {
+            (_, None) => Standing { odds: 0.0, wanted: f64::INFINITY, over: false },
+            (Some(error), Some(levels)) => {
+                Standing { odds: levels.log_odds(&levels.sides(own)), wanted: levels::threshold(error), over: false }
             }
-            None => {
-                let chances = this.chances(Some((commit, own, &probed)));
-                let bad = suspects::bad(&chances, &probed).clamp(1e-12, 1.0 - 1e-12);
-                let over = suspects::likeliest(&chances).1 >= 1.0 - this.share;
-                ((bad / (1.0 - bad)).ln(), levels::threshold(1.0 - certain), over)
+            (None, Some(levels)) => {
+                rules.standing(&weighed.chances(Some((&levels.sides(own), &probed))), &probed, had > 0)
             }
-        };
-        let enough = |rounds: usize, (odds, wanted, over): (f64, f64, bool)| {
-            rounds >= FEWEST_ROUNDS.max(had + 1) && (over || odds.abs() >= wanted)
         };
         // Where the rule said stop: a search that was killed may have come back later, and saved more.
         let mut stopped = None;
         let mut rule = |samples: &[Sample]| {
-            let own = trios(samples, &name);
-            let (rounds, said) = (own.len(), odds(&own));
-            if enough(rounds, said) || rounds >= most {
+            let own = of_probe(samples, &name);
+            let (rounds, said) = (own.len(), standing(&own));
+            if rules.leaves(rounds, had, said, gain) {
                 stopped = Some(rounds);
                 return Next::Stop;
             }
-            let rest = rounds as f64 * (said.1 / said.0.abs().max(0.1) - 1.0);
-            let rest = if own.is_empty() { FEWEST_ROUNDS } else { rest.ceil().max(1.0) as usize };
-            Next::More { rounds: 1, expected: rest.min(most - rounds) }
+            let rest = rounds as f64 * (said.wanted / said.odds.abs().max(0.1) - 1.0);
+            let rest = if own.is_empty() { 1 } else { rest.ceil().max(1.0) as usize };
+            Next::More { rounds: Rules::pace(rounds), expected: rest.min(most - rounds) }
         };
         let taken = measure::run(self.repo, &plan, &mut rule, observe)?;
-        let mut own = trios(&taken.samples, &self.job.metric.name);
+        let mut own = of_probe(&taken.samples, &name);
         own.truncate(stopped.unwrap_or(own.len()));
-        let said = odds(&own);
-        let answer = match said.0 {
-            odds if !enough(own.len(), said) || odds.abs() < said.1 => Answer::Undecided,
+        let said = standing(&own);
+        let answer = match said.odds {
+            odds if odds.abs() < said.wanted => Answer::Undecided,
             odds if odds > 0.0 => Answer::Bad,
             _ => Answer::Good,
         };
         self.count(&plan.key, &taken);
         // Rounds in which a side gave no reading count as none, and there is an end to them.
-        if own.len() <= had || own.len() >= most {
+        if own.len() <= had || own.len() >= most || (answer == Answer::Undecided && !said.over) {
             self.spent.insert(commit.clone());
         }
         self.taken.insert(commit.clone(), own.clone());
-        let scale = levels::scale(&self.everything());
-        let (all, here) = (levels::contrasts(&self.both_ends(), scale), levels::contrasts(&own, scale));
-        let places = Place::end(&here.steps, -1.0).zip(Place::probe(&here.probes));
-        let change = places.and_then(|(good, probe)| levels::change(good, probe, false, &all));
+        let scale = self.scale();
+        let change = levels::change(&self.ends, Spot::Good, Spot::Probe(&own), scale);
         let interval = change.and_then(|(_, [low, high])| self.relative(low, scale).zip(self.relative(high, scale)));
         Ok(Probe {
             rounds: own.len(),
             relative: change.and_then(|(estimate, _)| self.relative(estimate, scale)),
             interval: interval.map(|(low, high)| [low, high]),
-            doubt: Some(1.0 / (1.0 + said.0.abs().exp())),
+            doubt: Some(1.0 / (1.0 + said.odds.abs().exp())),
             ..Probe::unmeasured(commit.clone(), answer)
         })
     }
@@ -737,7 +717,7 @@ impl<'r> Search<'r> {
 
     /// What the likeliest sides of all probes leave, those that halve it best first.
     fn halve(&mut self) -> Result<(), BisectError> {
-        let chances = self.chances(None);
+        let chances = self.chances();
         let (likeliest, _) = suspects::likeliest(&chances);
         let to_blame = |probed: &Probed| probed.blames[likeliest];
         let like = |place: usize| self.probed.values().all(|probed| probed.blames[place] == to_blame(probed));
@@ -799,49 +779,84 @@ fn oids(text: &str) -> Vec<Oid> {
     text.lines().filter_map(|line| Oid::parse(line.split(' ').next()?)).collect()
 }
 
-fn finite(pair: &&(f64, f64)) -> bool {
-    pair.0.is_finite() && pair.1.is_finite()
+/// What all rounds say of the suspects.
+struct Weighed {
+    /// None when the rounds are too few.
+    levels: Option<Levels>,
+    probes: Vec<(Sides, Probed)>,
+    possible: Vec<bool>,
 }
 
-/// The complete rounds of good end, bad end and probe.
-fn trios(samples: &[Sample], metric: &str) -> Vec<Trio> {
+impl Weighed {
+    /// The chance of each suspect, with what the pairs of one more probe say.
+    fn chances(&self, with: Option<(&Sides, &Probed)>) -> Vec<f64> {
+        let Some(levels) = &self.levels else {
+            return vec![1.0 / self.possible.len() as f64; self.possible.len()];
+        };
+        let own = self.probes.iter().map(|(sides, probed)| (sides, probed));
+        suspects::chances(levels, &own.chain(with).collect::<Vec<_>>(), &self.possible)
+    }
+}
+
+/// The pairs of both ends.
+fn of_ends(pairs: &[(f64, f64)]) -> Vec<Pair> {
+    let finite = pairs.iter().filter(|(first, second)| first.is_finite() && second.is_finite());
+    finite.map(|&(first, second)| Pair { kind: Kind::Ends, first, second }).collect()
+}
+
+/// The sides that run in each round of a probe, in turn.
+const TURNS: [[usize; 2]; 2] = [[0, 2], [2, 1]];
+
+/// The pairs of a probe, in the order of their rounds.
+fn of_probe(samples: &[Sample], metric: &str) -> Vec<Pair> {
     let mut rounds: BTreeMap<usize, [Option<f64>; 3]> = BTreeMap::new();
     for sample in samples {
         let value = sample.values.get(metric).copied().filter(|value| value.is_finite());
         rounds.entry(sample.round).or_default()[sample.side.min(2)] = value;
     }
-    let whole = |[good, bad, probe]: [Option<f64>; 3]| Some(Trio { good: good?, bad: bad?, probe: Some(probe?) });
-    rounds.into_values().filter_map(whole).collect()
+    let pair = |(round, read): (usize, [Option<f64>; 3])| {
+        let [first, second] = TURNS[round % TURNS.len()].map(|side| read[side]);
+        let kind = if round % TURNS.len() == 0 { Kind::FromGood } else { Kind::ToBad };
+        Some(Pair { kind, first: first?, second: second? })
+    };
+    rounds.into_iter().filter_map(pair).collect()
 }
 
-/// What a look says of the bad end: regressed as soon as its interval is wholly on the worse side of zero, and no difference
-/// as soon as it excludes a loss that matters.
-fn word(look: &Look, better: Better) -> Word {
-    let Some([low, high]) = look.interval else { return Word::Inconclusive };
-    let (worst, least, margin) = match better {
-        Better::Lower => (high, low, look.margin[1]),
-        Better::Higher => (-low, -high, -look.margin[0]),
-    };
-    match () {
-        () if least > 0.0 => Word::Regressed,
-        () if worst < 0.0 => Word::Improved,
-        () if worst < margin || (low == 0.0 && high == 0.0) => Word::Unchanged,
-        () => Word::Inconclusive,
+/// The loss that matters, on the scale of a look.
+fn least(look: &Look, better: Better) -> f64 {
+    match better {
+        Better::Lower => look.margin[1],
+        Better::Higher => -look.margin[0],
     }
 }
 
-/// Whether neither answer is within reach of so many rounds, not even if the step were one standard error larger or smaller.
-fn futile(look: &Look, most: usize, better: Better) -> bool {
-    let Some([low, high]) = look.interval.filter(|_| look.pairs >= FUTILE_FROM) else { return false };
-    let (step, margin) = match better {
-        Better::Lower => (look.estimate, look.margin[1]),
-        Better::Higher => (-look.estimate, -look.margin[0]),
-    };
-    let half = (high - low) / 2.0;
-    let at_last = half * (look.pairs as f64 / most as f64).sqrt();
-    // The interval of so few pairs is some three and a half standard errors to each side.
-    let error = half / 3.5;
-    step + error < at_last && step - error + at_last > margin
+/// What the pairs of both ends say of the bad one, when they say anything: regressed as soon as that is likely enough, and no
+/// difference as soon as an interval at one of the looks excludes a loss that matters. That neither will come out is an answer, too.
+fn said_of_ends(
+    metric: &Metric,
+    pairs: &[(f64, f64)],
+    rules: Rules,
+    looks: &Looks,
+    criticals: &mut Criticals,
+) -> Option<Word> {
+    let done = pairs.len();
+    let look = stats::look(pairs, metric.matters, metric.better, Looks::alpha(done, 1), criticals).ok()?;
+    let (worse, margin) = (if metric.better == Better::Lower { 1.0 } else { -1.0 }, least(&look, metric.better));
+    let wanted = Wanted { scale: look.scale, worse, least: margin / 2.0 };
+    let said = levels::three_ways(&of_ends(pairs), wanted)?;
+    if rules.worse(&said) {
+        return Some(Word::Regressed);
+    }
+    if let Some([low, high]) = look.interval.filter(|_| looks.points().contains(&done)) {
+        let worst = if metric.better == Better::Lower { high } else { -low };
+        if worst < 0.0 {
+            return Some(Word::Improved);
+        }
+        if worst < margin || (low == 0.0 && high == 0.0) {
+            return Some(Word::Unchanged);
+        }
+    }
+    rules.hopeless(done, &said, margin).then_some(Word::Inconclusive)
 }
 
 /// Why a search cannot be made or goes no further.
@@ -933,22 +948,7 @@ mod tests {
     }
 
     #[test]
-    fn ends_are_given_up_when_neither_answer_is_within_reach_and_not_before() {
-        let look = |noise: f64, step: f64, pairs: usize| {
-            let pair = |n: usize| (1.0, (step + noise * if n.is_multiple_of(2) { 1.0 } else { -1.0 }).exp());
-            let pairs: Vec<(f64, f64)> = (0..pairs).map(pair).collect();
-            let matters = Matters::Relative(crate::units::Ratio(0.01));
-            stats::look(&pairs, matters, Better::Lower, 0.008, &mut Criticals::default()).unwrap()
-        };
-        assert!(futile(&look(0.3, 0.0, 8), 60, Better::Lower), "noise of 30 % and no step to see");
-        assert!(!futile(&look(0.3, 0.0, 8), 60_000, Better::Lower), "with so many rounds it would be seen");
-        assert!(!futile(&look(0.3, 0.0, 5), 60, Better::Lower), "too early to tell");
-        assert!(!futile(&look(0.3, 0.2, 8), 60, Better::Lower), "a step that 60 rounds can show");
-        assert!(!futile(&look(0.01, 0.0, 8), 60, Better::Lower), "that there is none can be shown");
-    }
-
-    #[test]
-    fn a_round_without_a_reading_of_every_side_is_no_round() {
+    fn a_probe_is_beside_the_good_end_and_the_bad_one_in_turn_and_a_round_without_both_readings_is_none() {
         let sample = |round, side, value: f64| Sample {
             round,
             place: side,
@@ -958,14 +958,14 @@ mod tests {
         };
         let samples = [
             sample(0, 0, 1.0),
-            sample(0, 1, 2.0),
             sample(0, 2, 3.0),
-            sample(1, 0, 1.0),
             sample(1, 2, 3.0),
+            sample(1, 1, 2.0),
             sample(2, 0, 1.0),
-            sample(2, 1, f64::NAN),
-            sample(2, 2, 3.0),
+            sample(3, 1, f64::NAN),
+            sample(3, 2, 3.0),
         ];
-        assert_eq!(trios(&samples, "time"), [Trio { good: 1.0, bad: 2.0, probe: Some(3.0) }]);
+        let pair = |kind, first, second| Pair { kind, first, second };
+        assert_eq!(of_probe(&samples, "time"), [pair(Kind::FromGood, 1.0, 3.0), pair(Kind::ToBad, 3.0, 2.0)]);
     }
 }

@@ -1,10 +1,20 @@
-//! Who is to blame, from all that was read: how likely each suspect is the first bad commit.
+//! Who is to blame, from all that was read: how likely each suspect is the first bad commit, and when to go on elsewhere.
 //!
 //! A suspect that is to blame makes every commit bad that has it in its history, and no other. So each suspect puts every probe on
-//! one side, and the rounds of all probes together say how likely that is ([`Contrasts::log_likelihood`]). No probe has to be certain
+//! one side, and the pairs of all probes together say how likely that is ([`Levels::log_likelihood`]). No probe has to be certain
 //! by itself: what a later one says of it counts, too.
 
-use crate::stats::levels::Contrasts;
+use crate::stats::levels::{self, Levels, Sides, ThreeWays};
+use crate::stats::student::normal_cdf;
+
+/// How likely a side is when the search goes on with another commit; it comes back if that was rash.
+pub const LIKELY: f64 = 0.95;
+
+/// So few rounds are never given up.
+const FUTILE_FROM: usize = 8;
+
+/// Ends are given up when the rounds that are left settle them with less than this chance.
+const HOPE: f64 = 0.05;
 
 /// What is known of one probe, apart from its readings.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,20 +23,21 @@ pub struct Probed {
     pub blames: Vec<bool>,
 }
 
-/// The chance of each suspect, all of them equally likely before anything was read. `probes` are those of the contrasts, in their
-/// order; of what is not `possible` nothing is left, unless nothing is possible at all.
-pub fn chances(contrasts: &Contrasts, probes: &[&Probed], possible: &[bool], worse: f64) -> Vec<f64> {
+/// The chance of each suspect, all of them equally likely before anything was read. Of what is not `possible` nothing is left, unless
+/// nothing is possible at all.
+pub fn chances(levels: &Levels, probes: &[(&Sides, &Probed)], possible: &[bool]) -> Vec<f64> {
     let none = possible.iter().all(|possible| !possible);
     // Suspects next to each other put all probes on the same sides.
     let mut last: Option<(Vec<bool>, f64)> = None;
     let mut likely = |suspect: usize| {
-        let sides: Vec<bool> = probes.iter().map(|probe| probe.blames[suspect]).collect();
+        let bad: Vec<bool> = probes.iter().map(|(_, probe)| probe.blames[suspect]).collect();
         match &last {
-            Some((same, likely)) if *same == sides => *likely,
+            Some((same, likely)) if *same == bad => *likely,
             _ => {
-                let side = |probe: usize| if sides[probe] { 1.0 } else { -1.0 };
-                let likely = contrasts.log_likelihood(&side, worse);
-                last = Some((sides, likely));
+                let all: Vec<(&Sides, bool)> =
+                    probes.iter().map(|(sides, _)| *sides).zip(bad.iter().copied()).collect();
+                let likely = levels.log_likelihood(&all);
+                last = Some((bad, likely));
                 likely
             }
         }
@@ -71,172 +82,119 @@ pub fn least_certain(chances: &[f64], probes: &[(usize, &Probed)]) -> Option<usi
     probes.iter().min_by(|a, b| doubt(a.1).total_cmp(&doubt(b.1))).map(|(number, _)| *number)
 }
 
+/// When a search has enough.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rules {
+    /// The chance of a wrong answer that the ends may have, and the commit that is named.
+    pub share: f64,
+    /// At most so many rounds for the ends, and for each probe.
+    pub most: usize,
+}
+
+/// What the rounds of a probe say, beside those of all others.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Standing {
+    /// The log odds that it is bad.
+    pub odds: f64,
+    /// The log odds from which on that is enough.
+    pub wanted: f64,
+    /// Whether one suspect is likely enough.
+    pub over: bool,
+}
+
+impl Rules {
+    /// What these chances say of a probe; one that was looked at `before` is looked at until its side is certain.
+    pub fn standing(&self, chances: &[f64], probe: &Probed, before: bool) -> Standing {
+        let bad = bad(chances, probe).clamp(1e-12, 1.0 - 1e-12);
+        let certain = if before { 1.0 - self.share / 2.0 } else { LIKELY };
+        let over = likeliest(chances).1 >= 1.0 - self.share;
+        Standing { odds: (bad / (1.0 - bad)).ln(), wanted: levels::threshold(1.0 - certain), over }
+    }
+
+    /// Whether the search leaves a probe after so many rounds, `had` of which it had before: its side is likely enough, or the rounds
+    /// that are left would not make it so, not even if each said as much as it ever may ([`Levels::gain`]).
+    pub fn leaves(&self, rounds: usize, had: usize, standing: Standing, gain: f64) -> bool {
+        let open = standing.wanted - standing.odds.abs();
+        let left = self.most.saturating_sub(rounds) as f64;
+        let enough = rounds > had && (standing.over || open <= 0.0);
+        enough || rounds >= self.most || (rounds >= FUTILE_FROM && left * gain < open)
+    }
+
+    /// After how many more rounds to look again: every one of the first, then more at a time, since each says less and less.
+    pub fn pace(rounds: usize) -> usize {
+        (rounds / 16).max(1)
+    }
+
+    /// Whether the bad end is worse.
+    pub fn worse(&self, ends: &ThreeWays) -> bool {
+        ends.worse >= 1.0 - self.share
+    }
+
+    /// Whether the ends are given up after so many pairs: with those that are left, neither that one is worse nor that it is not worse
+    /// by `margin` is likely enough to come out, wherever the step is that these pairs leave possible.
+    pub fn hopeless(&self, pairs: usize, ends: &ThreeWays, margin: f64) -> bool {
+        if pairs < FUTILE_FROM || pairs >= self.most {
+            return false;
+        }
+        // What is seen in the end is what is seen now, give or take what the pairs that are left can change.
+        let at_last = ends.error * (pairs as f64 / self.most as f64).sqrt();
+        let change = (ends.error.powi(2) - at_last.powi(2)).sqrt();
+        let errors = (2.0 * levels::threshold(self.share)).sqrt();
+        let worse = 1.0 - normal_cdf((errors * at_last - ends.step) / change);
+        let not = normal_cdf((margin - errors * at_last - ends.step) / change);
+        worse + not < HOPE
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stats::levels::{self, Trio};
-    use rand::rngs::StdRng;
-    use rand::{Rng, SeedableRng};
-    use std::collections::BTreeMap;
+    use crate::stats::Scale;
+    use crate::stats::levels::{Kind, Pair, Wanted};
 
-    /// What a machine does to a reading.
-    #[derive(Clone, Copy, PartialEq)]
-    enum Noise {
-        /// Normal, each reading for itself.
-        Even,
-        /// The same on top of a drift that is larger than the step and remembers nine tenths of itself.
-        Drift,
-        /// Bursts of other work: one reading in six is up to half as long again.
-        Bursts,
-    }
+    const WANTED: Wanted = Wanted { scale: Scale::LogRatio, worse: 1.0, least: 0.01 };
 
-    struct Machine {
-        random: StdRng,
-        noise: Noise,
-        spread: f64,
-        drift: f64,
-    }
-
-    impl Machine {
-        fn normal(&mut self) -> f64 {
-            let (a, b): (f64, f64) = (self.random.random_range(1e-12..1.0), self.random.random());
-            (-2.0 * a.ln()).sqrt() * (2.0 * std::f64::consts::PI * b).cos()
-        }
-
-        fn read(&mut self, level: f64) -> f64 {
-            if self.noise == Noise::Drift {
-                self.drift = 0.9 * self.drift + 0.05 * self.normal();
-            }
-            let burst = self.noise == Noise::Bursts && self.random.random_range(0..6) == 0;
-            let slow = if burst { self.random.random_range(0.0..0.5) } else { 0.0 };
-            level * (self.spread * self.normal() + self.drift).exp() * (1.0 + slow)
-        }
-
-        fn trio(&mut self, step: f64, bad: bool) -> Trio {
-            let good = self.read(1.0);
-            let probe = self.read(if bad { step } else { 1.0 });
-            Trio { good, bad: self.read(step), probe: Some(probe) }
-        }
-    }
-
-    const COMMITS: usize = 16;
-    const MOST: usize = 60;
-
-    /// Searches commits in a row of which those from `first` on are bad: the suspect that is named, and the rounds it took. `shared`
-    /// is the search as it is made; without it every probe is settled by itself, with its share of the error.
-    fn search(seed: u64, noise: Noise, error: f64, shared: bool) -> (bool, bool, usize) {
-        let mut random = StdRng::seed_from_u64(seed);
-        let first = random.random_range(0..COMMITS);
-        let mut machine = Machine { random, noise, spread: 0.03, drift: 0.0 };
-        let step = 1.05;
-        let ends: Vec<Trio> = (0..8).map(|_| Trio { probe: None, ..machine.trio(step, false) }).collect();
-        let blames = |probe: usize| Probed { blames: (0..COMMITS).map(|suspect| suspect <= probe).collect() };
-        let mut taken: BTreeMap<usize, (Probed, Vec<Trio>)> = BTreeMap::new();
-        let chances_of = |taken: &BTreeMap<usize, (Probed, Vec<Trio>)>| {
-            let rounds: Vec<&[Trio]> = taken.values().map(|(_, own)| own.as_slice()).collect();
-            let probes: Vec<&Probed> = taken.values().map(|(probed, _)| probed).collect();
-            let contrasts = levels::together(&ends, &rounds, crate::stats::Scale::LogRatio);
-            chances(&contrasts, &probes, &[true; COMMITS], 1.0)
-        };
-        let (mut low, mut high) = (0, COMMITS - 1);
-        loop {
-            let rounds: usize = taken.values().map(|(_, own)| own.len()).sum();
-            let chances = chances_of(&taken);
-            let (named, chance) = likeliest(&chances);
-            let probe = if shared {
-                if chance >= 1.0 - error {
-                    return (named == first, true, rounds);
-                }
-                low = taken.keys().filter(|probe| **probe < named).max().map_or(0, |probe| probe + 1);
-                high = taken.keys().filter(|probe| **probe >= named).min().copied().unwrap_or(COMMITS - 1);
-                if low < high && chances[low..=high].iter().sum::<f64>() >= 0.5 {
-                    (low + high) / 2
-                } else {
-                    let again: Vec<(usize, &Probed)> = taken
-                        .iter()
-                        .filter(|(_, (_, own))| own.len() < MOST)
-                        .map(|(probe, (probed, _))| (*probe, probed))
-                        .collect();
-                    match least_certain(&chances, &again) {
-                        Some(probe) => probe,
-                        None => return (false, false, rounds),
-                    }
-                }
-            } else {
-                if low == high {
-                    return (low == first, true, rounds);
-                }
-                (low + high) / 2
-            };
-            let had = taken.get(&probe).map_or(0, |(_, own)| own.len());
-            taken.entry(probe).or_insert_with(|| (blames(probe), Vec::new()));
-            loop {
-                let trio = machine.trio(step, probe >= first);
-                let own = &mut taken.get_mut(&probe).unwrap().1;
-                own.push(trio);
-                let count = own.len();
-                if count < 2.max(had + 1) {
-                    continue;
-                }
-                if shared {
-                    let chances = chances_of(&taken);
-                    let bad = bad(&chances, &blames(probe));
-                    let wanted = if had == 0 { 0.95 } else { 1.0 - error / 2.0 };
-                    if bad.max(1.0 - bad) >= wanted || likeliest(&chances).1 >= 1.0 - error || count >= MOST {
-                        break;
-                    }
-                } else {
-                    let all: Vec<Trio> = ends.iter().chain(&taken[&probe].1).copied().collect();
-                    let odds = levels::contrasts(&all, crate::stats::Scale::LogRatio).log_odds();
-                    if odds.abs() >= levels::threshold(error / 4.0) || count >= MOST {
-                        if odds > 0.0 {
-                            high = probe
-                        } else {
-                            low = probe + 1
-                        }
-                        break;
-                    }
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn the_wrong_commit_is_named_no_oftener_than_stated_whatever_the_machine_does_and_rounds_are_saved() {
-        let error = 0.05;
-        let mean = |all: &[(bool, bool, usize)]| {
-            all.iter().map(|(_, _, rounds)| rounds).sum::<usize>() as f64 / all.len() as f64
-        };
-        let wrong = |all: &[(bool, bool, usize)]| all.iter().filter(|(right, named, _)| *named && !right).count();
-        for (noise, name) in [(Noise::Even, "even"), (Noise::Drift, "drift"), (Noise::Bursts, "bursts")] {
-            // Searches among noise are long.
-            let (searches, most) = if noise == Noise::Even { (120, 16) } else { (40, 7) };
-            let all: Vec<_> = (0..searches).map(|seed| search(seed, noise, error, true)).collect();
-            println!("{name}: {} of {searches} wrong, {:.1} rounds", wrong(&all), mean(&all));
-            // 5 % of 120 is 6, of 40 it is 2; four standard deviations of that are 10, and 5.
-            assert!(wrong(&all) <= most, "{name}: {} of {searches} wrong", wrong(&all));
-            if noise == Noise::Even {
-                let alone: Vec<_> = (0..searches).map(|seed| search(seed, noise, error, false)).collect();
-                println!("each probe by itself: {} wrong, {:.1} rounds", wrong(&alone), mean(&alone));
-                assert!(mean(&all) < mean(&alone), "{} rounds, {} by themselves", mean(&all), mean(&alone));
-            }
-        }
+    fn pair(kind: Kind, first: f64, second: f64) -> Pair {
+        Pair { kind, first, second }
     }
 
     #[test]
     fn suspects_are_told_apart_only_by_probes_between_them_and_what_is_impossible_is_not_named() {
-        let trio = |bad: bool| Trio { good: 1.0, bad: 1.1, probe: Some(if bad { 1.101 } else { 0.999 }) };
-        let ends: Vec<Trio> =
-            (0..6).map(|n| Trio { good: 1.0, bad: 1.1 + 0.001 * f64::from(n), probe: None }).collect();
-        let rounds = vec![trio(true); 4];
-        let contrasts = levels::together(&ends, &[&rounds], crate::stats::Scale::LogRatio);
-        let probe = Probed { blames: vec![true, true, false, false] };
-        let all = chances(&contrasts, &[&probe], &[true; 4], 1.0);
+        let ends: Vec<Pair> = (0..6).map(|n| pair(Kind::Ends, 1.0, 1.1 + 0.001 * f64::from(n))).collect();
+        let own = [pair(Kind::FromGood, 0.999, 1.101), pair(Kind::ToBad, 1.1, 1.101)];
+        let levels = Levels::of(&ends, &[&own], WANTED).unwrap();
+        let (sides, probe) = (levels.sides(&own), Probed { blames: vec![true, true, false, false] });
+        let all = chances(&levels, &[(&sides, &probe)], &[true; 4]);
         assert!((all[0] - all[1]).abs() < 1e-12 && all[0] > 0.49 && all[2] < 0.01, "{all:?}");
         assert_eq!(fewest(&all, 0.95), [0, 1]);
         assert!(bad(&all, &probe) > 0.98);
-        let some = chances(&contrasts, &[&probe], &[false, true, true, true], 1.0);
+        let some = chances(&levels, &[(&sides, &probe)], &[false, true, true, true]);
         assert_eq!((some[0], likeliest(&some).0), (0.0, 1));
-        assert_eq!(chances(&contrasts, &[&probe], &[false; 4], 1.0), all);
+        assert_eq!(chances(&levels, &[(&sides, &probe)], &[false; 4]), all);
+    }
+
+    #[test]
+    fn ends_are_given_up_when_the_rounds_that_are_left_settle_nothing_and_not_before() {
+        let rules = Rules { share: 0.025, most: 60 };
+        let ends = |step, error| ThreeWays { worse: 0.5, better: 0.1, step, error };
+        assert!(
+            rules.hopeless(40, &ends(0.008, 0.01), 0.01),
+            "twenty more pairs show neither a loss nor that there is none"
+        );
+        assert!(!Rules { most: 600, ..rules }.hopeless(40, &ends(0.008, 0.01), 0.01), "600 would");
+        assert!(!rules.hopeless(40, &ends(0.02, 0.01), 0.01), "a loss of that size may well be shown");
+        assert!(!rules.hopeless(12, &ends(0.008, 0.03), 0.01), "so few pairs leave everything open");
+        assert!(!rules.hopeless(5, &ends(0.008, 0.001), 0.01), "too early to tell");
+        assert!(rules.hopeless(50, &ends(0.016, 0.01), 0.01), "ten more pairs change too little");
+    }
+
+    #[test]
+    fn a_probe_is_left_when_its_side_is_likely_or_cannot_become_so() {
+        let rules = Rules { share: 0.025, most: 60 };
+        let open = Standing { odds: 1.0, wanted: 3.0, over: false };
+        assert!(rules.leaves(1, 0, Standing { odds: -3.1, ..open }, 0.1));
+        assert!(!rules.leaves(1, 1, Standing { odds: -3.1, ..open }, 0.1), "no round was taken");
+        assert!(!rules.leaves(20, 0, open, 0.1) && rules.leaves(41, 0, open, 0.1), "2.0 is twenty rounds away");
+        assert!(rules.leaves(60, 0, open, 9.0));
     }
 }

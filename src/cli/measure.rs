@@ -608,6 +608,7 @@ pub fn plan(repo: &Repo, key: &str, mut config: Config, how: &How, sides: Vec<Si
         checks: !how.no_checks,
         hidden: hidden::load(repo)?,
         origins: !how.no_where,
+        turns: Vec::new(),
     })
 }
 

@@ -47,6 +47,7 @@ pub fn run(ctx: &Ctx, budget: Option<Duration>, commands: &[String]) -> Done {
         checks: false,
         hidden: None,
         origins: false,
+        turns: Vec::new(),
     };
     let mut progress = Progress::new(ctx, plan.sides.iter().map(|side| side.name.clone()).collect());
     let begun = Instant::now();

@@ -82,6 +82,7 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
         checks: false,
         hidden: None,
         origins: false,
+        turns: Vec::new(),
     };
     let measurement = take(ctx, &repo, &plan)?;
     measure::session::finish(&repo, &plan.key)?;

@@ -79,9 +79,19 @@ pub struct Plan {
     pub hidden: Option<Hidden>,
     /// Whether to take the artefacts of each side apart once, to say where a change came from.
     pub origins: bool,
+    /// The sides that run in each round, in turn; all of them in every round when there are no turns.
+    pub turns: Vec<Vec<usize>>,
 }
 
 impl Plan {
+    /// The sides that run in a round.
+    pub fn sides_of(&self, round: usize) -> Vec<usize> {
+        match self.turns.len() {
+            0 => (0..self.sides.len()).collect(),
+            turns => self.turns[round % turns].clone(),
+        }
+    }
+
     /// The metrics that this plan measures, in the order of the configuration.
     pub fn metrics(&self) -> impl Iterator<Item = &Metric> {
         self.config.metrics.iter().filter(|m| self.only.is_empty() || self.only.contains(&m.name))

@@ -1,8 +1,8 @@
 //! The rounds of a session: what runs when, what is read, when it ends.
 //!
-//! A round is one run of each side, in random order. On a side all steps run in the order of the configuration
-//! (`prepare` first, not measured), then the metrics that are due are read. All steps run whatever is selected, because
-//! files and images come from them.
+//! A round is one run of each side, or of those whose turn it is ([`Plan::turns`]), in random order. On a side all steps run in
+//! the order of the configuration (`prepare` first, not measured), then the metrics that are due are read. All steps run whatever
+//! is selected, because files and images come from them.
 //!
 //! - Sizes are exact: they are read in the first two rounds, the second time to prove it. One that varies is read in
 //!   every round from then on, like a time. When nothing else is measured, proof ends the session.
@@ -225,7 +225,7 @@ impl Engine<'_> {
         let all_exact = plan.metrics().all(|m| m.source.exact());
         let mut ask_at = 1;
         for round in 0.. {
-            let saved = (0..plan.sides.len()).all(|side| self.session.has(round, side));
+            let saved = plan.sides_of(round).into_iter().all(|side| self.session.has(round, side));
             if !saved {
                 if round > 0 && plan.budget.is_some_and(|b| self.begun.elapsed() >= b) {
                     break;
@@ -267,8 +267,9 @@ impl Engine<'_> {
     }
 
     fn round(&mut self, round: usize) -> Result<(), MeasureError> {
-        let order = order(self.session.header.seed, round, self.plan.sides.len());
-        for (place, side) in order.into_iter().enumerate() {
+        let sides = self.plan.sides_of(round);
+        let order = order(self.session.header.seed, round, sides.len());
+        for (place, side) in order.into_iter().map(|turn| sides[turn]).enumerate() {
             if self.session.has(round, side) {
                 continue;
             }
@@ -293,7 +294,7 @@ impl Engine<'_> {
 
     /// How long is likely left: as many samples as are expected, at the pace of those taken.
     fn left(&self) -> Option<Duration> {
-        let sides = self.plan.sides.len();
+        let sides = self.plan.sides_of(0).len();
         let rounds = match (self.expected, self.plan.max_rounds) {
             (Some(expected), Some(max)) => Some(expected.min(max)),
             (expected, max) => expected.or(max),

@@ -75,6 +75,8 @@ pub struct Session {
     pub checks: Vec<CheckResult>,
     /// The runs that failed, in order.
     pub failures: Vec<FailedRun>,
+    /// How many sides run in each round, in turn; none when all do in every round.
+    turns: Vec<usize>,
     file: File,
     path: PathBuf,
     synced: Instant,
@@ -123,6 +125,7 @@ impl Session {
             metrics: plan.metrics().map(|m| m.name.clone()).collect(),
             environment,
         };
+        let turns: Vec<usize> = plan.turns.iter().map(Vec::len).collect();
         let found = match read(&path).map_err(|source| trouble(&path, source))? {
             None => Found::Nothing,
             Some(Ok(saved)) => match difference(&saved.header, &header) {
@@ -133,6 +136,7 @@ impl Session {
                         samples: saved.samples,
                         checks: saved.checks,
                         failures: saved.failures,
+                        turns,
                         file,
                         path,
                         synced: Instant::now(),
@@ -150,6 +154,7 @@ impl Session {
             samples: Vec::new(),
             checks: Vec::new(),
             failures: Vec::new(),
+            turns,
             file,
             path,
             synced: Instant::now(),
@@ -179,25 +184,31 @@ impl Session {
         Ok(())
     }
 
-    /// How many rounds have a sample of every side.
+    /// How many rounds have a sample of every side that runs in them.
     pub fn complete_rounds(&self) -> usize {
         self.complete().count()
     }
 
-    /// Whether every side was sampled in a round.
-    pub fn whole(&self, round: usize) -> bool {
-        let taken = self.samples.iter().rev().skip_while(|s| s.round > round).take_while(|s| s.round == round);
-        taken.count() == self.header.sides.len()
+    fn sides_in(&self, round: usize) -> usize {
+        match self.turns.len() {
+            0 => self.header.sides.len(),
+            turns => self.turns[round % turns],
+        }
     }
 
-    /// The rounds that have a sample of every side, in order.
+    /// Whether every side that runs in a round was sampled there.
+    pub fn whole(&self, round: usize) -> bool {
+        let taken = self.samples.iter().rev().skip_while(|s| s.round > round).take_while(|s| s.round == round);
+        taken.count() == self.sides_in(round)
+    }
+
+    /// The rounds that have a sample of every side that runs in them, in order.
     pub fn complete(&self) -> impl Iterator<Item = usize> {
         let mut present: BTreeMap<usize, usize> = BTreeMap::new();
         for sample in &self.samples {
             *present.entry(sample.round).or_default() += 1;
         }
-        let sides = self.header.sides.len();
-        present.into_iter().filter(move |&(_, n)| n == sides).map(|(round, _)| round)
+        present.into_iter().filter(|&(round, n)| n == self.sides_in(round)).map(|(round, _)| round)
     }
 
     /// Whether a side has had its run in a round.

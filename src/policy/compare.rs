@@ -361,6 +361,7 @@ mod tests {
             checks: false,
             hidden: None,
             origins: false,
+            turns: Vec::new(),
         }
     }
 
