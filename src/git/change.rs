@@ -119,8 +119,30 @@ impl Repo {
         let diff = match between {
             Between::Commits(from, to) => diff(self.without_index()?, from, to, options)?,
             Between::Staged => {
-                let head = self.inner.find_commit(self.resolve("HEAD")?.raw()?)?.tree()?;
-                self.inner.diff_tree_to_index(Some(&head), None, Some(&mut options))?
+                let head = self.resolve("HEAD")?.raw()?;
+                match self.inner.index() {
+                    Ok(index) => {
+                        let head = self.inner.find_commit(head)?.tree()?;
+                        self.inner.diff_tree_to_index(Some(&head), Some(&index), Some(&mut options))?
+                    }
+                    Err(_) => {
+                        let told = self.told_index()?;
+                        if told.is_empty() {
+                            return Ok(Vec::new());
+                        }
+                        options.disable_pathspec_match(true);
+                        let mut index = git2::Index::new_ext(self.inner.object_format())?;
+                        for (entry, there) in told {
+                            options.pathspec(&entry.path[..]);
+                            if there {
+                                index.add(&entry)?;
+                            }
+                        }
+                        let view = self.without_index()?;
+                        let head = view.find_commit(head)?.tree()?;
+                        view.diff_tree_to_index(Some(&head), Some(&index), Some(&mut options))?
+                    }
+                }
             }
         };
         let mut files = Vec::new();
@@ -147,6 +169,31 @@ impl Repo {
             files.push(PatchFile { path, old, new });
         }
         Ok(files)
+    }
+
+    /// What the real git says the index has differently from HEAD, where libgit2 does not read it (a split or a sparse one): each
+    /// entry, and whether it is there.
+    fn told_index(&self) -> Result<Vec<(git2::IndexEntry, bool)>, GitError> {
+        let words =
+            ["diff-index", "--cached", "--raw", "--no-abbrev", "--no-renames", "--ignore-submodules", "-z", "HEAD"];
+        let text = self.run_git().args(words).bytes()?;
+        let mut found = Vec::new();
+        let mut fields = text.split(|byte| *byte == 0);
+        // `:100644 100644 <id> <id> M`, then the path.
+        while let (Some(told), Some(path)) = (fields.next(), fields.next()) {
+            let told = String::from_utf8_lossy(told);
+            let words: Vec<&str> = told.split(' ').collect();
+            let [_, mode, _, id, _] = words[..] else { break };
+            let (mode, id) = (u32::from_str_radix(mode, 8).unwrap_or(0), Oid::parse(id));
+            let Some(id) = id else { break };
+            let (time, path) = (git2::IndexTime::new(0, 0), path.to_vec());
+            let (dev, ino, uid, gid, file_size, flags, flags_extended) = (0, 0, 0, 0, 0, 0, 0);
+            let (ctime, mtime, id) = (time, time, id.raw()?);
+            let entry =
+                git2::IndexEntry { ctime, mtime, dev, ino, mode, uid, gid, file_size, id, flags, flags_extended, path };
+            found.push((entry, mode != 0));
+        }
+        Ok(found)
     }
 
     /// The patch id of the whole change, the same number as `git diff A B | git patch-id --stable`; none when nothing differs.
@@ -211,6 +258,25 @@ impl Repo {
             }
         }
         Ok(found)
+    }
+
+    /// The files that the index has; an error where libgit2 does not read it.
+    pub fn tracked(&self) -> Result<Vec<PathBuf>, GitError> {
+        Ok(self.inner.index()?.iter().map(|entry| path_of(&entry.path)).collect())
+    }
+
+    /// Whether any of these files is not as HEAD has it, in the index or in the work tree.
+    pub fn differ_from_head(&self, files: &[&Path]) -> Result<bool, GitError> {
+        if files.is_empty() {
+            return Ok(false);
+        }
+        let mut options = git2::StatusOptions::new();
+        options.include_untracked(true).recurse_untracked_dirs(true).include_ignored(true).recurse_ignored_dirs(true);
+        options.disable_pathspec_match(true);
+        for file in files {
+            options.pathspec(file.as_os_str().as_bytes());
+        }
+        Ok(!self.inner.statuses(Some(&mut options))?.is_empty())
     }
 
     /// The blob that a file of the work tree would be committed as, its filters applied; for a symbolic link, of its target.

@@ -227,6 +227,8 @@ pub struct Repo {
     /// Where git's hooks are, once it was asked, and the git that was asked and not heard yet.
     hooks_dir: std::cell::OnceCell<PathBuf>,
     hooks_asked: std::cell::RefCell<Option<command::Running>>,
+    /// The setting that git was asked for and has not been heard about yet.
+    values_asked: std::cell::RefCell<Option<(String, command::Running)>>,
     /// Objects written just now and not yet sent to the disk, still open.
     fresh: std::cell::RefCell<Vec<(Oid, std::fs::File)>>,
     faults: fault::Faults,
@@ -292,6 +294,7 @@ impl Repo {
             without_index: Default::default(),
             hooks_dir: Default::default(),
             hooks_asked: Default::default(),
+            values_asked: Default::default(),
             fresh: Default::default(),
             faults,
         })
@@ -345,11 +348,24 @@ impl Repo {
     /// Every value of a setting with its scope (`system`, `global`, `local`, `worktree`, `command`), as the real git reads it:
     /// those that count least first.
     pub fn scoped_values(&self, key: &str) -> Vec<(String, String)> {
-        let told =
-            self.run_git().args(["config", "--null", "--show-scope", "--get-all", key]).bytes().unwrap_or_default();
-        let told = String::from_utf8_lossy(&told).into_owned();
+        let asked = self.values_asked.take().filter(|(of, _)| of == key);
+        let told = match asked {
+            Some((_, running)) => running.run().ok().flatten(),
+            None => self.git_scoped_values(key).run().ok(),
+        };
+        let told = told.unwrap_or_default();
         let words: Vec<&str> = told.split('\0').collect();
         words.chunks_exact(2).map(|pair| (pair[0].to_string(), pair[1].to_string())).collect()
+    }
+
+    /// Begins to ask git for the values of a setting, and does not wait for the answer: [`Repo::scoped_values`] does.
+    pub fn ask_scoped_values(&self, key: &str) {
+        let running = self.git_scoped_values(key).start().ok();
+        self.values_asked.replace(running.map(|running| (key.to_string(), running)));
+    }
+
+    fn git_scoped_values(&self, key: &str) -> command::Git {
+        self.run_git().args(["config", "--null", "--show-scope", "--get-all", key])
     }
 }
 
@@ -513,6 +529,37 @@ mod tests {
         assert_ne!(change("\0 1", "\0 3"), first);
         sandbox.commit("other", "text\n");
         assert_eq!(change("\0 1", "\0 2"), first);
+    }
+
+    #[test]
+    fn what_is_staged_is_the_same_however_the_index_is_kept() {
+        let sandbox = Sandbox::new();
+        for (path, text) in [("lib/a", "one\ntwo\n"), ("lib/b", "b\n"), ("far/away/c", "c\n"), ("top", "top\n")] {
+            sandbox.commit(path, text);
+        }
+        let staged = || {
+            let mut lines = Vec::new();
+            let files = sandbox.repo().patch(change::Between::Staged, 9, &mut |path, hunk, added, line| {
+                lines.push((path.to_path_buf(), hunk, added, line.to_vec()));
+                true
+            });
+            (files.unwrap(), lines)
+        };
+        sandbox.write("lib/a", "one\n2\n");
+        sandbox.write("lib/new", "new\n");
+        sandbox.git(&["add", "lib"]);
+        sandbox.git(&["rm", "-q", "--cached", "top"]);
+        let plain = staged();
+        assert_eq!((plain.0.len(), plain.1.len()), (3, 4));
+        sandbox.git(&["update-index", "--split-index"]);
+        assert!(sandbox.repo().inner.index().is_err());
+        assert_eq!(staged(), plain);
+        sandbox.git(&["update-index", "--no-split-index"]);
+        sandbox.git(&["sparse-checkout", "set", "--cone", "--sparse-index", "lib"]);
+        assert!(sandbox.repo().inner.index().is_err());
+        assert_eq!(staged(), plain);
+        sandbox.git(&["reset", "-q"]);
+        assert_eq!(staged(), (Vec::new(), Vec::new()));
     }
 
     #[test]
