@@ -36,6 +36,11 @@ pub struct Hidden {
     pub logs: PathBuf,
 }
 
+/// Begins to ask git which files are named, and does not wait for the answer: [`load`] does.
+pub fn ask(repo: &Repo) {
+    repo.ask_scoped_values(SETTING);
+}
+
 /// The hidden checks of a repository; none when nobody has named any.
 pub fn load(repo: &Repo) -> Result<Option<Hidden>, HiddenError> {
     let set = repo.scoped_values(SETTING).into_iter().map(|(_, value)| value);

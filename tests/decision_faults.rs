@@ -169,10 +169,10 @@ impl Case {
         assert!(number > at_least, "only {number} points");
     }
 
-    /// Kills at every point of the writing of the record; finishes one and takes back the next.
-    fn survives_every_fault_of_the_ledger(&self, at_least: usize) {
+    /// Kills at every point, or at each `every`th, of the writing of the record; finishes one and takes back the next.
+    fn survives_faults_of_the_ledger(&self, every: usize, at_least: usize) {
         let mut cut_off = 0;
-        for number in 1.. {
+        for number in (1..).step_by(every) {
             let copy = Sandbox::copy(&self.template);
             let mut land = self.command(&copy, "land", "");
             let done = land.env(git_verdict::git::fault::STEP_VARIABLE, format!("step:{number}")).output().unwrap();
@@ -322,7 +322,36 @@ fn a_decision_killed_while_its_record_is_written_is_finished_or_taken_back_exact
     let repo = Sandbox::new();
     repo.experiment("cache");
     repo.git(w("switch -q verdict/cache"));
-    Case::new(repo, &revert("cache").mode(RevertMode::Archive)).survives_every_fault_of_the_ledger(14);
+    Case::new(repo, &revert("cache").mode(RevertMode::Archive)).survives_faults_of_the_ledger(1, 14);
+    let repo = Sandbox::new();
+    repo.experiment("cache");
+    moved_on(&repo);
+    Case::new(repo, &keep("cache")).survives_faults_of_the_ledger(3, 4);
+}
+
+#[test]
+fn what_a_journal_lost_in_a_power_cut_is_found_out_from_the_refs() {
+    for (mode, lines) in [(RevertMode::Merge, 4), (RevertMode::Archive, 4)] {
+        let repo = Sandbox::new();
+        repo.experiment("cache");
+        repo.git(w("switch -q verdict/cache"));
+        let case = Case::new(repo, &revert("cache").mode(mode));
+        let killed = case.killed_at("before:record");
+        let path = ".git/verdict/journal.json";
+        let journal = std::fs::read(killed.root.join(path)).unwrap();
+        let ends: Vec<usize> = (1..=journal.len()).filter(|end| journal[end - 1] == b'\n').collect();
+        assert!(ends.len() > lines, "{}", String::from_utf8_lossy(&journal));
+        // Its last lines are not there, or the last one is cut off.
+        for end in [ends[0], ends[1], ends[1] + 5, ends[2] + 5, journal.len() - 1] {
+            for job in ["resume", "undo"] {
+                let copy = Sandbox::copy(&killed);
+                std::fs::write(copy.root.join(path), &journal[..end]).unwrap();
+                let context = format!("{mode:?}: {job} with {end} bytes of {}", journal.len());
+                case.succeeds(&copy, job, &context);
+                if job == "resume" { case.is_after(&copy, &context) } else { case.is_before(&copy, &context) }
+            }
+        }
+    }
 }
 
 /// Kills the git that runs this, and the program that started it, once.

@@ -1,8 +1,9 @@
 //! The journal of a landing and the lock that keeps decisions apart.
 //!
-//! Both are files in `verdict/` under the shared git directory. The journal is written whole and renamed into place before
-//! the first step and after each that moves a ref, so that it always says how far the landing came at least; what a step
-//! that was cut off has made is found out from the refs.
+//! Both are files in `verdict/` under the shared git directory. The journal is written whole, flushed to the disk and renamed
+//! into place before the first step. What a step has made is appended to it as a line of its own. That line is not flushed: a
+//! killed process loses nothing of it, and a power cut at most the line, because what a step has made is found out from the
+//! refs as well, which git does not flush either. So the journal always says how far the landing came at least.
 
 use super::plan::{Messages, Plan, Step, recording};
 use super::preflight::refused;
@@ -38,6 +39,9 @@ pub(super) struct Journal {
     pub(super) reopens: Option<Event>,
     #[serde(skip)]
     folder: PathBuf,
+    /// Its last line was cut off: nothing can be appended to it.
+    #[serde(skip)]
+    torn: bool,
 }
 
 /// What a step has made.
@@ -72,12 +76,16 @@ fn io(path: &Path) -> impl FnOnce(std::io::Error) -> DecisionError + '_ {
     move |source| GitError::Io { path: path.to_path_buf(), source }.into()
 }
 
+fn unwritable(error: serde_json::Error) -> DecisionError {
+    refused(phrase!("the journal cannot be written: {error}", error))
+}
+
 impl Journal {
     /// Begins a journal and writes the messages beside it. Nothing else is touched.
     pub(super) fn begin(repo: &Repo, draft: Draft, texts: Texts) -> Result<Journal, DecisionError> {
         let folder = repo.verdict_dir()?;
-        let journal =
-            Journal { version: VERSION, place: place(repo), draft, texts, done: Vec::new(), reopens: None, folder };
+        let (version, place) = (VERSION, place(repo));
+        let journal = Journal { version, place, draft, texts, done: Vec::new(), reopens: None, folder, torn: false };
         journal.write_messages()?;
         journal.save()?;
         Ok(journal)
@@ -119,8 +127,9 @@ impl Journal {
                 path = path.display()
             ))
         };
-        let value: serde_json::Value =
-            serde_json::from_slice(&bytes).map_err(|error| unreadable(error.to_string().into()))?;
+        let mut lines = bytes.split_inclusive(|byte| *byte == b'\n');
+        let value: serde_json::Value = serde_json::from_slice(lines.next().unwrap_or_default())
+            .map_err(|error| unreadable(error.to_string().into()))?;
         if value["version"] != VERSION {
             let found = value["version"].to_string();
             return Err(unreadable(phrase!(
@@ -133,6 +142,13 @@ impl Journal {
             serde_json::from_value(value).map_err(|error| unreadable(error.to_string().into()))?;
         journal.folder = folder;
         journal.plan()?;
+        for line in lines {
+            let Some(done) = line.strip_suffix(b"\n").and_then(|line| serde_json::from_slice(line).ok()) else {
+                journal.torn = true;
+                break;
+            };
+            journal.done.push(done);
+        }
         Ok(Some(journal))
     }
 
@@ -145,21 +161,26 @@ impl Journal {
         self.save()
     }
 
-    /// Says that a step is done. One that moves no ref leaves nothing that would have to be told apart later: done again, it
-    /// finds that it is done.
-    pub(super) fn finish_step(&mut self, step: &Step, done: Done) -> Result<(), DecisionError> {
-        let made = done.made.is_some() || matches!(step, Step::Drop { .. });
+    /// Says that a step is done.
+    pub(super) fn finish_step(&mut self, done: Done) -> Result<(), DecisionError> {
         self.done.push(done);
-        if made { self.save() } else { Ok(()) }
+        if self.torn {
+            self.save()?;
+            self.torn = false;
+            return Ok(());
+        }
+        let path = journal_path(&self.folder);
+        let line = serde_json::to_string(&self.done.last()).map_err(unwritable)? + "\n";
+        let file = File::options().append(true).open(&path);
+        file.and_then(|mut file| file.write_all(line.as_bytes())).map_err(io(&path))
     }
 
     fn save(&self) -> Result<(), DecisionError> {
-        let bytes = serde_json::to_vec(self)
-            .map_err(|error| refused(phrase!("the journal cannot be written: {error}", error)))?;
-        write_whole(&journal_path(&self.folder), &bytes)
+        let text = serde_json::to_string(self).map_err(unwritable)? + "\n";
+        write_whole(&journal_path(&self.folder), text.as_bytes())
     }
 
-    /// Ends the journal: what it is of has come to its end. That of a decision is set aside, which can be undone by what is in
+    /// Ends the journal: what it is of has come to its end. A power cut may bring it back, and then it finds that it is over. That of a decision is set aside, which can be undone by what is in
     /// it; that of an undoing is removed.
     pub(super) fn end(&self) -> Result<(), DecisionError> {
         if matches!(self.draft.event.fact, Fact::Reopened(_)) {
@@ -190,7 +211,6 @@ impl Journal {
         for path in Messages::under(&self.folder).all() {
             let _ = std::fs::remove_file(path);
         }
-        sync_folder(&self.folder);
     }
 
     /// The plan. [`Journal::read`] has seen to it that there is one.

@@ -111,6 +111,7 @@ pub(super) fn undo(repo: &Repo, ledger: &Ledger<'_>) -> Result<(), DecisionError
         return Err(refused(what).try_next(phrase!("git verdict show {name}", name = &event.name)));
     }
     let hand = Hand::new(repo, &lock, journal.plan()?.clone());
+    let journal = hand.caught_up(journal);
     hand.take_back(&journal, Trust::Known).map(drop)
 }
 
@@ -212,7 +213,7 @@ impl<'r> Hand<'r> {
             // The record is the last step: once it is in the ledger, the decision stands whatever happens to the journal.
             match step {
                 Step::Record => journal.done.push(done),
-                _ => journal.finish_step(step, done).map_err(failed)?,
+                _ => journal.finish_step(done).map_err(failed)?,
             }
             self.point(&format!("noted:{}", step.name()));
         }
@@ -324,11 +325,16 @@ impl<'r> Hand<'r> {
     fn committed(&self, journal: &Journal, step: &Step, expected: Option<&Oid>) -> Result<Done, DecisionError> {
         let name = step.moves().unwrap_or_default();
         let made = self.repo.find_ref(&name)?.ok_or_else(|| refused(phrase!("{name} is gone", name = &name)))?;
-        let commit = self.repo.commit(&made)?;
-        if commit.parents != self.parents(journal, step)? {
+        if self.repo.commit(&made)?.parents != self.parents(journal, step)? {
             return Err(refused(phrase!("{name} is not where this step left it", name))
                 .try_next("look at the repository's hooks: one of them may have committed or moved the branch"));
         }
+        self.done(journal, step, made, expected)
+    }
+
+    /// What is to be noted of a step that made this commit.
+    fn done(&self, journal: &Journal, step: &Step, made: Oid, expected: Option<&Oid>) -> Result<Done, DecisionError> {
+        let commit = self.repo.commit(&made)?;
         let mut notes = Vec::new();
         let text = match step {
             Step::Revert { .. } => journal.texts.revert.as_deref(),
@@ -390,29 +396,52 @@ impl<'r> Hand<'r> {
             return Ok(None);
         }
         let Some(found) = found else { return Err(moved(name)) };
-        let ours = match step {
-            Step::Archive { tip, .. } | Step::Restore { tip, .. } => found == *tip,
-            _ => {
-                let commit = self.repo.commit(&found)?;
-                commit.parents == self.parents(journal, step)?
-                    && match step {
-                        Step::Revert { tree, .. } => {
-                            commit.tree == *tree || mentions(&commit.message, &journal.draft.event)
-                        }
-                        Step::Merge { .. } => true,
-                        _ => self.holds_decision_file(journal, &found)?,
+        if let Step::Archive { tip, .. } | Step::Restore { tip, .. } = step {
+            return match found == *tip {
+                true => Ok(Some(Done { made: Some(found), notes: Vec::new() })),
+                false => Err(moved(name)),
+            };
+        }
+        // Later steps may have moved it once more each, when the notes of several were lost.
+        let later = self.plan.steps[number + 1..].iter().filter(|step| step.moves().as_deref() == Some(name)).count();
+        let mut found = Some(found);
+        for _ in 0..=later {
+            let Some(made) = found.take() else { break };
+            let commit = self.repo.commit(&made)?;
+            let ours = commit.parents == self.parents(journal, step)?
+                && match step {
+                    Step::Revert { tree, .. } => {
+                        commit.tree == *tree || mentions(&commit.message, &journal.draft.event)
                     }
+                    Step::Merge { .. } => true,
+                    _ => self.holds_decision_file(journal, &made)?,
+                };
+            if ours {
+                let expected = match step {
+                    Step::Revert { tree, .. } => Some(tree),
+                    Step::Merge { .. } => Some(&self.plan.expected),
+                    _ => None,
+                };
+                return self.done(journal, step, made, expected).map(Some);
             }
-        };
-        if !ours {
-            return Err(moved(name));
+            found = commit.parents.into_iter().next();
         }
-        match step {
-            Step::Archive { .. } | Step::Restore { .. } => Ok(Some(Done { made: Some(found), notes: Vec::new() })),
-            Step::Revert { tree, .. } => self.committed(journal, step, Some(tree)).map(Some),
-            Step::Merge { .. } => self.committed(journal, step, Some(&self.plan.expected)).map(Some),
-            _ => self.committed(journal, step, None).map(Some),
+        Err(moved(name))
+    }
+
+    /// A journal that says of all steps that are done that they are: a power cut may have taken its last lines.
+    fn caught_up(&self, mut journal: Journal) -> Journal {
+        for (number, step) in self.plan.steps.iter().enumerate().skip(journal.done.len()) {
+            let done = match step.moves() {
+                Some(name) => self.recognise(&journal, number, &name).ok().flatten(),
+                None => Some(Done::default()),
+            };
+            match done {
+                Some(done) => journal.done.push(done),
+                None => break,
+            }
         }
+        journal
     }
 
     /// Whether a commit brings the decision file and nothing else.

@@ -71,9 +71,13 @@ pub(super) fn prepare(repo: &Repo, ledger: &Ledger<'_>, request: &Request<'_>) -
     let origin = quiet(repo)?;
     repo.person()?;
     names(experiment)?;
-    // It answers while the files are looked at.
+    // The files are looked at, and git answers, while all the rest is thought through.
     repo.look_for_hooks();
-    let untracked = if request.preview { clean_and_untracked(repo)? } else { clean(repo).map(|()| Vec::new())? };
+    if request.verdict == Verdict::Keep {
+        hidden::ask(repo);
+    }
+    let look = (!request.preview).then(|| repo.begin_look());
+    let untracked = if request.preview { clean_and_untracked(repo)? } else { Vec::new() };
 
     let onto_ref = format!("refs/heads/{}", opened.onto);
     let branch_ref = format!("refs/heads/{}", opened.branch);
@@ -177,6 +181,9 @@ pub(super) fn prepare(repo: &Repo, ledger: &Ledger<'_>, request: &Request<'_>) -
         landed: None,
         onto: opened.onto.clone(),
     };
+    if look.is_some_and(|look| !look.is_surely_clean()) {
+        nothing_uncommitted(&repo.uncommitted_tracked()?)?;
+    }
     let event = ledger.draft(experiment.id, &experiment.name, Fact::Decided(Box::new(decided)))?;
     let stands_on = opened.stands_on.and_then(|id| request.book.experiments.iter().find(|other| other.id == id));
     let messages = Messages::of(repo);

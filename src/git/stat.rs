@@ -12,12 +12,16 @@ use rustix::fs::{AtFlags, FileType, Stat, statat};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::thread::JoinHandle;
 
 /// So many files that may have changed in the second in which the index was written are read again; when there are more, git
 /// does it.
 const READ_AGAIN: usize = 64;
 /// At most so many threads look at files.
 const THREADS: usize = 8;
+/// Fewer files than these are looked at sooner than a thread is started.
+const ALONE: usize = 500;
 /// The fields of an entry that come from `lstat`: ten numbers of four bytes.
 const STAT: usize = 40;
 const EXTENDED: u16 = 0x4000;
@@ -100,48 +104,89 @@ fn whole_tree(content: &[u8], count: usize, id_len: usize) -> Option<&[u8]> {
     line.get(end + 1..end + 1 + id_len)
 }
 
-impl Repo {
-    /// Whether HEAD, the index and the tracked files are the same beyond doubt, at the cost of one `stat` a file and no process.
-    /// False says nothing: ask [`Repo::uncommitted`], which knows the filters.
-    pub fn surely_clean(&self) -> bool {
-        self.look_at_files().unwrap_or(false)
+/// A look at the work tree that is under way; see [`Repo::begin_look`].
+#[derive(Debug)]
+pub struct Look {
+    thread: Option<JoinHandle<Option<bool>>>,
+}
+
+impl Look {
+    /// Waits for it. Whether HEAD, the index and the tracked files are the same beyond doubt; false says nothing: ask
+    /// [`Repo::uncommitted`], which knows the filters.
+    pub fn is_surely_clean(self) -> bool {
+        self.outcome().unwrap_or(false)
     }
 
-    fn look_at_files(&self) -> Option<bool> {
-        let root = self.inner.workdir()?;
-        let path = self.git_dir().join("index");
-        let written = std::fs::metadata(&path).ok()?.mtime();
-        let bytes = std::fs::read(&path).ok()?;
-        let format = self.inner.object_format();
-        let empty = git2::Oid::hash_object_ext(git2::ObjectType::Blob, b"", format).ok()?;
-        let index = parse(&bytes, empty.as_bytes().len())?;
+    fn outcome(self) -> Option<bool> {
+        self.thread?.join().ok()?
+    }
+}
+
+impl Repo {
+    /// Begins to look whether HEAD, the index and the tracked files are the same beyond doubt, at the cost of one `stat` a file
+    /// and no process, and does not wait for the answer.
+    pub fn begin_look(&self) -> Look {
+        let thread = self.ground().and_then(|ground| std::thread::Builder::new().spawn(move || ground.look()).ok());
+        Look { thread }
+    }
+
+    /// The same, waited for.
+    pub fn surely_clean(&self) -> bool {
+        self.ground().and_then(|ground| ground.look()).unwrap_or(false)
+    }
+
+    fn ground(&self) -> Option<Ground> {
         let head = self.inner.find_commit(self.find_ref("HEAD").ok()??.raw().ok()?).ok()?.tree_id();
-        if index.tree? != head.as_bytes() {
+        let (root, index) = (self.inner.workdir()?.to_path_buf(), self.git_dir().join("index"));
+        Some(Ground { root, index, format: self.inner.object_format(), head })
+    }
+}
+
+/// What a look needs to know of a repository.
+struct Ground {
+    root: PathBuf,
+    index: PathBuf,
+    format: git2::ObjectFormat,
+    /// The tree of HEAD.
+    head: git2::Oid,
+}
+
+impl Ground {
+    fn look(&self) -> Option<bool> {
+        let written = std::fs::metadata(&self.index).ok()?.mtime();
+        let bytes = std::fs::read(&self.index).ok()?;
+        let hash = |bytes: &[u8]| git2::Oid::hash_object_ext(git2::ObjectType::Blob, bytes, self.format).ok();
+        let empty = hash(b"")?;
+        let index = parse(&bytes, empty.as_bytes().len())?;
+        if index.tree? != self.head.as_bytes() {
             return Some(false);
         }
         // Paths are looked up from the root on: the folders above it would be walked through for every file.
-        let top = std::fs::File::open(root).ok()?;
+        let top = std::fs::File::open(&self.root).ok()?;
         let top = top.as_fd();
-        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS);
-        let parts = index.entries.chunks(index.entries.len().div_ceil(threads).max(1));
-        let young: Option<Vec<&Entry>> = std::thread::scope(|scope| {
-            let look = |part| scope.spawn(move || unchanged(top, part, empty.as_bytes(), written));
-            let running: Vec<_> = parts.map(look).collect();
-            let mut young = Vec::new();
-            for thread in running {
-                young.extend(thread.join().ok()??);
-            }
-            Some(young)
-        });
-        let young = young?;
+        let all = &index.entries[..];
+        let look = |part| unchanged(top, part, empty.as_bytes(), written);
+        let young = if all.len() < ALONE {
+            look(all)?
+        } else {
+            let threads = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS);
+            let young: Option<Vec<&Entry>> = std::thread::scope(|scope| {
+                let parts = all.chunks(all.len().div_ceil(threads));
+                let running: Vec<_> = parts.map(|part| scope.spawn(move || look(part))).collect();
+                let mut young = Vec::new();
+                for thread in running {
+                    young.extend(thread.join().ok()??);
+                }
+                Some(young)
+            });
+            young?
+        };
         if young.len() > READ_AGAIN {
             return Some(false);
         }
         Some(young.iter().all(|entry| {
-            let full = root.join(std::ffi::OsStr::from_bytes(entry.path));
-            let read = std::fs::read(full).ok();
-            read.and_then(|bytes| git2::Oid::hash_object_ext(git2::ObjectType::Blob, &bytes, format).ok())
-                .is_some_and(|id| id.as_bytes() == entry.id)
+            let full = self.root.join(std::ffi::OsStr::from_bytes(entry.path));
+            std::fs::read(full).ok().and_then(|bytes| hash(&bytes)).is_some_and(|id| id.as_bytes() == entry.id)
         }))
     }
 }
@@ -251,7 +296,7 @@ mod tests {
     fn a_clean_work_tree_is_seen_without_git_in_either_format() {
         for format in ["sha1", "sha256"] {
             let sandbox = settled(&[&format!("--object-format={format}")]);
-            assert_eq!(sandbox.repo().look_at_files(), Some(true), "{format}");
+            assert_eq!(sandbox.repo().begin_look().outcome(), Some(true), "{format}");
             sandbox.write("untracked", "x");
             assert!(sandbox.repo().surely_clean(), "an untracked file does not count");
         }
