@@ -193,6 +193,59 @@ fn a_commit_on_an_experiments_branch_is_queued_and_measured_on_request() {
 }
 
 #[test]
+fn a_decision_that_doctor_finishes_leaves_the_same_for_the_hooks_as_one_that_was_not_cut_off() {
+    let mut repo = kept();
+    repo.ok(&["hook", "install", "--post-commit"]);
+    for (verdict, size) in [("keep", 500), ("revert", 400)] {
+        repo.ok(&["start", verdict, "--hypothesis", "smaller", "--on", "main"]);
+        repo.write("app", "y".repeat(size));
+        repo.commit("perf: smaller");
+        repo.ok(&["measure", "--queued"]);
+        repo.set(git_verdict::decision::FAULT_VARIABLE, "before:record");
+        assert_eq!(repo.run(&[verdict, "--because", "smaller"]).code, None, "it is killed");
+        repo.set(git_verdict::decision::FAULT_VARIABLE, "");
+        let resumed = repo.ok(&["doctor", "--resume"]);
+        if verdict == "keep" {
+            resumed.says(&["queued to be measured as it landed"]);
+            assert_eq!(repo.json(&["hook", "status"])["queued"], serde_json::json!(["keep"]));
+        }
+    }
+    assert!(repo.path().join(".git/verdict/index/guard").exists(), "reverted experiments are known to the hook");
+}
+
+#[test]
+fn a_protected_branch_on_a_forge_refuses_the_decision_with_its_reason_and_nothing_is_lost() {
+    let repo = kept();
+    let remote = origin(&repo);
+    repo.git(&["push", "-q", "origin", "main~1:refs/heads/main"]);
+    let refuse = "#!/bin/sh\nwhile read -r old new ref; do\n    test \"$ref\" != refs/heads/main || \
+                  { echo 'GH006: changes must be made through a pull request' >&2; exit 1; }\ndone\n";
+    let rule = remote.join("hooks/pre-receive");
+    std::fs::create_dir_all(rule.parent().unwrap()).unwrap();
+    std::fs::write(&rule, refuse).unwrap();
+    std::fs::set_permissions(&rule, std::fs::Permissions::from_mode(0o755)).unwrap();
+    repo.ok(&["hook", "install", "--push-ledger"]);
+    let here = || {
+        let refs = repo.git(&["rev-parse", "HEAD", "main", "refs/verdict/ledger"]);
+        (refs, repo.git(&["ls-files", "--stage"]), repo.git(&["status", "--porcelain", "--ignored"]))
+    };
+    let before = here();
+    let pushed = repo.try_git(&["push", "origin", "main"]);
+    assert_eq!(pushed.code, Some(1), "{}", pushed.report());
+    pushed.says(&["changes must be made through a pull request", "pre-receive hook declined"]);
+    assert_eq!(here(), before);
+    // The records are there all the same, and the decision goes the way of everything else.
+    assert_eq!(ledger_of(&repo, &remote), Some(repo.git(&["rev-parse", "refs/verdict/ledger"])));
+    repo.git(&["push", "-q", "origin", "main:refs/heads/decided"]);
+    let there =
+        repo.run_in(&remote, "git", &["log", "-1", "--format=%(trailers:key=Verdict,valueonly)", "decided"], None);
+    assert_eq!(there.stdout.trim(), "keep", "{}", there.report());
+    // It is not on the protected branch yet, but it was pushed: it is undone by a commit.
+    let undone = repo.ok(&["undo", "--because", "not wanted"]);
+    undone.prints(&["by commit"]);
+}
+
+#[test]
 fn pre_push_names_what_is_undecided_and_pushes_all_the_same() {
     let repo = kept();
     let remote = repo.path().join(".git/remote.git");

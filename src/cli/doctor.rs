@@ -143,7 +143,7 @@ fn ask(ctx: &Ctx, repo: &crate::git::Repo, ledger: &Ledger<'_>, pending: &Pendin
 fn mend(ctx: &Ctx, repo: &crate::git::Repo, ledger: &Ledger<'_>, pending: &Pending, resume: bool) -> Done {
     if resume {
         let landed = decision::resume(repo, ledger)?;
-        land::said(ctx, repo, &landed.event)?;
+        land::finished(ctx, repo, ledger, &landed)?;
         super::undo::said(ctx, repo, &landed.event)?;
     } else {
         decision::undo(repo, ledger)?;

@@ -7,7 +7,7 @@ use crate::adr::file::DecisionFile;
 use crate::adr::options::Options;
 use crate::adr::render;
 use crate::config::{Policy, RevertMode};
-use crate::decision::{self, Draft, Request, Texts};
+use crate::decision::{self, Draft, Landed, Request, Texts};
 use crate::error::{Exit, Failure};
 use crate::experiment::{Book, Experiment};
 use crate::git::Repo;
@@ -236,6 +236,12 @@ pub fn preview(ctx: &Ctx, repo: &Repo, draft: &Draft, texts: &Texts) -> Result<(
 /// Lands a draft and says what came of it.
 pub fn land(ctx: &Ctx, repo: &Repo, ledger: &Ledger<'_>, draft: Draft, texts: Texts) -> Done {
     let landed = decision::land(repo, ledger, draft, texts)?;
+    finished(ctx, repo, ledger, &landed)?;
+    Ok(Exit::Done)
+}
+
+/// Says what came of a landing, and leaves for the hooks and for `measure --queued` what they look for.
+pub fn finished(ctx: &Ctx, repo: &Repo, ledger: &Ledger<'_>, landed: &Landed) -> Result<(), Failure> {
     if matches!(&landed.event.fact, Fact::Decided(decided) if decided.verdict == Verdict::Revert) {
         // The hooks look for it; whoever misses it makes it.
         let _ = crate::guard::shelf(repo, ledger);
@@ -251,7 +257,7 @@ pub fn land(ctx: &Ctx, repo: &Repo, ledger: &Ledger<'_>, draft: Draft, texts: Te
     {
         ctx.note("queued to be measured as it landed: git verdict measure --queued");
     }
-    Ok(Exit::Done)
+    Ok(())
 }
 
 /// Says what landed.
