@@ -8,6 +8,8 @@
 mod timing;
 
 use rand::seq::SliceRandom;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -76,12 +78,12 @@ fn main() {
 }
 
 /// `git commit` of one file with all hooks installed and with none: before any experiment was reverted, and after. Then the hook
-/// post-commit asks whether the commit tries again what was tried.
+/// post-commit asks whether the commit may try again what was tried. Three hooks that do nothing show what starting them costs.
 fn hooks(folder: &Path, rounds: usize) {
-    println!("| | all hooks | no hooks | wanted | found |");
-    println!("|---|---|---|---|---|");
+    println!("| | all hooks | three of `exit 0` | no hooks | wanted | found |");
+    println!("|---|---|---|---|---|---|");
     for (name, tried) in [("`git commit`", false), ("`git commit`, an experiment was reverted", true)] {
-        let [with, without] = ["with", "without"].map(|side| {
+        let [with, empty, without] = ["with", "empty", "without"].map(|side| {
             let root = folder.join(format!("{side}-{tried}"));
             init(&root);
             std::fs::write(root.join("verdict.toml"), CONFIG).expect("a file");
@@ -99,6 +101,13 @@ fn hooks(folder: &Path, rounds: usize) {
             root
         });
         run(&with, PROGRAM, "hook install --commit-msg --post-commit --push-ledger");
+        let nothing = empty.join(".git/hooks");
+        std::fs::create_dir_all(&nothing).expect("a folder");
+        for name in ["prepare-commit-msg", "commit-msg", "post-commit"] {
+            let hook = nothing.join(name);
+            std::fs::write(&hook, "#!/bin/sh\nexit 0\n").expect("a file");
+            std::fs::set_permissions(&hook, Permissions::from_mode(0o755)).expect("its mode");
+        }
         let number = std::cell::Cell::new(0);
         let commit = |root: &Path| {
             number.set(number.get() + 1);
@@ -106,8 +115,9 @@ fn hooks(folder: &Path, rounds: usize) {
             git(root, "add more.txt");
             taken(|| drop(git(root, "commit -q -m more")))
         };
-        let [a, b] = interleaved(rounds, [&mut || commit(&with), &mut || commit(&without)]);
-        println!("| {name} | {} | {} | +5 ms | {:+.1} ms |", a.told(), b.told(), (a.wall() - b.wall()) * 1e3);
+        let [a, b, c] = interleaved(rounds, [&mut || commit(&with), &mut || commit(&empty), &mut || commit(&without)]);
+        let more = (a.wall() - c.wall()) * 1e3;
+        println!("| {name} | {} | {} | {} | +5 ms | {more:+.1} ms |", a.told(), b.told(), c.told());
     }
     println!();
 }

@@ -224,6 +224,15 @@ fn nine_of_ten_notes_are_right_and_six_of_ten_repeated_ideas_are_found_on_histor
                 all.right + all.missing
             );
             if told != Told::Text {
+                // What the commit hook does not see: it looks when a file of a reverted experiment was written.
+                let right = |one: &Asked| one.found.iter().filter(|f| f.alike && one.right.contains(&f.record)).count();
+                let elsewhere = |one: &Asked| {
+                    let all = one.found.iter().filter(|f| f.alike && one.right.contains(&f.record));
+                    all.filter(|f| f.overlap[Kind::File as usize].both == 0.0).count()
+                };
+                let (unseen, seen): (usize, usize) = (asked.iter().map(elsewhere).sum(), asked.iter().map(right).sum());
+                println!("    in other files altogether: {unseen} of {seen}");
+                assert!(unseen * 20 <= seen, "{half}, {how}: {unseen} of {seen}");
                 let new = score(&asked, &|one| one.patch_is_new);
                 let rewritten = score(&asked, &|one| lines(one) < REWRITTEN);
                 println!(
@@ -406,6 +415,75 @@ fn an_experiment_whose_commits_are_gone_is_known_by_its_words_and_by_its_patch()
     clone.git_with_input(&["am", "-q"], &format!("{patch}\n"));
     let known = clone.json(&["similar", "HEAD"]);
     assert_eq!(known["similar"][0]["same_patch"], true);
+}
+
+#[test]
+fn what_is_staged_can_be_asked_about_where_the_index_is_split_or_sparse() {
+    for words in
+        [&["update-index", "--split-index"][..], &["sparse-checkout", "set", "--cone", "--sparse-index", "lib"]]
+    {
+        let repo = service();
+        repo.write("lib/a.py", "print(2)\n");
+        repo.write("far/away/b.py", "print(3)\n");
+        repo.commit("feat: more files");
+        repo.git(words);
+        repo.refuses(3, &["similar", "--staged"]).says(&["nothing is staged"]);
+        repo.write("Dockerfile", stages("3.12", "builder"));
+        repo.git(&["add", "Dockerfile"]);
+        tells(&repo.ok(&["similar", "--staged"]).stdout);
+    }
+}
+
+#[test]
+fn the_commit_hook_starts_the_program_only_when_a_file_of_a_reverted_experiment_was_written() {
+    let mut repo = service();
+    let quoted = env!("CARGO_BIN_EXE_git-verdict");
+    let counted = format!("echo x >> '{}/.git/started'\nexec '{quoted}' \"$@\"\n", repo.path().display());
+    let program = repo.script(".git/counted/git-verdict", &counted);
+    let path = std::env::var("PATH").unwrap();
+    repo.set("PATH", format!("{}:{path}", program.parent().unwrap().display()));
+    repo.ok(&["start", "cached", "--hypothesis", "a cache of wheels", "--on", "main"]);
+    repo.write("it's new/cache.py", "print('a cache of all wheels')\n");
+    repo.commit("perf: a cache");
+    repo.ok(&["measure", "--pairs", "2"]);
+    repo.ok(&["revert", "--because", "nobody asks twice"]);
+    repo.ok(&["hook", "install", "--post-commit"]);
+    repo.write(".git/started", "");
+    let started = |paths: &[&str], message: &str| {
+        repo.git(&[&["add", "--"], paths].concat());
+        let ran = repo.try_git(&["commit", "--quiet", "-m", message]);
+        assert_eq!(ran.code, Some(0), "{}", ran.report());
+        (repo.read(".git/started").lines().count(), ran.stderr)
+    };
+    repo.write("app.py", "print(2)\n");
+    assert_eq!(started(&["app.py"], "feat: a"), (1, String::new()), "there is no list yet");
+    for text in ["print(3)\n", "print(4)\n"] {
+        repo.write("app.py", text);
+        assert_eq!(started(&["app.py"], "feat: b"), (1, String::new()));
+    }
+    // One that is written and not committed yet keeps it looking, until it is.
+    repo.write("Dockerfile", stages("3.12", "builder"));
+    for (count, text) in [(2, "print(5)\n"), (3, "print(6)\n")] {
+        repo.write("app.py", text);
+        assert_eq!(started(&["app.py"], "feat: c"), (count, String::new()));
+    }
+    let (count, told) = started(&["Dockerfile"], "perf: another way");
+    assert_eq!(count, 4);
+    tells(&told);
+    repo.write("app.py", "print(7)\n");
+    // What was written just before counts once more.
+    let (count, _) = started(&["app.py"], "feat: d");
+    assert!(count <= 5);
+    repo.write("app.py", "print(8)\n");
+    assert_eq!(started(&["app.py"], "feat: e").0, count);
+    // A file that is not there any more, and comes back.
+    repo.write("it's new/cache.py", "print('a cache of all wheels')\n");
+    let (after, told) = started(&["it's new/cache.py"], "perf: once more");
+    assert_eq!(after, count + 1);
+    assert!(told.contains("the same patch as cached, reverted on "), "{told}");
+    // One that is removed.
+    repo.git(&["rm", "-q", "Dockerfile"]);
+    assert!(started(&["app.py"], "feat: none").0 > after);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use crate::decision::LANDING_VARIABLE;
 use crate::decision::reversal;
 use crate::error::{Exit, Failure};
 use crate::git::Repo;
+use crate::guard::watch;
 use crate::hooks::install::{self, Owner, Standing};
 use crate::hooks::share::{self, Shared, Wish};
 use crate::hooks::{Hook, run as hooks};
@@ -231,12 +232,16 @@ fn call(ctx: &Ctx, args: &Run) -> Done {
             }
         }
         Hook::PostCommit => {
+            let began = std::time::SystemTime::now();
             let Ok((branch, tip)) = repo.current_branch() else { return Ok(Exit::Done) };
             let wanted = Wanted { branches: vec![branch], ..Wanted::default() };
             hooks::queue(&repo, &ledger.book_of(&wanted)?)?;
             crate::decision::notice(&repo, &ledger)?;
             if let Some((question, from)) = hooks::question(&repo, &tip)? {
                 super::similar::note(ctx, &repo, &ledger, &question, &from);
+            }
+            if let Ok(shelf) = crate::guard::shelf(&repo, &ledger) {
+                watch::renew(&repo, &ledger, &shelf, began);
             }
         }
         Hook::PrePush => {

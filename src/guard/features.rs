@@ -49,7 +49,7 @@ impl Kind {
 pub const KINDS: usize = 8;
 
 /// At most so many files of a change are looked at.
-const MOST_FILES: usize = 2_000;
+pub(super) const MOST_FILES: usize = 2_000;
 /// At most so many of its lines.
 const MOST_LINES: usize = 20_000;
 /// Bytes of a line that count: what is longer was written by a program.
@@ -155,15 +155,23 @@ impl Features {
     }
 
     fn add_path(&mut self, path: &Path) {
-        let bytes = |path: &Path| path.to_string_lossy().into_owned().into_bytes();
-        self.put(Kind::File, [words::number(Kind::File as u8, &bytes(path))]);
+        self.put(Kind::File, [file_number(path)]);
         let folders = path.ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty());
-        let mut places: Vec<u32> = folders.map(|folder| words::number(Kind::Place as u8, &bytes(folder))).collect();
+        let mut places: Vec<u32> = folders.map(|folder| path_number(Kind::Place, folder)).collect();
         if let Some(stem) = path.file_stem() {
             places.push(words::number(Kind::Place as u8, format!("*{}", stem.to_string_lossy()).as_bytes()));
         }
         self.put(Kind::Place, places);
     }
+}
+
+/// The number of a file.
+pub(super) fn file_number(path: &Path) -> u32 {
+    path_number(Kind::File, path)
+}
+
+fn path_number(kind: Kind, path: &Path) -> u32 {
+    words::number(kind as u8, path.to_string_lossy().as_bytes())
 }
 
 /// Gathers the words that came or went within lines, hunk by hunk. A file with a hunk in which lines only came or only went says

@@ -14,6 +14,7 @@
 //! | [`features`] | what a change is known by |
 //! | [`similarity`] | how alike two changes are, as a probability |
 //! | [`mod@shelf`] | the features of all reverted experiments in one file, and the few that a change resembles |
+//! | [`watch`] | the files by which a hook sees that a commit tries nothing once more |
 //! | [`mod@recall`] | those few with their decisions, and with what has moved since |
 //!
 //! Nothing of it is in the ledger: the features are made from the commits of an experiment and from what its records say,
@@ -24,6 +25,7 @@ pub mod features;
 pub mod recall;
 pub mod shelf;
 pub mod similarity;
+pub mod watch;
 pub mod words;
 
 pub use features::{Features, Kind};

@@ -153,7 +153,23 @@ const COMMIT_MSG: &str = r#"git_verdict_hook() {
 }
 "#;
 
-const POST_COMMIT: &str = r#"git_verdict_hook() {
+const POST_COMMIT: &str = r#"# Whether a file of a reverted experiment was written since the list of them was.
+git_verdict_tries() {
+    git_verdict_watch=$git_verdict_git/verdict/watch
+    test -r "$git_verdict_watch" || return 0
+    test "$git_verdict_common/verdict/index/guard" -nt "$git_verdict_watch" && return 0
+    . "$git_verdict_watch"
+    git_verdict_gone=
+    for git_verdict_file do
+        case $git_verdict_gone$git_verdict_file in
+        --) git_verdict_gone=gone: ;;
+        gone:*) ! test -e "$git_verdict_file" || return 0 ;;
+        *) test -e "$git_verdict_file" && ! test "$git_verdict_file" -nt "$git_verdict_watch" || return 0 ;;
+        esac
+    done
+    return 1
+}
+git_verdict_hook() {
     test -z "${GIT_VERDICT_LANDING-}" || return 0
     git_verdict_git=${GIT_DIR:-.git}
     git_verdict_common=$git_verdict_git
@@ -165,7 +181,7 @@ const POST_COMMIT: &str = r#"git_verdict_hook() {
         esac
     fi
     # The file is there when an experiment was reverted: this commit may try it once more.
-    if test -f "$git_verdict_common/verdict/index/guard"; then
+    if test -f "$git_verdict_common/verdict/index/guard" && git_verdict_tries; then
         git_verdict hook run post-commit "$@" 2>&3 && return 0
     fi
     if test -r "$git_verdict_git/COMMIT_EDITMSG"; then
