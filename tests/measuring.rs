@@ -391,7 +391,6 @@ fn doctor_noise_measures_a_commit_against_itself() {
     repo.refuses(4, &["doctor", "--noise", "--run", "exit 9"]).says(&["warm-up run failed: exit status 9"]);
 }
 
-/// The peak of a process begins at what the program that started it had in memory: the bound leaves room for that.
 #[test]
 fn what_prepare_needs_is_not_measured() {
     let config = "version = 1\n[steps.build]\nrun = \"true\"\n\
@@ -401,5 +400,26 @@ fn what_prepare_needs_is_not_measured() {
     let measured = repo.json(&["measure", "--pairs", "3"]);
     for sample in measured["measured"]["samples"].as_array().unwrap() {
         assert!(sample["values"]["peak"].as_f64().unwrap() < 150e6, "{sample}");
+    }
+}
+
+/// On Linux a process begins with the peak of whoever started it, and this program holds more than `true` does.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_peak_of_memory_is_that_of_the_step_and_not_of_this_program() {
+    let config = "version = 1\n[steps.small]\nrun = [\"true\"]\n\
+        [steps.large]\nrun = \"head -c 60000000 /dev/zero | tail -c 60000000 > /dev/null\"\n\
+        [steps.missing]\nrun = [\"./tool\"]\n\
+        [metrics.small]\nstep = \"small\"\nmeasure = \"max_rss\"\n\
+        [metrics.large]\nstep = \"large\"\nmeasure = \"max_rss\"\n\
+        [metrics.missing]\nstep = \"missing\"\nmeasure = \"max_rss\"\n";
+    let repo = project(config, "true\n", "echo changed\n");
+    repo.refuses(4, &["measure", "--pairs", "2"]).says(&["step missing failed: no such command: ./tool"]);
+    repo.write("verdict.toml", config.replace("./tool", "true"));
+    repo.commit("fix: a tool that is there");
+    let measured = repo.json(&["measure", "--pairs", "2"]);
+    for sample in measured["measured"]["samples"].as_array().unwrap() {
+        let peak = |name: &str| sample["values"][name].as_f64().unwrap();
+        assert!(peak("small") < 6e6 && peak("large") > 60e6, "{sample}");
     }
 }

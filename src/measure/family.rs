@@ -21,7 +21,7 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use std::collections::HashMap;
 use std::io;
 use std::process::ExitStatus;
-use std::sync::Once;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -31,13 +31,16 @@ pub const MARKER: &str = "VERDICT_RUN";
 /// How long killed processes may take to be gone; one that sits in the kernel longer is left to it.
 const DYING: Duration = Duration::from_secs(5);
 
-/// Makes orphaned descendants come to this process. Where the system cannot do that, only direct children are counted.
-pub fn adopt_orphans() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
+/// Makes orphaned descendants come to this process, if the system can do that; else only direct children are counted.
+pub fn adopt_orphans() -> bool {
+    static ADOPTS: OnceLock<bool> = OnceLock::new();
+    *ADOPTS.get_or_init(|| {
         #[cfg(target_os = "linux")]
-        let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
-    });
+        let adopts = rustix::process::set_child_subreaper(Some(rustix::process::getpid())).is_ok();
+        #[cfg(not(target_os = "linux"))]
+        let adopts = false;
+        adopts
+    })
 }
 
 /// A value for [`MARKER`] that no other run has; always of the same length, as the size of the environment can

@@ -11,6 +11,7 @@
 //! | [`session`] | samples on disk |
 //! | [`worktree`] | the checked out sides |
 //! | [`runner`] | one command, its resources and its output |
+//! | [`launcher`] | starts a command whose peak memory is wanted |
 //! | [`family`] | the processes that a command started |
 //! | [`source`] | metrics that are not resources of a step |
 //! | [`environment`] | the machine |
@@ -22,6 +23,7 @@ pub mod anatomy;
 pub mod environment;
 pub mod family;
 pub mod interrupt;
+pub mod launcher;
 pub mod lock;
 pub mod pace;
 pub mod placement;

@@ -8,13 +8,14 @@
 use super::MeasureError;
 use super::family::{self, Family};
 use super::interrupt;
+use super::launcher::{self, Started};
 use super::placement::Placement;
 use super::sys::Usage;
 use crate::config::{Command, nearest};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, PipeReader, Read, Seek, SeekFrom, Write};
@@ -88,8 +89,8 @@ impl Sink<'_> {
     }
 }
 
-/// Linux counts the peak memory of whoever starts a process into that of the process (`exec` keeps the old image's peak).
-/// Forgetting our own peak leaves only what we hold right now below which a reading cannot fall.
+/// Where there is no [`launcher`], no peak can be read that is below our own. Forgetting ours leaves only what we hold right
+/// now below which a reading cannot fall.
 fn forget_own_peak() {
     #[cfg(target_os = "linux")]
     let _ = std::fs::write("/proc/self/clear_refs", "5");
@@ -110,6 +111,8 @@ pub struct Job<'a> {
     pub sink: Sink<'a>,
     /// Where and how urgently it runs.
     pub placement: &'a Placement,
+    /// Whether its peak memory is wanted.
+    pub peak: bool,
 }
 
 /// How a command ended. `Display` is the words that errors use.
@@ -173,9 +176,8 @@ pub fn run(job: &Job<'_>) -> Result<Finished, MeasureError> {
     family::adopt_orphans();
     let marker = family::marker();
     let (mut command, mut output) = set_up(job, &marker)?;
-    let started = Instant::now();
-    let child = match job.placement.spawn(&mut command) {
-        Ok(child) => child,
+    let mut process = match start(job, &mut command) {
+        Ok(process) => process,
         Err(error) => {
             let outcome = Outcome::NotStarted(why_not_started(job, &error));
             return Ok(Finished { outcome, wall: Duration::ZERO, usage: Usage::default() });
@@ -183,9 +185,10 @@ pub fn run(job: &Job<'_>) -> Result<Finished, MeasureError> {
     };
     // It holds the writing end of a pipe.
     drop(command);
-    let mut family = Family::new(Pid::from_child(&child), marker);
+    let started = process.at;
+    let mut family = Family::new(process.main, marker);
     let trouble = |source| MeasureError::Io { path: job.command.to_string(), source };
-    let exit = exit_of(family.main()).map_err(trouble)?;
+    let exit = exit_of(&mut process).map_err(trouble)?;
     let deadline = job.timeout.and_then(|t| started.checked_add(t));
     let woken = wait(&family, &exit, &mut output, started, deadline, true).map_err(trouble)?;
     let wall = started.elapsed();
@@ -194,6 +197,7 @@ pub fn run(job: &Job<'_>) -> Result<Finished, MeasureError> {
         let patience = Instant::now().checked_add(GRACE);
         wait(&family, &exit, &mut output, started, patience, false).map_err(trouble)?;
     }
+    process.adopt().map_err(trouble)?;
     let (status, usage) = family.finish(!matches!(woken, Woken::Exited)).map_err(trouble)?;
     output.finish(started).map_err(|source| log_error(job, source))?;
     let outcome = match woken {
@@ -209,6 +213,20 @@ pub fn run(job: &Job<'_>) -> Result<Finished, MeasureError> {
     Ok(Finished { outcome, wall, usage })
 }
 
+fn launched(job: &Job<'_>) -> bool {
+    job.peak && launcher::available()
+}
+
+/// Starts what [`set_up`] prepared.
+fn start(job: &Job<'_>, command: &mut std::process::Command) -> io::Result<Started> {
+    if launched(job) {
+        return launcher::spawn(command, job.placement);
+    }
+    let at = Instant::now();
+    let child = job.placement.spawn(command)?;
+    Ok(Started { main: Pid::from_child(&child), at, launcher: None })
+}
+
 fn outcome_of(status: ExitStatus) -> Outcome {
     match (status.code(), status.signal()) {
         (Some(0), _) => Outcome::Success,
@@ -222,19 +240,15 @@ fn log_error(job: &Job<'_>, source: io::Error) -> MeasureError {
 }
 
 fn set_up(job: &Job<'_>, marker: &str) -> Result<(std::process::Command, Output), MeasureError> {
-    let mut command = match job.command {
-        Command::Shell(text) => {
-            let mut command = std::process::Command::new("sh");
-            command.arg("-c").arg(text);
-            command
-        }
-        Command::Direct(words) => {
-            let mut command = std::process::Command::new(words.first().map_or("", String::as_str));
-            command.args(words.iter().skip(1));
-            command
-        }
+    let program = OsStr::new(program_of(job.command));
+    let mut command = if launched(job) { launcher::command(program) } else { std::process::Command::new(program) };
+    match job.command {
+        Command::Shell(text) => command.arg("-c").arg(text),
+        Command::Direct(words) => command.args(words.iter().skip(1)),
     };
-    forget_own_peak();
+    if job.peak {
+        forget_own_peak();
+    }
     // A group of its own, and nothing that keeps the standard library from using posix_spawn.
     command.current_dir(job.dir).stdin(Stdio::null()).process_group(0);
     for name in FOREIGN_VARIABLES {
@@ -423,23 +437,25 @@ fn wants_terminal(main: Pid) -> io::Result<bool> {
             let signal = status.and_then(|s| s.stopping_signal());
             Ok(matches!(signal, Some(libc::SIGTTIN | libc::SIGTTOU)))
         }
-        Err(rustix::io::Errno::INTR) => Ok(false),
+        // Or whoever started it has not ended yet.
+        Err(rustix::io::Errno::INTR | rustix::io::Errno::CHILD) => Ok(false),
         Err(error) => Err(error.into()),
     }
 }
 
 /// A descriptor that becomes readable when the process has ended.
-fn exit_of(main: Pid) -> io::Result<OwnedFd> {
+fn exit_of(process: &mut Started) -> io::Result<OwnedFd> {
     #[cfg(target_os = "linux")]
     {
         use rustix::process::{PidfdFlags, pidfd_open};
-        match pidfd_open(main, PidfdFlags::empty()) {
+        match pidfd_open(process.main, PidfdFlags::empty()) {
             // Older than Linux 5.3, or a sandbox that does not know the call.
             Err(rustix::io::Errno::NOSYS | rustix::io::Errno::PERM) => {}
             other => return Ok(other?),
         }
     }
-    exit_by_thread(main)
+    process.adopt()?;
+    exit_by_thread(process.main)
 }
 
 /// The same where there is no process descriptor: a thread waits without reaping, and closes a pipe.
@@ -453,11 +469,15 @@ fn exit_by_thread(main: Pid) -> io::Result<OwnedFd> {
     Ok(reader.into())
 }
 
-fn why_not_started(job: &Job<'_>, error: &io::Error) -> String {
-    let program = match job.command {
+fn program_of(command: &Command) -> &str {
+    match command {
         Command::Shell(_) => "sh",
         Command::Direct(words) => words.first().map_or("", String::as_str),
-    };
+    }
+}
+
+fn why_not_started(job: &Job<'_>, error: &io::Error) -> String {
+    let program = program_of(job.command);
     match error.kind() {
         io::ErrorKind::NotFound if !job.dir.is_dir() => format!("no such folder: {dir}", dir = job.dir.display()),
         io::ErrorKind::NotFound if program.contains('/') && job.dir.join(program).exists() => {
@@ -571,6 +591,7 @@ mod tests {
                 timeout,
                 sink: Sink::Log(&log),
                 placement: &Placement::default(),
+                peak: false,
             };
             run(&job).unwrap()
         }
@@ -708,6 +729,7 @@ mod tests {
                 timeout: None,
                 sink,
                 placement: &Placement::default(),
+                peak: false,
             })
             .unwrap()
             .outcome
@@ -732,6 +754,7 @@ mod tests {
             timeout: None,
             sink,
             placement: &Placement::default(),
+            peak: false,
         })
         .unwrap();
         assert_eq!(done.outcome, Outcome::Success);
@@ -756,6 +779,7 @@ mod tests {
             timeout: seconds(60.0),
             sink: Sink::Timed(&log),
             placement: &Placement::default(),
+            peak: false,
         };
         assert_eq!(run(&job).unwrap().outcome, Outcome::Success);
         Std::new("kill").arg(bench.pid("d")).status().unwrap();
@@ -774,6 +798,7 @@ mod tests {
             timeout: None,
             sink: Sink::Log(&log),
             placement: &Placement::default(),
+            peak: false,
         };
         let (prepared, _) = set_up(&job, "m").unwrap();
         let removed: Vec<_> = prepared.get_envs().filter(|(_, v)| v.is_none()).map(|(k, _)| k.to_owned()).collect();

@@ -418,7 +418,9 @@ impl Engine<'_> {
             let only_counted = counted && of_step.iter().all(|source| counts(source));
             for _ in 0..if self.built.contains(&side) || only_counted { 0 } else { step.warmup } {
                 self.prepare(side, step, round)?;
-                self.must(side, &format!("warm-up {}", step.name), round, &step.run, step.timeout, false)?;
+                let what = &format!("warm-up {}", step.name);
+                let work = Work { what, command: &step.run, timeout: step.timeout };
+                self.must(side, round, work, Wanted::default())?;
             }
             if !step.once {
                 self.pace.once(begun.elapsed());
@@ -426,9 +428,9 @@ impl Engine<'_> {
             let mut one = Ran { finished: None, instructions: None };
             if !only_counted {
                 self.prepare(side, step, round)?;
-                let timed = of_step.iter().any(|source| matches!(source, Source::BuildStep { .. }));
-                let what = format!("step {}", step.name);
-                one.finished = Some(self.must(side, &what, round, &step.run, step.timeout, timed)?);
+                let what = &format!("step {}", step.name);
+                let work = Work { what, command: &step.run, timeout: step.timeout };
+                one.finished = Some(self.must(side, round, work, Wanted::by(&of_step))?);
             }
             if counted {
                 one.instructions = Some(self.count(side, step, round)?);
@@ -450,8 +452,8 @@ impl Engine<'_> {
         self.prepare(side, step, round)?;
         let command = counter.wrap(&step.run, folder.path());
         let timeout = step.timeout.map(|limit| limit.saturating_mul(counter.patience()));
-        let what = format!("counted step {name}", name = step.name);
-        self.must(side, &what, round, &command, timeout, false)?;
+        let what = &format!("counted step {name}", name = step.name);
+        self.must(side, round, Work { what, command: &command, timeout }, Wanted::default())?;
         counter.read(folder.path()).map_err(|problem| MeasureError::Metric {
             side: self.plan.sides[side].name.clone(),
             metric: format!("instructions of {name}", name = step.name),
@@ -461,42 +463,43 @@ impl Engine<'_> {
 
     fn prepare(&mut self, side: usize, step: &Step, round: Option<usize>) -> Result<(), MeasureError> {
         let Some(prepare) = &step.prepare else { return Ok(()) };
-        self.must(side, &format!("prepare {}", step.name), round, prepare, step.timeout, false).map(|_| ())
+        let what = &format!("prepare {}", step.name);
+        let work = Work { what, command: prepare, timeout: step.timeout };
+        self.must(side, round, work, Wanted::default()).map(|_| ())
     }
 
     /// Runs a command that has to succeed.
     fn must(
         &mut self,
         side: usize,
-        what: &str,
         round: Option<usize>,
-        command: &Command,
-        timeout: Option<Duration>,
-        timed: bool,
+        work: Work<'_>,
+        wanted: Wanted,
     ) -> Result<Finished, MeasureError> {
-        let log = self.log(side, what, ".log");
-        let sink = if timed { Sink::Timed(&log) } else { Sink::Log(&log) };
-        let (finished, tail) = self.execute(side, what, round, command, timeout, sink)?;
+        let log = self.log(side, work.what, ".log");
+        let sink = if wanted.times { Sink::Timed(&log) } else { Sink::Log(&log) };
+        let (finished, tail) = self.execute(side, round, work, sink, wanted.peak)?;
         match finished.outcome {
             Outcome::Success => Ok(finished),
             Outcome::Interrupted => Err(self.interrupted()),
-            outcome => Err(self.failed(side, what, &outcome, tail, log)),
+            outcome => Err(self.failed(side, work.what, &outcome, tail, log)),
         }
     }
 
     fn execute(
         &mut self,
         side: usize,
-        what: &str,
         round: Option<usize>,
-        command: &Command,
-        timeout: Option<Duration>,
+        work: Work<'_>,
         sink: Sink<'_>,
+        peak: bool,
     ) -> Result<(Finished, String), MeasureError> {
+        let Work { what, command, timeout } = work;
         self.begin(side, what, round);
         let dir = self.tree(side)?;
         let env = self.variables(side, round, &dir);
-        let finished = runner::run(&Job { command, dir: &dir, env: &env, timeout, sink, placement: &self.placement })?;
+        let finished =
+            runner::run(&Job { command, dir: &dir, env: &env, timeout, sink, placement: &self.placement, peak })?;
         let tail = match finished.outcome {
             Outcome::Success | Outcome::NotStarted(_) => String::new(),
             _ => runner::tail(&sink),
@@ -588,7 +591,8 @@ impl Engine<'_> {
             None => self.log(side, &format!("check {}", check.name), ".log"),
         };
         let what = if hidden { format!("hidden check {}", check.name) } else { format!("check {}", check.name) };
-        let (finished, tail) = self.execute(side, &what, None, &check.run, check.timeout, Sink::Log(&log))?;
+        let work = Work { what: &what, command: &check.run, timeout: check.timeout };
+        let (finished, tail) = self.execute(side, None, work, Sink::Log(&log), false)?;
         if finished.outcome == Outcome::Interrupted {
             return Err(self.interrupted());
         }
@@ -750,6 +754,32 @@ struct Ran {
     /// The plain run; none when only the instructions were wanted.
     finished: Option<Finished>,
     instructions: Option<f64>,
+}
+
+/// What is run, and what it is called.
+#[derive(Clone, Copy)]
+struct Work<'a> {
+    what: &'a str,
+    command: &'a Command,
+    timeout: Option<Duration>,
+}
+
+/// What is wanted of a run beside how it ends and how long it takes.
+#[derive(Clone, Copy, Default)]
+struct Wanted {
+    /// When it prints each line.
+    times: bool,
+    /// Its peak memory.
+    peak: bool,
+}
+
+impl Wanted {
+    fn by(sources: &[&Source]) -> Wanted {
+        Wanted {
+            times: sources.iter().any(|source| matches!(source, Source::BuildStep { .. })),
+            peak: sources.iter().any(|source| matches!(source, Source::Step { measure: Resource::MaxRss, .. })),
+        }
+    }
 }
 
 fn counts(source: &Source) -> bool {

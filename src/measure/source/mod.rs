@@ -83,7 +83,14 @@ fn run(
     };
     let (out, err) = (file("out"), file("err"));
     let sink = Sink::Split { out: &out, err: &err, limit };
-    let finished =
-        runner::run(&Job { command, dir: place.root, env: place.env, timeout, sink, placement: place.placement })?;
+    let finished = runner::run(&Job {
+        command,
+        dir: place.root,
+        env: place.env,
+        timeout,
+        sink,
+        placement: place.placement,
+        peak: false,
+    })?;
     Ok(Ran { finished, out, err })
 }
