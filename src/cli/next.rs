@@ -12,7 +12,7 @@ use crate::inspect::dockerfile::Dockerfile;
 use crate::inspect::image::Options;
 use crate::ledger::query::{Entry, Query};
 use crate::ledger::{Ledger, Wanted};
-use crate::measure::anatomy;
+use crate::measure::anatomy::{self, Unread};
 use crate::measure::told;
 use crate::phrase;
 use crate::phrase::{Phrase, plural};
@@ -25,9 +25,6 @@ use crate::units::Unit;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-
-/// What a reading says of an artefact that a measurement would have built.
-const UNBUILT: &str = "after the steps have run";
 
 /// So many of the newest experiments are asked for a log or a record of their steps.
 const LOOKED_THROUGH: usize = 20;
@@ -159,8 +156,8 @@ fn look(metric: &Metric, root: &Path, config: &Config, file: Option<&Dockerfile>
     match anatomy::now(&metric.source, root, &config.steps) {
         Ok(Some((value, found))) => looked.sizes(what, &found, file, Some(metric), value),
         Ok(None) => looked.skipped.push((what.clone(), "it cannot be taken apart".into())),
-        Err(why) => {
-            let why = match why.contains(UNBUILT) {
+        Err(Unread { absent, why }) => {
+            let why = match absent {
                 true => phrase!("'{what}' does not exist here: build it first", what = clean(what)),
                 false => told::told(&clean(&why)),
             };

@@ -26,6 +26,15 @@ pub struct Origin {
     pub attribution: Attribution,
 }
 
+/// Why an artefact was not taken apart.
+#[derive(Debug)]
+pub struct Unread {
+    /// Whether it is not there.
+    pub absent: bool,
+    /// The sentence that says so.
+    pub why: String,
+}
+
 /// What one metric's artefact is made of, with the value that was read from it.
 #[derive(Debug)]
 pub struct Anatomy {
@@ -54,7 +63,7 @@ pub fn between(before: &Anatomy, after: &Anatomy) -> Option<Attribution> {
 
 /// What a metric of a size reads in this work tree as it is, and what that is made of; none where there is nothing to take
 /// apart. No step is run: the artefact has to be there.
-pub fn now(source: &Source, root: &Path, steps: &[Step]) -> Result<Option<(f64, Artefact)>, String> {
+pub fn now(source: &Source, root: &Path, steps: &[Step]) -> Result<Option<(f64, Artefact)>, Unread> {
     match source {
         Source::Image { reference } => {
             let image = picture(root, reference, steps)?;
@@ -62,7 +71,7 @@ pub fn now(source: &Source, root: &Path, steps: &[Step]) -> Result<Option<(f64, 
             Ok(Some((bytes as f64, Artefact::Image(Box::new(image)))))
         }
         Source::Path { path, compress } => {
-            let bytes = source::path::size(root, path, *compress).map_err(said)?;
+            let bytes = source::path::size(root, path, *compress).map_err(unread)?;
             let artefact = of_path(&root.join(path)).ok().flatten();
             Ok(artefact.map(|artefact| (bytes as f64, artefact)))
         }
@@ -79,17 +88,19 @@ pub fn kept_log(logs: &Path, key: &str, side: usize, step: &str) -> Option<Artef
     )))
 }
 
-fn said(trouble: source::Trouble) -> String {
-    match trouble {
-        source::Trouble::Problem(text) => text,
+fn unread(trouble: source::Trouble) -> Unread {
+    let absent = matches!(trouble, source::Trouble::Absent(_));
+    let why = match trouble {
+        source::Trouble::Problem(text) | source::Trouble::Absent(text) => text,
         source::Trouble::Failed { outcome, .. } => outcome.to_string(),
         source::Trouble::Other(error) => error.to_string(),
-    }
+    };
+    Unread { absent, why }
 }
 
-fn picture(root: &Path, reference: &str, steps: &[Step]) -> Result<Image, String> {
-    let failed = |error: InspectError| error.to_string();
-    let mut image = match source::image::locate(root, reference, steps).map_err(said)? {
+fn picture(root: &Path, reference: &str, steps: &[Step]) -> Result<Image, Unread> {
+    let failed = |error: InspectError| Unread { absent: false, why: error.to_string() };
+    let mut image = match source::image::locate(root, reference, steps).map_err(unread)? {
         source::image::Found::Stored(path, name) => {
             image::read(&path, &Options { name: name.map(str::to_string), ..Options::default() }).map_err(failed)?
         }

@@ -548,7 +548,7 @@ impl Engine<'_> {
             }
         };
         value.map_err(|trouble| match trouble {
-            Trouble::Problem(text) => problem(text),
+            Trouble::Problem(text) | Trouble::Absent(text) => problem(text),
             Trouble::Failed { outcome: Outcome::Interrupted, .. } => self.interrupted(),
             Trouble::Failed { outcome, tail, log } => self.failed(side, &what, &outcome, tail, log),
             Trouble::Other(error) => error,

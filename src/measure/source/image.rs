@@ -58,7 +58,7 @@ pub fn size(place: &Place<'_>, reference: &str, steps: &[Step]) -> Result<f64, T
 pub(in crate::measure) fn locate<'a>(root: &Path, reference: &'a str, steps: &[Step]) -> Result<Found<'a>, Trouble> {
     match named(reference) {
         Named::Stored(spec) => stored(root, spec)?
-            .ok_or_else(|| Trouble::Problem(format!("image '{spec}' does not exist after the steps have run"))),
+            .ok_or_else(|| Trouble::Absent(format!("image '{spec}' does not exist after the steps have run"))),
         Named::Engine(engine, name) => Ok(Found::Engines(vec![engine], name)),
         Named::Any(name) => match stored(root, name)? {
             Some(found) => Ok(found),
@@ -135,7 +135,7 @@ fn stored<'a>(root: &Path, spec: &'a str) -> Result<Option<Found<'a>>, Trouble> 
     let root = root.canonicalize().map_err(|e| Trouble::Problem(format!("{}: {e}", root.display())))?;
     let whole = path::locate(&root, spec);
     let (found, tag) = match (&whole, spec.rsplit_once(':')) {
-        (Err(Missing::Absent(_)), Some((before, tag))) => match path::locate(&root, before) {
+        (Err(Missing::Absent(_) | Missing::Unreachable(_)), Some((before, tag))) => match path::locate(&root, before) {
             // `app:verdict` beside a folder `app` is a reference, not a tag in that folder.
             Ok(real) if holds_image(&real) => (Ok(real), Some(tag)),
             Err(Missing::Outside(text)) => (Err(Missing::Outside(text)), None),
@@ -145,7 +145,7 @@ fn stored<'a>(root: &Path, spec: &'a str) -> Result<Option<Found<'a>>, Trouble> 
     };
     match found {
         Ok(real) => Ok(Some(Found::Stored(real, tag))),
-        Err(Missing::Absent(_)) => Ok(None),
+        Err(Missing::Absent(_) | Missing::Unreachable(_)) => Ok(None),
         Err(Missing::Outside(text)) => Err(Trouble::Problem(text)),
     }
 }
@@ -176,7 +176,7 @@ mod tests {
         match stored(root, spec) {
             Ok(Some(Found::Stored(path, name))) => stored_bytes(&path, name).map(Some),
             Ok(_) => Ok(None),
-            Err(Trouble::Problem(text)) => Err(text),
+            Err(Trouble::Problem(text) | Trouble::Absent(text)) => Err(text),
             Err(other) => Err(format!("{other:?}")),
         }
     }

@@ -42,6 +42,8 @@ pub struct Place<'a> {
 pub enum Trouble {
     /// What is wrong, for [`MeasureError::Metric`].
     Problem(String),
+    /// The same of what is not there: a step that makes it may not have run.
+    Absent(String),
     /// Its command failed, for [`MeasureError::Step`].
     Failed {
         /// How it ended.

@@ -28,8 +28,9 @@ pub fn size(root: &Path, path: &str, compress: Option<Compress>) -> Result<u64, 
     match locate(&root, path) {
         Ok(real) => count.tree(&root, &real)?,
         Err(Missing::Outside(text)) => return problem(text),
-        Err(Missing::Absent(_)) if is_glob(path) => count.matching(&root, path)?,
-        Err(Missing::Absent(text)) => return problem(text),
+        Err(_) if is_glob(path) => count.matching(&root, path)?,
+        Err(Missing::Absent(text)) => return Err(Trouble::Absent(text)),
+        Err(Missing::Unreachable(text)) => return problem(text),
     }
     Ok(count.total)
 }
@@ -37,19 +38,19 @@ pub fn size(root: &Path, path: &str, compress: Option<Compress>) -> Result<u64, 
 /// Why a path below the work tree cannot be used.
 #[derive(Debug, PartialEq)]
 pub(super) enum Missing {
-    /// It does not exist (or cannot be reached).
+    /// It does not exist.
     Absent(String),
+    /// It cannot be reached.
+    Unreachable(String),
     /// It is outside the work tree.
     Outside(String),
 }
 
 /// Where `path` below `root` really is. `root` is canonical.
 pub(super) fn locate(root: &Path, path: &str) -> Result<PathBuf, Missing> {
-    let real = root.join(path).canonicalize().map_err(|error| {
-        Missing::Absent(match error.kind() {
-            io::ErrorKind::NotFound => format!("'{path}' does not exist after the steps have run"),
-            _ => format!("'{path}': {error}"),
-        })
+    let real = root.join(path).canonicalize().map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => Missing::Absent(format!("'{path}' does not exist after the steps have run")),
+        _ => Missing::Unreachable(format!("'{path}': {error}")),
     })?;
     if real.starts_with(root) {
         Ok(real)
@@ -75,7 +76,7 @@ impl Count {
         let base = match locate(root, &fixed_part(glob)) {
             Ok(base) => base,
             Err(Missing::Outside(text)) => return Err(Trouble::Problem(text)),
-            Err(Missing::Absent(_)) => return Err(Trouble::Problem(format!("nothing matches '{glob}'"))),
+            Err(_) => return Err(Trouble::Absent(format!("nothing matches '{glob}'"))),
         };
         let fixed = PathBuf::from(fixed_part(glob));
         let mut any = false;
@@ -97,7 +98,7 @@ impl Count {
                 self.add(entry.path(), &entry.metadata().map_err(walk_trouble)?)?;
             }
         }
-        if any { Ok(()) } else { Err(Trouble::Problem(format!("nothing matches '{glob}'"))) }
+        if any { Ok(()) } else { Err(Trouble::Absent(format!("nothing matches '{glob}'"))) }
     }
 
     /// Adds a file, or a folder with everything in it.
@@ -234,7 +235,7 @@ mod tests {
 
     fn read(dir: &Path, path: &str) -> Result<u64, String> {
         size(dir, path, None).map_err(|t| match t {
-            Trouble::Problem(text) => text,
+            Trouble::Problem(text) | Trouble::Absent(text) => text,
             other => format!("{other:?}"),
         })
     }
