@@ -80,20 +80,8 @@ pub fn ours<E>(
         }
     }
     let runs = samples.len();
-    let measurement = Measurement {
-        id: Default::default(),
-        sides: plan.sides.clone(),
-        seed: 0,
-        config_hash: String::new(),
-        environment: Default::default(),
-        samples,
-        checks: Vec::new(),
-        hidden: None,
-        failures: Vec::new(),
-        reused: None,
-        origins: Vec::new(),
-    };
-    let word = rows(&plan.config, &measurement, 0, 1).first().map_or(Word::Inconclusive, |row| row.word);
+    let word =
+        rows(&plan.config, &Measurement::of(&plan, samples), 0, 1).first().map_or(Word::Inconclusive, |row| row.word);
     Ok(Claim { sign: sign(word), runs })
 }
 

@@ -219,6 +219,23 @@ pub struct Measurement {
 }
 
 impl Measurement {
+    /// What a session of this plan brings home that has taken these samples and nothing else.
+    pub fn of(plan: &Plan, samples: Vec<Sample>) -> Measurement {
+        Measurement {
+            id: Ulid::nil(),
+            sides: plan.sides.clone(),
+            seed: plan.seed,
+            config_hash: plan.config.hash.clone(),
+            environment: Environment::default(),
+            samples,
+            checks: Vec::new(),
+            hidden: None,
+            failures: Vec::new(),
+            reused: None,
+            origins: Vec::new(),
+        }
+    }
+
     /// The readings of one metric as complete rounds of two sides: `(first, second)` pairs in round order.
     pub fn pairs(&self, metric: &str, first: usize, second: usize) -> Vec<(f64, f64)> {
         pairs(&self.samples, metric, first, second)

@@ -378,22 +378,6 @@ mod tests {
             .collect()
     }
 
-    fn measurement(plan: &Plan, samples: Vec<Sample>) -> Measurement {
-        Measurement {
-            id: ulid::Ulid::nil(),
-            sides: plan.sides.clone(),
-            seed: 0,
-            config_hash: String::new(),
-            environment: Default::default(),
-            samples,
-            checks: Vec::new(),
-            hidden: None,
-            failures: Vec::new(),
-            reused: None,
-            origins: Vec::new(),
-        }
-    }
-
     /// Fixed noise in `-1 .. 1`: the finaliser of splitmix64.
     fn noise(salt: u64) -> f64 {
         let mut x = salt.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -429,7 +413,7 @@ mod tests {
         let plan = plan(vec![size("image")], 2, None);
         let (asked, taken) = session(&plan, |_, side, _| Some([3.6e9, 3.3e9][side]));
         assert_eq!(asked, [1, 2]);
-        let rows = rows(&plan.config, &measurement(&plan, taken), 0, 1);
+        let rows = rows(&plan.config, &Measurement::of(&plan, taken), 0, 1);
         assert_eq!((rows[0].exact, rows[0].interval, rows[0].word, rows[0].rounds), (true, None, Word::Improved, 2));
         assert!(rows[0].relative.is_some_and(|r| (r + 0.3 / 3.6).abs() < 1e-12));
     }
@@ -439,7 +423,7 @@ mod tests {
         let plan = plan(vec![size("image")], 2, Some(1));
         let (asked, taken) = session(&plan, |_, side, _| Some([3.6e9, 3.3e9][side]));
         assert_eq!(asked, [1]);
-        let rows = rows(&plan.config, &measurement(&plan, taken), 0, 1);
+        let rows = rows(&plan.config, &Measurement::of(&plan, taken), 0, 1);
         assert_eq!((rows[0].exact, rows[0].word, rows[0].rounds_needed), (false, Word::Inconclusive, Some(2)));
         assert_eq!(what_settles(&rows[0]), Some("1 more pair".into()));
     }
@@ -449,7 +433,7 @@ mod tests {
         // Sizes of a Debian package, whose build was not reproducible on the base.
         let plan = plan(vec![size("deb")], 2, Some(2));
         let (_, taken) = session(&plan, |_, side, round| Some([[102_604.0, 102_568.0], [102_512.0; 2]][side][round]));
-        let rows = rows(&plan.config, &measurement(&plan, taken), 0, 1);
+        let rows = rows(&plan.config, &Measurement::of(&plan, taken), 0, 1);
         assert_eq!((rows[0].word, rows[0].rounds, rows[0].rounds_needed), (Word::Inconclusive, 2, Some(3)));
         assert!(what_settles(&rows[0]).unwrap().to_string().starts_with("1 more pair, or "));
     }
@@ -459,7 +443,7 @@ mod tests {
         let plan = plan(vec![size("image")], 2, None);
         let (asked, taken) = session(&plan, |_, side, round| noisy([3.6e9, 3.3e9][side], 1e-4, side, round));
         assert_eq!(asked, [1, 2, 3]);
-        let rows = rows(&plan.config, &measurement(&plan, taken), 0, 1);
+        let rows = rows(&plan.config, &Measurement::of(&plan, taken), 0, 1);
         assert_eq!((rows[0].exact, rows[0].word), (false, Word::Improved));
         assert!(rows[0].interval.is_some());
     }
@@ -472,7 +456,7 @@ mod tests {
             ("image", _) => noisy([1000.0, 900.0][side], 0.001, side, round),
             _ => noisy(10.0, 0.3, side, round),
         };
-        let rows = rows(&plan.config, &measurement(&plan, samples(&plan, 12, value)), 0, 1);
+        let rows = rows(&plan.config, &Measurement::of(&plan, samples(&plan, 12, value)), 0, 1);
         assert_eq!((rows[0].exact, rows[0].word), (false, Word::Improved));
     }
 
@@ -481,7 +465,7 @@ mod tests {
         for metric in [time("build"), count("seconds", Unit::Seconds)] {
             let plan = plan(vec![metric], 2, Some(2));
             let (_, taken) = session(&plan, |_, side, _| Some([0.01, 0.02][side]));
-            let rows = rows(&plan.config, &measurement(&plan, taken), 0, 1);
+            let rows = rows(&plan.config, &Measurement::of(&plan, taken), 0, 1);
             assert_eq!((rows[0].exact, rows[0].word), (false, Word::Inconclusive));
         }
     }
@@ -491,7 +475,7 @@ mod tests {
         let plan = plan(vec![count("warnings", Unit::Count)], 2, None);
         let (asked, taken) = session(&plan, |_, side, _| Some([0.0, 3.0][side]));
         assert_eq!(asked, [1, 2]);
-        let rows = rows(&plan.config, &measurement(&plan, taken), 0, 1);
+        let rows = rows(&plan.config, &Measurement::of(&plan, taken), 0, 1);
         assert_eq!((rows[0].exact, rows[0].relative, rows[0].word), (true, None, Word::Regressed));
     }
 
@@ -512,7 +496,7 @@ mod tests {
         let plan = plan(vec![time("build")], 2, None);
         let (asked, taken) = session(&plan, |_, side, round| noisy([10.0, 14.0][side], 0.005, side, round));
         assert_eq!(asked, [1, 3]);
-        let rows = rows(&plan.config, &measurement(&plan, taken), 0, 1);
+        let rows = rows(&plan.config, &Measurement::of(&plan, taken), 0, 1);
         assert_eq!(rows[0].word, Word::Regressed);
         let [low, high] = rows[0].interval.expect("an interval");
         assert!(low < 0.4 && 0.4 < high && rows[0].relative.is_some_and(|r| (r - 0.4).abs() < 0.02));
@@ -523,7 +507,7 @@ mod tests {
         let plan = plan(vec![time("build")], 2, Some(20));
         let (asked, taken) = session(&plan, |_, side, round| noisy([10.0, 10.5][side], 0.02, side, round));
         assert_eq!(asked, [1, 3, 5, 8, 12, 18, 20]);
-        let rows = rows(&plan.config, &measurement(&plan, taken), 0, 1);
+        let rows = rows(&plan.config, &Measurement::of(&plan, taken), 0, 1);
         assert_eq!((rows[0].word, rows[0].rounds), (Word::Inconclusive, 20));
     }
 
@@ -543,7 +527,7 @@ mod tests {
         };
         let (asked, taken) = session(&plan, value);
         assert_eq!(asked, [1, 3, 5, 8, 12]);
-        let rows = rows(&plan.config, &measurement(&plan, taken), 0, 1);
+        let rows = rows(&plan.config, &Measurement::of(&plan, taken), 0, 1);
         assert_eq!((rows[0].word, rows[0].rounds), (Word::Regressed, 3));
         assert_eq!((rows[1].word, rows[1].rounds), (Word::Inconclusive, 12));
         assert!(rows[1].detectable.is_some() && rows[0].detectable.is_none());
@@ -554,7 +538,7 @@ mod tests {
         let plan = plan(vec![metric("build", time("x").source, Unit::Seconds, 0.01)], 2, None);
         let (asked, taken) = session(&plan, |_, side, round| noisy(10.0, 0.6, side, round));
         assert!(asked.last().is_some_and(|n| *n < 60), "{asked:?}");
-        let rows = rows(&plan.config, &measurement(&plan, taken), 0, 1);
+        let rows = rows(&plan.config, &Measurement::of(&plan, taken), 0, 1);
         assert_eq!(rows[0].word, Word::Inconclusive);
         assert!(rows[0].rounds_needed.is_none_or(|n| n > 60));
         assert!(rows[0].detectable.is_some_and(|d| d > 0.1));
@@ -569,7 +553,7 @@ mod tests {
         };
         let (asked, taken) = session(&plan, value);
         assert_eq!(asked.last(), Some(&12));
-        let measurement = measurement(&plan, taken);
+        let measurement = Measurement::of(&plan, taken);
         assert_eq!(rows(&plan.config, &measurement, 0, 1)[0].word, Word::Regressed);
         assert_eq!(rows(&plan.config, &measurement, 0, 2)[0].word, Word::Inconclusive);
         assert_eq!(rows(&plan.config, &measurement, 2, 1)[0].word, Word::Regressed);
@@ -585,7 +569,7 @@ mod tests {
         };
         let (asked, taken) = session(&plan, value);
         assert!(asked.last().is_some_and(|n| *n < 12), "{asked:?}");
-        let rows = rows(&plan.config, &measurement(&plan, taken), 0, 1);
+        let rows = rows(&plan.config, &Measurement::of(&plan, taken), 0, 1);
         assert_eq!((rows[1].metric.as_str(), rows[1].rounds, rows[1].word), ("gone", 4, Word::Inconclusive));
     }
 
@@ -598,7 +582,7 @@ mod tests {
         };
         let (asked, taken) = session(&plan, value);
         assert_eq!(asked, [1, 3]);
-        assert_eq!(rows(&plan.config, &measurement(&plan, taken), 0, 1).len(), 1);
+        assert_eq!(rows(&plan.config, &Measurement::of(&plan, taken), 0, 1).len(), 1);
     }
 
     #[test]
@@ -608,7 +592,7 @@ mod tests {
             1 => Some(f64::NAN),
             _ => noisy([10.0, 20.0][side], 0.005, side, round),
         };
-        let rows = rows(&plan.config, &measurement(&plan, samples(&plan, 4, value)), 0, 1);
+        let rows = rows(&plan.config, &Measurement::of(&plan, samples(&plan, 4, value)), 0, 1);
         assert_eq!((rows[0].rounds, rows[0].word), (3, Word::Regressed));
     }
 
@@ -628,7 +612,7 @@ mod tests {
                 "image" => Some(100.0),
                 _ => noisy([10.0, 10.5][side], 0.02, side, round),
             };
-            let rows = rows(&plan.config, &measurement(&plan, samples(&plan, 12, value)), 0, 1);
+            let rows = rows(&plan.config, &Measurement::of(&plan, samples(&plan, 12, value)), 0, 1);
             let [low, high] = rows[0].interval.expect("an interval");
             high - low
         };
@@ -643,7 +627,7 @@ mod tests {
             rounds,
             rounds_needed: needed,
             interval,
-            ..rows(&plan.config, &measurement(&plan, samples(&plan, 2, |_, s, r| noisy(1.0, 0.5, s, r))), 0, 1)
+            ..rows(&plan.config, &Measurement::of(&plan, samples(&plan, 2, |_, s, r| noisy(1.0, 0.5, s, r))), 0, 1)
                 .remove(0)
         };
         let said = |rounds, needed, interval| what_settles(&row(rounds, needed, interval)).expect("inconclusive");
@@ -662,7 +646,8 @@ mod tests {
     #[test]
     fn a_change_larger_than_the_base_is_said_in_the_metric_s_unit() {
         let plan = plan(vec![time("build")], 2, Some(12));
-        let rows = rows(&plan.config, &measurement(&plan, samples(&plan, 2, |_, s, r| noisy(1.0, 0.5, s, r))), 0, 1);
+        let rows =
+            rows(&plan.config, &Measurement::of(&plan, samples(&plan, 2, |_, s, r| noisy(1.0, 0.5, s, r))), 0, 1);
         let said = |base: f64, unit: Unit, interval: [f64; 2]| {
             let one = rows[0].clone();
             what_settles(&MetricComparison {
