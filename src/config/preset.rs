@@ -179,6 +179,31 @@ const HEAD: &str = "\
 version = 1
 ";
 
+/// The metric of the time that the step `build` takes.
+const BUILD_TIME: &str = "\
+# How long the build takes. `matters` is the smallest change worth acting on.
+[metrics.build_time]
+step = \"build\"
+measure = \"wall\"
+matters = \"5%\"
+";
+
+/// The metric of the size of a program.
+fn program_size(path: &str) -> String {
+    format!(
+        "
+# How large the program is.
+[metrics.binary_size]
+path = {path}
+matters = \"1%\"
+#limit = \"50 MB\"
+# Counted after compression, as it would be downloaded: gzip, zstd or brotli.
+#compress = \"zstd\"
+",
+        path = quoted(path)
+    )
+}
+
 /// What every preset ends with; the arguments are a check's command, and an example of a rate.
 fn tail(check: &str, worth: &str) -> String {
     format!(

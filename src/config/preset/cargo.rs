@@ -1,6 +1,6 @@
 //! The preset of a Rust project: build time, and the size of its first program or of its library.
 
-use super::{Preset, PresetError, list, names_in, quoted, read, read_toml, string_at, tail};
+use super::{BUILD_TIME, Preset, PresetError, list, names_in, program_size, quoted, read, read_toml, string_at, tail};
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 use walkdir::WalkDir;
@@ -54,18 +54,7 @@ pub(super) fn render(root: &Path) -> Result<String, PresetError> {
         locked.map(|flag| format!(" {flag}")).unwrap_or_default()
     );
     let size = match &product {
-        Product::Binary { name, .. } => format!(
-            "
-# How large the program is.
-[metrics.binary_size]
-path = {}
-matters = \"1%\"
-#limit = \"50 MB\"
-# Counted after compression, as it would be downloaded: gzip, zstd or brotli.
-#compress = \"zstd\"
-",
-            quoted(&format!("{release}/{}", globset::escape(name)))
-        ),
+        Product::Binary { name, .. } => program_size(&format!("{release}/{}", globset::escape(name))),
         Product::Library { name } => format!(
             "
 # How large the compiled library is, without its dependencies.
@@ -95,12 +84,7 @@ prepare = {}
 run = {}
 timeout = \"1h\"
 
-# How long the build takes. `matters` is the smallest change worth acting on.
-[metrics.build_time]
-step = \"build\"
-measure = \"wall\"
-matters = \"5%\"
-{size}
+{BUILD_TIME}{size}
 # The memory of the largest process of the build.
 {mark}[metrics.build_memory]
 {mark}step = \"build\"

@@ -1,6 +1,6 @@
 //! The preset of a container image: build time and image size.
 
-use super::{Preset, PresetError, list, names_in, quoted, tail};
+use super::{BUILD_TIME, Preset, PresetError, list, names_in, quoted, tail};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -103,12 +103,7 @@ timeout = \"30m\"
 run = {run}
 {prepare}timeout = \"1h\"
 {export}
-# How long the build takes. `matters` is the smallest change worth acting on.
-[metrics.build_time]
-step = \"build\"
-measure = \"wall\"
-matters = \"5%\"
-
+{BUILD_TIME}
 # How large the image is. With `limit`, a candidate that is larger is a reason to revert.
 [metrics.image_size]
 image = {}

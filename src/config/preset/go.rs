@@ -1,6 +1,6 @@
 //! The preset of a Go module: the build of its program and how large that is, or the build of all packages of a library.
 
-use super::{Preset, PresetError, names_in, quoted, read, tail};
+use super::{BUILD_TIME, Preset, PresetError, names_in, program_size, quoted, read, tail};
 use std::path::Path;
 
 pub(super) fn render(root: &Path) -> Result<String, PresetError> {
@@ -23,27 +23,11 @@ prepare = \"rm -rf .verdict-cache .verdict-out && go mod download\"
 run = {}
 timeout = \"1h\"
 
-# How long the build takes. `matters` is the smallest change worth acting on.
-[metrics.build_time]
-step = \"build\"
-measure = \"wall\"
-matters = \"5%\"
-",
+{BUILD_TIME}",
         quoted(&format!("GOCACHE=\"$PWD/.verdict-cache\" go build -trimpath{output} {package}"))
     );
     if let Some((name, _)) = &program {
-        text.push_str(&format!(
-            "
-# How large the program is.
-[metrics.binary_size]
-path = {}
-matters = \"1%\"
-#limit = \"50 MB\"
-# Counted after compression, as it would be downloaded: gzip, zstd or brotli.
-#compress = \"zstd\"
-",
-            quoted(&format!(".verdict-out/{name}"))
-        ));
+        text.push_str(&program_size(&format!(".verdict-out/{name}")));
     }
     text.push_str(
         "

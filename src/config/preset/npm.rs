@@ -1,6 +1,6 @@
 //! The preset of a JavaScript package: its build and what the build leaves, or the size of the package itself.
 
-use super::{Preset, PresetError, list, quoted, read, tail};
+use super::{BUILD_TIME, Preset, PresetError, list, quoted, read, tail};
 use crate::phrase;
 use crate::phrase::Phrase;
 use regex::Regex;
@@ -56,12 +56,7 @@ timeout = \"20m\"
 {prepare}run = {}
 timeout = \"30m\"
 
-# How long the build takes. `matters` is the smallest change worth acting on.
-[metrics.build_time]
-step = \"build\"
-measure = \"wall\"
-matters = \"5%\"
-
+{BUILD_TIME}
 # How large the folder is that the build writes. Change the path if your build writes elsewhere.
 [metrics.bundle_size]
 path = {}
