@@ -625,7 +625,8 @@ impl Engine<'_> {
         }
         let what = format!("check {}", check.name);
         let log = self.log(0, &what, ".log");
-        let (finished, _) = self.execute(0, &what, None, &check.run, check.timeout, Sink::Log(&log))?;
+        let work = Work { what: &what, command: &check.run, timeout: check.timeout };
+        let (finished, _) = self.execute(0, None, work, Sink::Log(&log), false)?;
         match finished.outcome {
             Outcome::Interrupted => Err(self.interrupted()),
             outcome => Ok(outcome != Outcome::Success),
