@@ -181,7 +181,7 @@ pub(super) fn prepare(repo: &Repo, ledger: &Ledger<'_>, request: &Request<'_>) -
         landed: None,
         onto: opened.onto.clone(),
     };
-    if look.is_some_and(|look| !look.is_surely_clean()) {
+    if look.is_some_and(|look| !look.finds_all_clean()) {
         nothing_uncommitted(&repo.uncommitted_tracked()?)?;
     }
     let event = ledger.draft(experiment.id, &experiment.name, Fact::Decided(Box::new(decided)))?;

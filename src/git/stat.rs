@@ -113,7 +113,7 @@ pub struct Look {
 impl Look {
     /// Waits for it. Whether HEAD, the index and the tracked files are the same beyond doubt; false says nothing: ask
     /// [`Repo::uncommitted`], which knows the filters.
-    pub fn is_surely_clean(self) -> bool {
+    pub fn finds_all_clean(self) -> bool {
         self.outcome().unwrap_or(false)
     }
 
