@@ -72,7 +72,7 @@ impl Unit {
         }
     }
 
-    /// A value of this unit for a person: `3.6 GB`, `872.1 s`, `14.5 min`, `1.2 ms`, `1250 req/s`.
+    /// A value of this unit for a person: `3.6 GB`, `872.1 s`, `14.5 min`, `1.2 ms`, `1250 req/s`, `1.022 G`.
     pub fn show(&self, value: f64) -> String {
         let scale = Scale::of(self, value.abs());
         if matches!(self, Unit::Count | Unit::Custom(_)) && value != 0.0 && value.abs() < 1e-6 {
@@ -119,6 +119,9 @@ const BYTE_UNITS: &[(&str, f64)] = &[
 
 const TIME_UNITS: &[(&str, f64)] =
     &[("ns", 1e-9), ("us", 1e-6), ("µs", 1e-6), ("ms", 1e-3), ("s", 1.0), ("min", 60.0), ("m", 60.0), ("h", 3600.0)];
+
+/// What large counts are told in, a unit of their own behind it.
+const COUNT_UNITS: &[(&str, f64)] = &[("M", 1e6), ("G", 1e9), ("T", 1e12)];
 
 /// Why a quantity could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -208,7 +211,7 @@ pub fn base_unit(symbol: &str) -> Option<(Unit, f64)> {
 }
 
 /// Reads a value of a known unit, in that base unit: a size or a time must carry a unit of its kind, a count is a bare
-/// number, and a custom unit may be written or left out.
+/// number, millions as `M` and so on, and a custom unit may be written or left out.
 pub fn parse_as(text: &str, unit: &Unit) -> Result<f64, QuantityError> {
     let (number, symbol) = split_quantity(text)?;
     let kind = base_unit(symbol).map(|(kind, _)| kind);
@@ -222,9 +225,18 @@ pub fn parse_as(text: &str, unit: &Unit) -> Result<f64, QuantityError> {
                 Err(QuantityError::UnknownUnit { unit: symbol.to_string(), nearest: nearest_of(symbol, table) })
             }
         },
-        Unit::Count if symbol.is_empty() => Ok(number),
-        Unit::Custom(own) if symbol.is_empty() || symbol == own => Ok(number),
-        Unit::Count | Unit::Custom(_) => Err(QuantityError::WrongKind(text.trim().to_string())),
+        Unit::Count | Unit::Custom(_) => {
+            let fits = |symbol: &str| symbol.is_empty() || symbol == unit.symbol();
+            let large = || {
+                COUNT_UNITS.iter().find_map(|(name, factor)| {
+                    let rest = symbol.strip_prefix(name)?;
+                    (fits(rest.trim_start()) && (rest.is_empty() || rest.starts_with(' '))).then_some(number * factor)
+                })
+            };
+            let value = if fits(symbol) { Some(number) } else { large() };
+            let value = value.ok_or_else(|| QuantityError::WrongKind(text.trim().to_string()))?;
+            if value.is_finite() { Ok(value) } else { Err(QuantityError::NotFinite(text.trim().to_string())) }
+        }
     }
 }
 
@@ -259,7 +271,9 @@ fn distance(word: &str, name: &str) -> usize {
 pub struct Scale<'a> {
     /// How many of the base unit the multiple is.
     pub factor: f64,
-    /// How the multiple is written.
+    /// How the multiple is written, where that is not a part of the symbol.
+    pub multiple: &'static str,
+    /// How the unit is written.
     pub symbol: &'a str,
     /// Digits after the point.
     pub digits: usize,
@@ -268,7 +282,7 @@ pub struct Scale<'a> {
 impl<'a> Scale<'a> {
     /// The scale for values up to `size`.
     pub fn of(unit: &'a Unit, size: f64) -> Scale<'a> {
-        let scale = |factor, symbol, digits| Scale { factor, symbol, digits };
+        let scale = |factor, symbol, digits| Scale { factor, multiple: "", symbol, digits };
         match unit {
             Unit::Bytes => match size {
                 s if s < 999.5 => scale(1.0, "B", 0),
@@ -287,7 +301,15 @@ impl<'a> Scale<'a> {
                 s if s < 7200.0 => scale(60.0, "min", 1),
                 _ => scale(3600.0, "h", 1),
             },
-            Unit::Count | Unit::Custom(_) => scale(1.0, unit.symbol(), significant_digits(size)),
+            Unit::Count | Unit::Custom(_) => {
+                let large = COUNT_UNITS.iter().rev().find(|(_, factor)| size >= factor * 0.999_95);
+                let Some(&(multiple, factor)) = large.filter(|_| size.is_finite()) else {
+                    return scale(1.0, unit.symbol(), significant_digits(size));
+                };
+                // Four figures, of whole numbers too: what was left out is not known to be zero.
+                let digits = (3.0 - (size / factor).log10().floor()).clamp(0.0, 3.0) as usize;
+                Scale { factor, multiple, symbol: unit.symbol(), digits }
+            }
         }
     }
 
@@ -306,7 +328,12 @@ impl<'a> Scale<'a> {
     }
 
     fn join(&self, number: &str) -> String {
-        if self.symbol.is_empty() { number.to_string() } else { format!("{number} {}", self.symbol) }
+        let mut text = number.to_string();
+        for part in [self.multiple, self.symbol].into_iter().filter(|part| !part.is_empty()) {
+            text.push(' ');
+            text.push_str(part);
+        }
+        text
     }
 }
 
@@ -374,6 +401,12 @@ mod tests {
         assert_eq!(Unit::Custom("req/s".into()).show(1250.0), "1250 req/s");
         assert_eq!(Unit::Bytes.show(999.6), "1.0 kB");
         assert_eq!(Unit::Count.show(2.5e-9), "2.500e-9");
+        assert_eq!(Unit::Count.show(999_949.0), "999949");
+        assert_eq!(Unit::Count.show(1_021_609_701.0), "1.022 G");
+        assert_eq!(Unit::Count.show_change(-249e6), "-249.0 M");
+        assert_eq!(Unit::Custom("req/s".into()).show(1.25e6), "1.250 M req/s");
+        let (a, b) = Unit::Count.show_apart(135_310_000.0, 135_320_000.0);
+        assert_eq!((a.as_str(), b.as_str()), ("135.31 M", "135.32 M"));
     }
 
     #[test]
@@ -386,6 +419,11 @@ mod tests {
         assert_eq!(parse_as("5 MB", &Unit::Count), Err(QuantityError::WrongKind("5 MB".into())));
         assert_eq!(parse_as("1e3 req/s", &custom), Ok(1000.0));
         assert_eq!(parse_as("1000", &custom), Ok(1000.0));
+        assert_eq!(parse_as("1.5 M req/s", &custom), Ok(1.5e6));
+        assert_eq!(parse_as("2 G", &Unit::Count), Ok(2e9));
+        assert_eq!(parse_as("2 M", &Unit::Custom("M".into())), Ok(2.0), "a unit of one's own comes first");
+        assert_eq!(parse_as("2 Mreq/s", &custom), Err(QuantityError::WrongKind("2 Mreq/s".into())));
+        assert!(matches!(parse_as("1e308 M", &Unit::Count), Err(QuantityError::NotFinite(_))));
         assert_eq!(parse_as("1000 rps", &custom), Err(QuantityError::WrongKind("1000 rps".into())));
         let unknown = QuantityError::UnknownUnit { unit: "mb".into(), nearest: "MB" };
         assert_eq!(parse_as("5 mb", &Unit::Bytes), Err(unknown));

@@ -201,10 +201,21 @@ fn measuring_more_says_what_it_takes_in_all() {
     let mut terminal = Terminal::open(&repo, &["decide"]);
     terminal.sees("What is your verdict?");
     match need {
-        7..=DEFAULT_ROUNDS => terminal.sees(&format!("measure more (about {} more pair", need - 6)),
-        _ => terminal.sees(&format!("a pair; 6 of about {need} taken)")),
+        7..=DEFAULT_ROUNDS => terminal.sees(&format!("measure more (about {need} pairs, ")),
+        _ => terminal.sees(&format!("measure more (about {need} pairs of ")),
     }
+    terminal.sees("abandon");
+    terminal.types("\r");
+    terminal.sees("measured anew: the 6 pairs of before");
+    terminal.sees("How many pairs?");
+    terminal.types("many\r");
+    terminal.sees("that is no number from 1 to 10000");
+    terminal.sees("abandon");
+    terminal.types("\r");
+    terminal.sees("How many pairs?");
+    terminal.types("4\r");
     terminal.sees("abandon");
     terminal.types("\u{3}");
     assert_eq!(terminal.ends().0, Some(130));
+    assert_eq!(repo.json(&["compare"])["options"][0]["comparison"][0]["rounds"], 4);
 }

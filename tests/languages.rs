@@ -92,7 +92,6 @@ const ALLOWED: &[(&str, &str)] = &[
     ("failed to update ref", "what git says"),
     ("files and folders", "a part of the name of a row, which records keep"),
     ("GOCACHE=\"$PWD/.verdict-cache\" go build -trimpath{output} {package}", "a command"),
-    ("after the steps have run", "a part of a sentence of `told::SENTENCES` that is looked for"),
     ("go build", "a command"),
     ("go clean -cache -modcache", "a command"),
     ("image not known", "what podman says"),

@@ -137,7 +137,8 @@ fn check(name: &str, run: impl Into<String>) -> Check {
 }
 
 fn config(steps: Vec<Step>, metrics: Vec<Metric>) -> Config {
-    Config { steps, metrics, hash: "hash".into(), ..Config::default() }
+    let hash = format!("{steps:?}{metrics:?}");
+    Config { steps, metrics, hash, ..Config::default() }
 }
 
 /// Stops after so many rounds, asked after each.
@@ -508,9 +509,32 @@ fn samples_of_another_configuration_are_set_aside_and_not_mixed() {
     let (result, notes) = measure(&story, &other, 3);
     assert_eq!(places(&result.unwrap().samples), planned(11, 3));
     assert_eq!(notes.len(), 1);
-    assert!(notes[0].ends_with("the configuration has changed since"), "{notes:?}");
-    let aside = std::fs::read_to_string(story.session_file().with_extension("stale.jsonl")).unwrap();
-    assert_eq!(aside.lines().count(), 5);
+    assert!(notes[0].contains("is set aside: the configuration has changed since; what it"), "{notes:?}");
+    let aside = || std::fs::read_to_string(story.session_file().with_extension("stale.jsonl")).unwrap();
+    assert_eq!(aside().lines().count(), 5);
+    // Each of them goes on with what it was begun for.
+    for (plan, saved, aside_then) in [(&plan, 2, 7), (&other, 3, 7)] {
+        let (result, notes) = measure(&story, plan, 3);
+        assert_eq!(places(&result.unwrap().samples), planned(11, 3));
+        assert_eq!(notes.len(), 2);
+        assert!(notes[1].starts_with(&format!("goes on where it stopped: {saved} complete rounds")), "{notes:?}");
+        assert_eq!(aside().lines().count(), aside_then);
+    }
+    session::finish(&story.repo(), &other.key).unwrap();
+    let (_, notes) = measure(&story, &plan, 3);
+    assert_eq!(notes, ["goes on where it stopped: 3 complete rounds and 6 samples are saved"]);
+    assert!(!story.session_file().with_extension("stale.jsonl").exists());
+}
+
+#[test]
+fn a_session_that_cannot_be_read_is_set_aside_and_promises_nothing() {
+    let story = Story::new();
+    let plan = story.plan(config(vec![step("build", ":")], vec![wall("build")]));
+    measure(&story, &plan, 1).0.unwrap();
+    std::fs::write(story.session_file(), "nonsense\n").unwrap();
+    let (result, notes) = measure(&story, &plan, 1);
+    assert_eq!(places(&result.unwrap().samples), planned(11, 1));
+    assert!(notes.len() == 1 && notes[0].contains("stale.jsonl: line 1 cannot be read"), "{notes:?}");
 }
 
 #[test]

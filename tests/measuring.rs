@@ -403,6 +403,21 @@ fn what_prepare_needs_is_not_measured() {
     }
 }
 
+#[test]
+fn where_there_is_no_terminal_it_is_told_what_runs_before_the_first_pair_is_done() {
+    let repo = project(
+        "version = 1\n[steps.work]\nrun = \"./work.sh\"\n[metrics.size]\npath = \"out\"\n",
+        "echo ab > out\n",
+        "echo a > out\n",
+    );
+    let ran = repo.ok(&["measure"]);
+    for line in ["pair 1: base: step work\n", "pair 1: candidate: step work\n"] {
+        assert_eq!(ran.stderr.matches(line).count(), 1, "{}", ran.report());
+    }
+    repo.ok(&["--lang", "zh-CN", "measure", "--fresh"]).says(&["第 1 轮：候选：步骤 work"]);
+    assert_eq!(repo.ok(&["--quiet", "measure", "--fresh"]).stderr, "");
+}
+
 /// On Linux a process begins with the peak of whoever started it, and this program holds more than `true` does.
 #[cfg(target_os = "linux")]
 #[test]

@@ -2,7 +2,7 @@
 
 use super::context::asking;
 use super::land::{self, Wish};
-use super::measure::{self, How};
+use super::measure::{self, How, PAIRS};
 use super::progress::time_left;
 use super::revert::Mode;
 use super::{Ctx, Done, abandon, rates};
@@ -82,7 +82,9 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
         match table.choose(measured)? {
             Answer::Leave => return Ok(Exit::Done),
             Answer::More => {
-                measure::measure(ctx, &repo, &ledger, &book, experiment, &How::default(), None)?;
+                if let Some(how) = table.how_much(measured)? {
+                    measure::measure(ctx, &repo, &ledger, &book, experiment, &how, None)?;
+                }
             }
             Answer::Abandon => {
                 let because = ctx.ask_line("Why is it given up?", "--because TEXT")?;
@@ -169,6 +171,28 @@ impl Table<'_> {
         Ok(chosen.map_or(Answer::Leave, |index| answers[index].0))
     }
 
+    /// Asks how many pairs are wanted; none when the answer is no number of pairs.
+    fn how_much(&self, measured: &Measured) -> Result<Option<How>, Failure> {
+        let rounds = rounds(measured);
+        let s = plural(rounds);
+        self.ctx.say(phrase!(
+            "all is measured anew: the {rounds} pair{s} of before stay in their record and are not counted in",
+            rounds,
+            s
+        ))?;
+        let prompt = self.ctx.tell("How many pairs? (Enter: as many as it takes, or until it is out of reach)");
+        let theme = ColorfulTheme::default();
+        let question = dialoguer::Input::<String>::with_theme(&theme).with_prompt(prompt).allow_empty(true);
+        let typed = question.interact_text().map_err(asking)?;
+        let text = typed.trim();
+        let pairs = text.parse().ok().filter(|pairs| PAIRS.contains(pairs));
+        if pairs.is_none() && !text.is_empty() {
+            self.ctx.say("that is no number from 1 to 10000; nothing was measured")?;
+            return Ok(None);
+        }
+        Ok(Some(How::of_pairs(pairs)))
+    }
+
     /// Asks for the reason, shows the exact commits, and lands them once that is confirmed; none when it is not, or when
     /// something forbids it that can be mended while this waits.
     fn land(
@@ -226,25 +250,27 @@ impl Table<'_> {
     }
 }
 
-/// What measuring more would take, from the samples at hand: all of it where that can be foretold.
+/// How many pairs were begun.
+fn rounds(measured: &Measured) -> usize {
+    measured.samples.iter().map(|s| s.round + 1).max().unwrap_or(0)
+}
+
+/// What measuring more would take, from the samples at hand: all of it where that can be foretold. It begins anew, so the pairs
+/// that were taken do not count.
 fn cost(measured: &Measured) -> Phrase {
-    let rounds = measured.samples.iter().map(|s| s.round + 1).max().unwrap_or(0);
-    let need = measured.comparison.iter().filter_map(|row| row.rounds_needed).max().filter(|need| *need > rounds);
-    let Some(each) = pace::of_a_round(&measured.samples) else { return phrase!("{rounds} pairs taken", rounds) };
+    let taken = rounds(measured);
+    let need = measured.comparison.iter().filter_map(|row| row.rounds_needed).max().filter(|need| *need > taken);
+    let Some(each) = pace::of_a_round(&measured.samples) else {
+        return phrase!("{rounds} pairs taken", rounds = taken);
+    };
     let show = |seconds: f64| {
         let whole = Duration::try_from_secs_f64(seconds).ok().filter(|_| seconds >= 10.0);
         whole.map_or_else(|| Unit::Seconds.show(seconds), time_left)
     };
     match need {
         // More than measuring takes when nobody names a number: it may give up before.
-        Some(need) if need > DEFAULT_ROUNDS => {
-            phrase!("about {each} a pair; {rounds} of about {need} taken", each = show(each), rounds, need)
-        }
-        Some(need) => {
-            let n = need - rounds;
-            let time = show(each * n as f64);
-            phrase!("about {n} more pair{s}, {time}; {rounds} taken", n, s = plural(n), time, rounds)
-        }
-        None => phrase!("about {each} a pair, {rounds} taken", each = show(each), rounds),
+        Some(n) if n > DEFAULT_ROUNDS => phrase!("about {n} pairs of {each}", n, each = show(each)),
+        Some(n) => phrase!("about {n} pairs, {time}", n, time = show(each * n as f64)),
+        None => phrase!("about {each} a pair", each = show(each)),
     }
 }

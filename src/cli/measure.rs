@@ -28,6 +28,9 @@ use serde_json::json;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
+/// How many pairs may be asked for.
+pub const PAIRS: std::ops::RangeInclusive<u32> = 1..=10_000;
+
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The experiment (default: the one whose branch is checked out)
@@ -49,7 +52,7 @@ pub struct Args {
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct How {
     /// Stop after N pairs at the latest
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(i64::from(*PAIRS.start())..=i64::from(*PAIRS.end())))]
     pairs: Option<u32>,
     /// Begin no new pair after this long, such as 10m
     #[arg(long, value_name = "TIME", value_parser = duration)]
@@ -78,6 +81,13 @@ pub struct How {
     /// Run steps with this niceness, from -20 (most urgent) to 19
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(i32).range(-20..=19))]
     nice: Option<i32>,
+}
+
+impl How {
+    /// With so many pairs; as many as it takes when none is named.
+    pub fn of_pairs(pairs: Option<u32>) -> How {
+        How { pairs, ..How::default() }
+    }
 }
 
 pub fn duration(text: &str) -> Result<Duration, Refused> {

@@ -17,6 +17,8 @@ pub struct Progress {
     lang: Lang,
     sides: Vec<String>,
     shown: BTreeSet<usize>,
+    /// Sides whose first run has begun.
+    begun: BTreeSet<String>,
 }
 
 impl Progress {
@@ -30,20 +32,25 @@ impl Progress {
             bar.enable_steady_tick(Duration::from_millis(200));
             bar
         });
-        Progress { bar, quiet: ctx.quiet, lang: ctx.lang, sides, shown: BTreeSet::new() }
+        Progress { bar, quiet: ctx.quiet, lang: ctx.lang, sides, shown: BTreeSet::new(), begun: BTreeSet::new() }
     }
 
     /// One thing that happened.
     pub fn tell(&mut self, event: Event<'_>) {
         match event {
             Event::Begin { side, what, round } => {
-                if let Some(bar) = &self.bar {
-                    let (side, what) = (Phrase::from(side), told(what));
-                    let text = match round {
-                        Some(round) => phrase!("pair {n}: {side}: {what}", n = round + 1, side, what),
-                        None => phrase!("{side}: {what}", side, what),
-                    };
-                    bar.set_message(text.in_language(&self.lang));
+                // Without a bar the first pair would take its time in silence.
+                if self.bar.is_none() && !self.begun.insert(side.to_string()) {
+                    return;
+                }
+                let (side, what) = (Phrase::from(side), told(what));
+                let text = match round {
+                    Some(round) => phrase!("pair {n}: {side}: {what}", n = round + 1, side, what),
+                    None => phrase!("{side}: {what}", side, what),
+                };
+                match &self.bar {
+                    Some(bar) => bar.set_message(text.in_language(&self.lang)),
+                    None => self.line(text),
                 }
             }
             Event::Sampled { sample, all, left } => self.sampled(sample, all, left),

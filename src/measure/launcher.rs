@@ -87,14 +87,9 @@ pub fn spawn(command: &mut Command, placement: &Placement) -> io::Result<Started
     let read = reader.read_exact(&mut answer);
     let [process, begun] = [0, 8].map(|at| i64::from_ne_bytes(answer[at..at + 8].try_into().unwrap_or_default()));
     let process = i32::try_from(process).unwrap_or_default();
-    let main = Pid::from_raw(process.max(0)).filter(|_| read.is_ok());
-    let Some(main) = main else {
+    let Some(main) = Pid::from_raw(process.max(0)) else {
         launcher.wait()?;
-        return Err(if process < 0 {
-            io::Error::from_raw_os_error(-process)
-        } else {
-            io::Error::other("what starts it failed")
-        });
+        return Err(read.err().unwrap_or_else(|| io::Error::from_raw_os_error(-process)));
     };
     let (clock, now) = (sys::monotonic(), Instant::now());
     let ago = clock.saturating_sub(Duration::from_nanos(begun.unsigned_abs()));

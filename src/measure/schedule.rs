@@ -20,7 +20,7 @@ use super::environment::{COUNTER, Environment};
 use super::pace::Pace;
 use super::placement::Placement;
 use super::runner::{self, Finished, Job, Outcome, Sink};
-use super::session::{self, Found, Session};
+use super::session::{self, Aside, Session};
 use super::source::instructions::Counter;
 use super::source::{self, Place, Trouble};
 use super::told::BASE_FAILS;
@@ -77,25 +77,26 @@ pub(super) fn run(
     for note in refused {
         observe(Event::Note(note));
     }
-    match found {
-        Found::Nothing => {}
-        Found::Resumed => {
-            let (rounds, samples) = (session.complete_rounds(), session.samples.len());
-            observe(Event::Note(phrase!(
-                "goes on where it stopped: {rounds} complete round{s} and {samples} sample{s2} are saved",
-                rounds,
-                s = plural(rounds),
-                samples,
-                s2 = plural(samples)
-            )));
-        }
-        Found::SetAside { why, path } => {
-            observe(Event::Note(phrase!(
-                "an earlier session is set aside in {path}: {why}",
-                path = path.display(),
-                why
-            )));
-        }
+    if let Some(Aside { why, path, whole }) = found.aside {
+        let path = path.display();
+        observe(Event::Note(match whole {
+            true => phrase!(
+                "an earlier session is set aside: {why}; what it was measured for goes on with it ({path})",
+                why,
+                path
+            ),
+            false => phrase!("an earlier session is set aside in {path}: {why}", path, why),
+        }));
+    }
+    if found.resumed {
+        let (rounds, samples) = (session.complete_rounds(), session.samples.len());
+        observe(Event::Note(phrase!(
+            "goes on where it stopped: {rounds} complete round{s} and {samples} sample{s2} are saved",
+            rounds,
+            s = plural(rounds),
+            samples,
+            s2 = plural(samples)
+        )));
     }
     if let Some(known) = known {
         let on = chrono::DateTime::from_timestamp_millis(known.record.timestamp_ms() as i64).unwrap_or_default();

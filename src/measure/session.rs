@@ -4,8 +4,8 @@
 //! `{"sample": …}`, `{"check": …}` and `{"failure": …}` in the order taken. Each line is one `write`, so a killed process loses at most the
 //! line it was writing: a last line without its end is dropped when the file is read. The header is synced to disk at
 //! once; samples at most once a second, so that runs of a millisecond are not slowed down by the disk. A session that
-//! does not fit the plan any more is set aside as `<key>.stale.jsonl`, never mixed with new samples. Kinds of lines that
-//! a reader does not know are left out.
+//! does not fit the plan any more is set aside as `<key>.stale.jsonl`, never mixed with new samples, and goes on when a plan
+//! comes that it fits again. One is kept: the last. Kinds of lines that a reader does not know are left out.
 //!
 //! The file stays when measuring ends: whoever has written the record calls [`finish`].
 
@@ -45,7 +45,7 @@ pub struct Header {
     pub seed: u64,
     /// Hex SHA-256 of the configuration's text.
     pub config_hash: String,
-    /// Hex SHA-256 of the steps, the measured metrics and the checks, for plans that have no text.
+    /// Hex SHA-256 of what the configuration's text does not tell.
     pub work_hash: String,
     /// The metrics measured.
     pub metrics: Vec<String>,
@@ -84,19 +84,23 @@ pub struct Session {
 }
 
 /// What [`Session::open`] found.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Found {
+    /// Whether the session goes on that was interrupted.
+    pub resumed: bool,
+    /// One that does not fit and is set aside.
+    pub aside: Option<Aside>,
+}
+
+/// A session that was set aside.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Found {
-    /// No session was there.
-    Nothing,
-    /// One that goes on.
-    Resumed,
-    /// One that does not fit, for this reason; it is set aside in this file.
-    SetAside {
-        /// What differs.
-        why: Phrase,
-        /// Where it is now.
-        path: PathBuf,
-    },
+pub struct Aside {
+    /// What differs.
+    pub why: Phrase,
+    /// Where it is now.
+    pub path: PathBuf,
+    /// Whether it can be read, so that a plan that it fits goes on with it.
+    pub whole: bool,
 }
 
 impl Session {
@@ -126,28 +130,23 @@ impl Session {
             environment,
         };
         let turns: Vec<usize> = plan.turns.iter().map(Vec::len).collect();
-        let found = match read(&path).map_err(|source| trouble(&path, source))? {
-            None => Found::Nothing,
-            Some(Ok(saved)) => match difference(&saved.header, &header) {
-                None => {
-                    let file = reopen(&path, saved.length).map_err(|source| trouble(&path, source))?;
-                    let session = Session {
-                        header: saved.header,
-                        samples: saved.samples,
-                        checks: saved.checks,
-                        failures: saved.failures,
-                        turns,
-                        file,
-                        path,
-                        synced: Instant::now(),
-                        _lock: lock,
-                    };
-                    return Ok((session, Found::Resumed));
-                }
-                Some(why) => set_aside(&path, why).map_err(|source| trouble(&path, source))?,
-            },
-            Some(Err(why)) => set_aside(&path, why).map_err(|source| trouble(&path, source))?,
-        };
+        let (saved, aside) = found(&path, &header).map_err(|source| trouble(&path, source))?;
+        let found = Found { resumed: saved.is_some(), aside };
+        if let Some(saved) = saved {
+            let file = reopen(&path, saved.length).map_err(|source| trouble(&path, source))?;
+            let session = Session {
+                header: saved.header,
+                samples: saved.samples,
+                checks: saved.checks,
+                failures: saved.failures,
+                turns,
+                file,
+                path,
+                synced: Instant::now(),
+                _lock: lock,
+            };
+            return Ok((session, found));
+        }
         let file = create(&path, &header).map_err(|source| trouble(&path, source))?;
         let session = Session {
             header,
@@ -291,11 +290,15 @@ fn trouble(path: &Path, source: io::Error) -> MeasureError {
     MeasureError::Io { path: path.display().to_string(), source }
 }
 
+/// Hidden checks and, where there is no text that could be compared, all that is run: how that is written here may differ in the
+/// next version, which has to know a session of this one again.
 fn work_hash(plan: &Plan) -> String {
-    let metrics: Vec<_> = plan.metrics().map(|m| (&m.name, &m.source, &m.unit)).collect();
-    let checks = plan.checks.then_some(&plan.config.checks);
     let hidden = plan.hidden.as_ref().filter(|_| plan.checks).map(|hidden| &hidden.digest);
-    let text = format!("{:?}", (&plan.config.steps, metrics, checks, hidden));
+    let mut text = format!("{:?}", (plan.checks, hidden));
+    if plan.config.hash.is_empty() {
+        let metrics: Vec<_> = plan.metrics().map(|m| (&m.name, &m.source, &m.unit)).collect();
+        text.push_str(&format!("{:?}", (&plan.config.steps, metrics, &plan.config.checks)));
+    }
     sha256(text)
 }
 
@@ -382,6 +385,32 @@ fn parse(bytes: &[u8]) -> Result<Saved, Phrase> {
     Ok(saved)
 }
 
+/// The saved session that goes on as this one, and the one that is set aside. What was set aside before takes its place
+/// again when it fits and the other does not.
+fn found(path: &Path, now: &Header) -> io::Result<(Option<Saved>, Option<Aside>)> {
+    let (why, whole) = match read(path)? {
+        Some(Ok(saved)) => match difference(&saved.header, now) {
+            None => return Ok((Some(saved), None)),
+            Some(why) => (Some(why), true),
+        },
+        Some(Err(why)) => (Some(why), false),
+        None => (None, false),
+    };
+    let stale = path.with_extension("stale.jsonl");
+    // What cannot be read is in nobody's way there.
+    let fits =
+        read(&stale).ok().flatten().and_then(Result::ok).filter(|saved| difference(&saved.header, now).is_none());
+    let spare = path.with_extension("spare.jsonl");
+    if fits.is_some() {
+        std::fs::rename(&stale, &spare)?;
+    }
+    let aside = why.map(|why| std::fs::rename(path, &stale).map(|()| Aside { why, path: stale, whole })).transpose()?;
+    if fits.is_some() {
+        std::fs::rename(&spare, path)?;
+    }
+    Ok((fits, aside))
+}
+
 fn reopen(path: &Path, length: u64) -> io::Result<File> {
     let mut file = OpenOptions::new().write(true).open(path)?;
     file.set_len(length)?;
@@ -400,12 +429,6 @@ fn write_line(file: &mut File, line: &impl Serialize, sync: bool) -> io::Result<
     text.push(b'\n');
     file.write_all(&text)?;
     if sync { file.sync_data() } else { Ok(()) }
-}
-
-fn set_aside(path: &Path, why: Phrase) -> io::Result<Found> {
-    let aside = path.with_extension("stale.jsonl");
-    std::fs::rename(path, &aside)?;
-    Ok(Found::SetAside { why, path: aside })
 }
 
 #[cfg(test)]

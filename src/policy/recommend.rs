@@ -619,18 +619,23 @@ impl Change {
     fn phrase(&self) -> Phrase {
         let (base, candidate) = self.unit.show_apart(self.base, self.candidate);
         let percent = |part: f64| format!("{:+.1} %", part * 100.0);
-        // What is that wide says nothing; its digits say no more.
-        let bound = |part: f64| if part > 99.99 { ">+9999 %".to_string() } else { percent(part) };
         match (self.relative.map(percent), self.interval) {
             (None, _) => phrase!("from {base} to {candidate}", base, candidate),
             (Some(change), None) => phrase!("from {base} to {candidate} ({change})", base, candidate, change),
+            // The candidate may take ten times as long, or less: figures would only look like knowledge.
+            (Some(change), Some([low, high])) if low < 0.0 && high > 9.0 => phrase!(
+                "from {base} to {candidate} ({change}, but as yet nearly anything is possible)",
+                base,
+                candidate,
+                change
+            ),
             (Some(change), Some([low, high])) => phrase!(
                 "from {base} to {candidate} ({change}, between {low} and {high})",
                 base,
                 candidate,
                 change,
-                low = bound(low),
-                high = bound(high)
+                low = percent(low),
+                high = percent(high)
             ),
         }
     }
@@ -1111,6 +1116,12 @@ mod tests {
             said.reasons[0],
             "startup is inconclusive from 10.00 s to 10.30 s (+3.0 %, between -2.0 % and +8.0 %); it takes about 23 more pairs, \
              or accept changes below 8%"
+        );
+        let said = advise(&[build(10.0, 8.0), open("startup", Some([-0.999, 500.0]))], &shrunk(), vec![]);
+        assert_eq!(
+            said.reasons[0],
+            "startup is inconclusive from 10.00 s to 41.8 min (+24950.1 %, but as yet nearly anything is possible); it takes about \
+             23 more pairs"
         );
         assert_eq!(advise(&[open("startup", None)], &shrunk(), vec![]).advice, Advice::MeasureMore);
     }
