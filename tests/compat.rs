@@ -110,3 +110,66 @@ fn an_old_ledger_is_whole_and_its_open_experiment_is_decided_on_top_of_it() {
         repo.ok(&["undo", "archived", "--because", "another look"]);
     }
 }
+
+/// What a version left in `.git/verdict` while something was under way.
+fn states() -> impl Iterator<Item = (PathBuf, PathBuf)> {
+    let found: Vec<_> =
+        versions().into_iter().map(|v| (v.join("state"), v)).filter(|(state, _)| state.is_dir()).collect();
+    assert!(!found.is_empty());
+    found.into_iter().map(|(state, version)| (version, state))
+}
+
+#[test]
+fn a_decision_that_an_earlier_version_began_is_finished_and_taken_back() {
+    for (version, state) in states() {
+        for (way, known) in [("--resume", 1), ("--undo", 0)] {
+            let repo = repository(&version);
+            let before = repo.snapshot();
+            let decided = || repo.json(&["log"])["decisions"].as_array().unwrap().len();
+            let count = decided();
+            repo.write(".git/verdict/journal.json", std::fs::read(state.join("journal.json")).unwrap());
+            repo.refuses(3, &["keep", "open", "--because", "again"])
+                .says(&["the decision on 'open' (keep) was cut off"]);
+            repo.ok(&["doctor", way]);
+            assert_eq!(decided(), count + known, "{way}");
+            assert_eq!(repo.snapshot() == before, known == 0, "{way}");
+        }
+    }
+}
+
+#[test]
+fn a_session_that_an_earlier_version_began_goes_on_here_and_is_set_aside_on_another_machine() {
+    for (version, state) in states() {
+        let saved = std::fs::read_to_string(state.join("session.jsonl")).unwrap();
+        let (header, samples) = saved.split_once('\n').unwrap();
+        let taken = samples.lines().filter(|line| line.starts_with("{\"sample\"")).count();
+        let trusted = || {
+            let repo = repository(&version);
+            repo.ok(&["trust", "--yes", "main", "verdict/open"]);
+            repo
+        };
+        let here = trusted().json(&["measure", "open", "--pairs", "1"])["measured"]["environment"].clone();
+        let begun = |environment: Value| {
+            let mut header: Value = serde_json::from_str(header).unwrap();
+            header["environment"] = environment;
+            let repo = trusted();
+            repo.write(".git/verdict/sessions/open.jsonl", format!("{header}\n{samples}"));
+            repo.ok(&["measure", "open", "--pairs", "3"])
+        };
+        begun(here.clone()).says(&["goes on where it stopped: ", &format!("{taken} samples are saved")]);
+        let mut elsewhere = here;
+        elsewhere["cores"] = 4096.into();
+        begun(elsewhere).says(&["an earlier session is set aside: it ran on another machine"]);
+    }
+}
+
+#[test]
+fn what_the_guard_of_an_earlier_version_knew_is_still_known() {
+    for (version, state) in states() {
+        let repo = repository(&version);
+        let anew = repo.json(&["similar", "--text", "fat is smaller"]);
+        assert!(!anew["similar"].as_array().unwrap().is_empty(), "{anew}");
+        repo.write(".git/verdict/index/guard", std::fs::read(state.join("guard")).unwrap());
+        assert_eq!(repo.json(&["similar", "--text", "fat is smaller"]), anew);
+    }
+}
