@@ -5,7 +5,8 @@
 
 use git_verdict::adr::file::DecisionFile;
 use git_verdict::config::{Config, Extract};
-use git_verdict::exchange::{self, Part};
+use git_verdict::decision::Draft;
+use git_verdict::exchange::{self, Format, Part};
 use git_verdict::git::objects::TreeEntry;
 use git_verdict::git::{Oid, Person, Repo};
 use git_verdict::guard::{Shelf, words};
@@ -21,7 +22,9 @@ use git_verdict::render::{Renderer, trailer};
 use git_verdict::units::{self, Unit};
 use git_verdict::{adr, decision, grounds, ledger, mcp};
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::LazyLock;
 
 fn limits() -> Limits {
     Limits { max_uncompressed: 16 << 20, max_paths: 2000, max_name_bytes: 1 << 20, ..Limits::default() }
@@ -184,12 +187,33 @@ pub fn exchange(data: &[u8]) {
     let notes = exchange::git_perf::parse(&text);
     let sides: Vec<exchange::Side> = read.flatten().chain([notes]).collect();
     let pairs = sides.iter().zip(&sides).chain(sides.iter().zip(sides.iter().skip(1)));
-    for (base, candidate) in pairs {
-        let Ok(imported) = exchange::import::compare(base, candidate, None, &Default::default()) else { continue };
-        for row in &imported.rows {
-            let relative = row.relative.into_iter().chain(row.interval.into_iter().flatten());
-            assert!(relative.chain([row.base, row.candidate]).all(f64::is_finite), "{row:?}");
+    pairs.for_each(|(base, candidate)| compared(base, candidate));
+}
+
+/// Two sides are compared in finite numbers, or not at all.
+fn compared(base: &exchange::Side, candidate: &exchange::Side) {
+    let Ok(imported) = exchange::import::compare(base, candidate, None, &Default::default()) else { return };
+    for row in &imported.rows {
+        let relative = row.relative.into_iter().chain(row.interval.into_iter().flatten());
+        assert!(relative.chain([row.base, row.candidate]).all(f64::is_finite), "{row:?}");
+    }
+}
+
+/// criterion's folder, made of lines: the path of a file, and what it holds.
+pub fn criterion(data: &[u8]) {
+    let folder = folder();
+    for line in String::from_utf8_lossy(data).lines().take(64) {
+        let (path, content) = line.split_once(' ').unwrap_or((line, ""));
+        let parts = path.split('/').filter(|part| !matches!(*part, "" | "." | "..")).take(10);
+        let path = folder.path().join(parts.collect::<std::path::PathBuf>());
+        // What is no name, or is a file already where a folder is wanted, is left out.
+        if path.parent().is_some_and(|above| std::fs::create_dir_all(above).is_ok()) {
+            let _ = std::fs::write(path, content);
         }
+    }
+    let both = [Part::Place(0), Part::Place(1)].map(|part| exchange::criterion::Criterion.read(folder.path(), part));
+    if let [Ok(base), Ok(candidate)] = &both {
+        compared(base, candidate);
     }
 }
 
@@ -268,11 +292,22 @@ pub fn mcp_message(data: &[u8]) {
     }
 }
 
-/// A template of a repository: taken, or refused with its place.
+/// A template of a repository: taken and rendered to an end, or refused with its place.
 pub fn template(data: &[u8]) {
+    static DECISION: LazyLock<(Draft, ledger::Event)> = LazyLock::new(|| {
+        let journal: serde_json::Value =
+            serde_json::from_str(include_str!("../testdata/fuzz/journal/landed.json")).expect("JSON");
+        let measured = include_bytes!("../testdata/fuzz/record/measured.json");
+        let draft = serde_json::from_value(journal["draft"].clone()).expect("a draft");
+        (draft, ledger::Event::from_json(measured).expect("a record"))
+    });
     let folder = folder();
     std::fs::write(folder.path().join("revert.txt.j2"), data).expect("a file");
-    if let Err(error) = Renderer::with_overrides(Lang::En, Some(folder.path())) {
+    let (draft, event) = &*DECISION;
+    let ledger::Fact::Measured(measured) = &event.fact else { unreachable!("the file holds a measurement") };
+    let rendered = Renderer::with_overrides(Lang::En, Some(folder.path()))
+        .and_then(|renderer| renderer.revert(draft, Some(measured)));
+    if let Err(error) = rendered {
         assert!(error.to_string().contains("revert.txt.j2"), "{error}");
     }
 }
@@ -296,6 +331,10 @@ pub fn shelf(data: &[u8]) {
     }
 }
 
+fn person() -> Person {
+    Person { name: "A".into(), email: "a@b.example".into() }
+}
+
 /// A bare repository with nothing in it.
 fn repository(folder: &Path) -> Repo {
     for part in ["objects", "refs", "verdict"] {
@@ -305,6 +344,59 @@ fn repository(folder: &Path) -> Repo {
     let config = "[core]\n\trepositoryformatversion = 0\n\tbare = true\n[user]\n\tname = A\n\temail = a@b.example\n";
     std::fs::write(folder.join("config"), config).expect("a file");
     Repo::discover(folder).expect("a repository")
+}
+
+/// git's index, which is read to see at once that nothing was changed. It is beside a commit of one file.
+pub fn git_index(data: &[u8]) {
+    let folder = folder();
+    let inner = folder.path().join(".git");
+    let repo = repository(&inner);
+    let blob = repo.write_blob(b"a\n").expect("a blob");
+    let tree = repo.write_tree(None, &[TreeEntry::blob(b"a".to_vec(), blob)]).expect("a tree");
+    let commit = repo.write_commit(&tree, &[], &person(), "a file").expect("a commit");
+    assert!(repo.swap_ref("refs/heads/main", &commit, None, "fuzz").expect("a ref can be set"));
+    std::fs::write(inner.join("config"), "[core]\n\trepositoryformatversion = 0\n").expect("a file");
+    std::fs::write(folder.path().join("a"), "a\n").expect("a file");
+    std::fs::write(inner.join("index"), data).expect("a file");
+    Repo::discover(folder.path()).expect("a repository").surely_clean();
+}
+
+/// The index of the ledger, whose description is made to fit the ledger, and its checksum: told, or made anew.
+pub fn ledger_index(data: &[u8]) {
+    let folder = folder();
+    let repo = repository(folder.path());
+    let format = Node::File(b"1\n".to_vec());
+    let tree = write(&repo, &BTreeMap::from([(b"format".to_vec(), format)])).expect("a tree");
+    let tip = repo.write_commit(&tree, &[], &person(), "a ledger").expect("a commit");
+    assert!(repo.swap_ref("refs/verdict/ledger", &tip, None, "fuzz").expect("a ref can be set"));
+    let mut bytes = data.to_vec();
+    if let Some(footer) = bytes.len().checked_sub(40) {
+        let length = bytes[footer + 24..footer + 28].iter().fold(0usize, |sum, byte| sum << 8 | usize::from(*byte));
+        if let Some(start) = footer.checked_sub(length) {
+            let key = b"\"tip\":\"";
+            let at = bytes[start..footer].windows(key.len()).position(|window| window == key);
+            let at = at.map(|at| start + at + key.len()).filter(|at| at + tip.as_str().len() <= footer);
+            if let Some(at) = at {
+                bytes[at..at + tip.as_str().len()].copy_from_slice(tip.as_str().as_bytes());
+            }
+            let crc = crc32fast::hash(&bytes[start..footer]).to_be_bytes();
+            bytes[footer + 28..footer + 32].copy_from_slice(&crc);
+        }
+    }
+    let index = folder.path().join("verdict/index");
+    std::fs::create_dir_all(&index).expect("a folder");
+    let ledger = ledger::Ledger::open(&repo);
+    let reads: [&dyn Fn(); 4] = [
+        &|| drop(ledger.book()),
+        &|| drop(ledger.recent(3, &|_| true)),
+        &|| drop(ledger.each_record(&mut |record| (drop(record.event()), ControlFlow::Continue(())).1)),
+        &|| drop(ledger.book_of(&ledger::Wanted { names: vec!["slim".into()], open: true, ..Default::default() })),
+    ];
+    for read in reads {
+        // What is damaged is written again.
+        std::fs::write(index.join("head"), &bytes).expect("a file");
+        read();
+    }
 }
 
 /// The journal of a decision that was cut off.
@@ -366,7 +458,7 @@ pub fn ledger_merge(data: &[u8]) {
             }
         }
     }
-    let person = Person { name: "A".into(), email: "a@b.example".into() };
+    let person = person();
     let commits: Vec<Oid> = sides
         .iter()
         .filter_map(|side| repo.write_commit(&write(&repo, side)?, &[], &person, "a ledger").ok())

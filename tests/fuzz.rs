@@ -308,6 +308,21 @@ fn files_of_other_tools() {
 }
 
 #[test]
+fn folders_of_criterion() {
+    fuzz("criterion", "fuzz/criterion", functions::criterion, JSON, None);
+}
+
+#[test]
+fn indexes_of_git() {
+    fuzz("git_index", "fuzz/git_index", functions::git_index, BINARY, None);
+}
+
+#[test]
+fn indexes_of_the_ledger() {
+    fuzz("ledger_index", "fuzz/ledger_index", functions::ledger_index, JSON, None);
+}
+
+#[test]
 fn lockfiles() {
     fuzz("lockfile", "fuzz/lockfile", functions::lockfile, LOCK, None);
 }

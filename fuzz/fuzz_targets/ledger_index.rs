@@ -1,0 +1,8 @@
+//! The index of the ledger, of any bytes.
+#![no_main]
+
+#[allow(dead_code)]
+#[path = "../functions.rs"]
+mod functions;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| functions::ledger_index(data));
