@@ -419,7 +419,7 @@ impl Engine<'_> {
             let only_counted = counted && of_step.iter().all(|source| counts(source));
             for _ in 0..if self.built.contains(&side) || only_counted { 0 } else { step.warmup } {
                 self.prepare(side, step, round)?;
-                let what = &format!("warm-up {}", step.name);
+                let what = &format!("warm-up {name}", name = step.name);
                 let work = Work { what, command: &step.run, timeout: step.timeout };
                 self.must(side, round, work, Wanted::default())?;
             }
@@ -464,7 +464,7 @@ impl Engine<'_> {
 
     fn prepare(&mut self, side: usize, step: &Step, round: Option<usize>) -> Result<(), MeasureError> {
         let Some(prepare) = &step.prepare else { return Ok(()) };
-        let what = &format!("prepare {}", step.name);
+        let what = &format!("prepare {name}", name = step.name);
         let work = Work { what, command: prepare, timeout: step.timeout };
         self.must(side, round, work, Wanted::default()).map(|_| ())
     }
@@ -591,7 +591,8 @@ impl Engine<'_> {
             Some(hidden) => self.hidden_logs(hidden).join(log_name(side, &check.name, ".log")),
             None => self.log(side, &format!("check {}", check.name), ".log"),
         };
-        let what = if hidden { format!("hidden check {}", check.name) } else { format!("check {}", check.name) };
+        let what =
+            if hidden { format!("hidden check {name}", name = check.name) } else { format!("check {}", check.name) };
         let work = Work { what: &what, command: &check.run, timeout: check.timeout };
         let (finished, tail) = self.execute(side, None, work, Sink::Log(&log), false)?;
         if finished.outcome == Outcome::Interrupted {
