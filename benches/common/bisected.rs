@@ -187,7 +187,7 @@ fn ends(machine: &mut Machine<'_>, range: Range, matters: f64, rules: Rules, wan
     let mut ends: Vec<Pair> = Vec::new();
     while ends.len() < rules.most {
         ends.push(machine.pair(Kind::Ends, 1.0, range.step));
-        if ends.len() % Rules::pace(ends.len()) != 0 {
+        if !ends.len().is_multiple_of(Rules::pace(ends.len())) {
             continue;
         }
         let Some(said) = levels::three_ways(&ends, wanted) else { continue };

@@ -560,7 +560,7 @@ impl<'r> Search<'r> {
 
     fn name(&self, probe: Option<&Oid>) -> String {
         let Job { good, bad, metric, .. } = &self.job;
-        let search = &sha256(format!("{good} {bad} {} by pairs", metric.name))[..16];
+        let search = &sha256(format!("{good}:{bad}:{}", metric.name))[..16];
         probe.map_or_else(|| format!("bisect-{search}"), |probe| format!("bisect-{search}-{}", probe.short()))
     }
 
