@@ -50,7 +50,6 @@ const ALLOWED: &[(&str, &str)] = &[
     ("docker build --no-cache -f Containerfile -t {name} .", "a command"),
     ("docs: record the decision on {name}\n", "a commit message"),
     ("feat: package the service as an image", "the subject of a commit in the demo"),
-    ("hidden check {}", "a check, which progress shows"),
     ("hook run {}", "part of a command"),
     ("i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done", "a command"),
     ("imported from", "a key of a record"),
