@@ -189,7 +189,10 @@ fn a_decision_that_a_hook_rejects_can_be_made_again_by_one_command() {
 fn measuring_more_says_what_it_takes_in_all() {
     let repo = Repo::with(&[(".gitignore", "out\n")]);
     let count = repo.path().join(".git/count").display().to_string();
-    let run = format!("echo >> {count}; n=$(wc -l < {count}); echo $((100 + n * 37 % 23))");
+    // Each side counts its own runs: the order in which they take turns changes no reading.
+    let side = "side=$(ls a 2>/dev/null || echo base)";
+    let run =
+        format!("{side}; echo >> {count}-$side; n=$(wc -l < {count}-$side); echo $((100 + n * ${{#side}} * 13 % 23))");
     let config = format!("version = 1\n[metrics.speed]\nrun = \"{run}\"\nunit = \"req/s\"\nmatters = \"3%\"\n");
     repo.write("verdict.toml", config);
     repo.commit("feat: a measurement");

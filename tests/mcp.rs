@@ -22,7 +22,9 @@ struct Client {
 impl Client {
     /// Started, and nothing said yet.
     fn silent(repo: &Repo, variables: &[(&str, &str)]) -> Client {
-        let mut command = common::isolated(env!("CARGO_BIN_EXE_git-verdict"));
+        // As `&` in a script starts it, which is where what ctrl-C sends is ignored.
+        let mut command = common::isolated("sh");
+        command.args(["-c", "trap '' INT; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_git-verdict")]);
         command.args(["-C", repo.path().to_str().unwrap(), "mcp"]).envs(variables.iter().copied());
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let (input, output) = (child.stdin.take(), BufReader::new(child.stdout.take().unwrap()));

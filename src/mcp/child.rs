@@ -52,10 +52,11 @@ impl Ended {
     }
 }
 
-/// Interrupts a command and all that it has started in its group, as ctrl-C does.
+/// Interrupts a command and all that it has started in its group, with the same end as ctrl-C. By another signal: that of
+/// ctrl-C is ignored by all that a server starts which was itself started in the background of a script.
 pub(super) fn interrupt(pid: Option<Pid>) {
     if let Some(pid) = pid {
-        let _ = kill_process_group(pid, Signal::INT);
+        let _ = kill_process_group(pid, Signal::TERM);
     }
 }
 
