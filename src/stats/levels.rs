@@ -2,7 +2,7 @@
 //!
 //! A pair reads two commits next to each other in time, so what the machine does to one it does to the other, and their
 //! difference is free of it. The difference is either the *step* between both levels or nothing, by the sides that both are on. Noise
-//! of pairs is taken for Student's with [`FREEDOM`] degrees: most readings of a machine lie close together, and some far off, which
+//! of pairs is taken for Student's with `FREEDOM` degrees: most readings of a machine lie close together, and some far off, which
 //! under a normal distribution would hide all others. Neither the height of the step nor the spread is known: both are summed out
 //! over a grid of [`Levels`], all ratios of either equally likely.
 //!
