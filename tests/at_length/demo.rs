@@ -42,7 +42,8 @@ fn the_story_is_in_history(dir: &Path, value: &Value, recipe: &str) {
     assert_eq!(decisions.len(), 2);
     for decision in decisions {
         let decided = &decision["decided"];
-        assert!(row(decided, "build_time")["rounds"].as_u64().unwrap() >= 2, "{decided}");
+        // How many there are in the time given to it is up to the machine.
+        assert!(row(decided, "build_time")["rounds"].as_u64().unwrap() >= 1, "{decided}");
         let size = row(decided, "image_size");
         assert!(size["base"].as_f64() > size["candidate"].as_f64(), "each option makes the image smaller: {size}");
         let numbers =
