@@ -180,8 +180,8 @@ impl Journal {
         write_whole(&journal_path(&self.folder), text.as_bytes())
     }
 
-    /// Ends the journal: what it is of has come to its end. A power cut may bring it back, and then it finds that it is over. That of a decision is set aside, which can be undone by what is in
-    /// it; that of an undoing is removed.
+    /// Ends the journal: what it is of has come to its end. A power cut may bring it back, and then it finds that it is over.
+    /// That of a decision is set aside, which can be undone by what is in it; that of an undoing is removed.
     pub(super) fn end(&self) -> Result<(), DecisionError> {
         if matches!(self.draft.event.fact, Fact::Reopened(_)) {
             return self.remove();

@@ -11,6 +11,7 @@
 use super::placement::Placement;
 use super::{family, sys};
 use rustix::process::Pid;
+use rustix::time::{ClockId, clock_gettime};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -37,7 +38,7 @@ pub fn serve() -> Option<ExitCode> {
     command.args(words).stdin(Stdio::null()).process_group(0);
     // What of this process is backed by files is in the peak of one that shares its memory, and not in that of a copy.
     sys::start_in_a_copy(&mut command);
-    let begun = sys::monotonic();
+    let begun = monotonic();
     let answer = match command.spawn() {
         Ok(child) => [i64::from(child.id()), begun.as_nanos() as i64],
         Err(error) => [-i64::from(error.raw_os_error().unwrap_or(libc::EIO)), 0],
@@ -45,6 +46,12 @@ pub fn serve() -> Option<ExitCode> {
     let told = io::stdin().as_fd().try_clone_to_owned().map(File::from);
     let told = told.and_then(|mut pipe| pipe.write_all(&answer.map(i64::to_ne_bytes).concat()));
     Some(if told.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The clock of [`Instant`], which is the same in all processes.
+fn monotonic() -> Duration {
+    let now = clock_gettime(ClockId::Monotonic);
+    Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
 }
 
 /// Whether commands can be started this way here.
@@ -91,7 +98,7 @@ pub fn spawn(command: &mut Command, placement: &Placement) -> io::Result<Started
         launcher.wait()?;
         return Err(read.err().unwrap_or_else(|| io::Error::from_raw_os_error(-process)));
     };
-    let (clock, now) = (sys::monotonic(), Instant::now());
+    let (clock, now) = (monotonic(), Instant::now());
     let ago = clock.saturating_sub(Duration::from_nanos(begun.unsigned_abs()));
     Ok(Started { main, at: now.checked_sub(ago).unwrap_or(now), launcher: Some(launcher) })
 }

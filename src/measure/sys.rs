@@ -1,6 +1,5 @@
-//! What no safe crate offers: `wait4`, for the resources a child used, reading how a signal is handled, a clock that
-//! processes share, and choosing how one is made. All unsafe code of the crate is here, but for one call to libgit2 in
-//! `git/reftable.rs`.
+//! What no safe crate offers: `wait4`, for the resources a child used, reading how a signal is handled, and choosing how a
+//! process is made. All unsafe code of the crate is here, but for one call to libgit2 in `git/reftable.rs`.
 #![allow(unsafe_code)]
 
 use std::io;
@@ -75,14 +74,6 @@ pub fn ignored(signal: i32) -> bool {
     // SAFETY: a null new action only reads the old one into a live, writable local.
     let result = unsafe { libc::sigaction(signal, std::ptr::null(), &mut action) };
     result == 0 && action.sa_sigaction == libc::SIG_IGN
-}
-
-/// The clock of [`std::time::Instant`], which is the same in all processes.
-pub fn monotonic() -> Duration {
-    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the pointer is to a live, writable local; a clock that every system has cannot fail.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut now) };
-    Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
 }
 
 /// Has the command made by `fork`, which copies this process, and not by `vfork`, which lends it to the command.
