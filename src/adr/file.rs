@@ -202,6 +202,18 @@ impl DecisionFile {
         (self.lines.first()?.trim_end() == "---").then_some(1..end + 1)
     }
 
+    /// The first line after the front matter, in which `#` begins a comment and no heading.
+    fn body(&self) -> usize {
+        self.front_matter().map_or(0, |range| range.end + 1)
+    }
+
+    /// The lines before the first section.
+    fn under_title(&self) -> Range<usize> {
+        let body = self.body();
+        let length = self.lines[body..].iter().position(|line| line.starts_with("## "));
+        body..length.map_or(self.lines.len(), |length| body + length)
+    }
+
     /// The line of a key in the front matter.
     fn key(&self, range: Range<usize>, key: &str) -> Option<usize> {
         range.into_iter().find(|at| {
@@ -212,13 +224,14 @@ impl DecisionFile {
 
     /// The line of an entry of the list under the title: `- Status: accepted`, `* Date: …`.
     fn listed(&self, key: &str) -> Option<usize> {
-        let end = self.lines.iter().position(|line| line.starts_with("## ")).unwrap_or(self.lines.len());
-        (0..end).find(|at| list_value(&self.lines[*at], key).is_some())
+        self.under_title().find(|at| list_value(&self.lines[*at], key).is_some())
     }
 
     /// The lines of the section `## Status`, without its heading, up to what is generated.
     pub fn section(&self) -> Option<Range<usize>> {
-        let start = self.lines.iter().position(|line| line.trim_end().eq_ignore_ascii_case("## status"))? + 1;
+        let body = self.body();
+        let is_heading = |line: &String| line.trim_end().eq_ignore_ascii_case("## status");
+        let start = body + self.lines[body..].iter().position(is_heading)? + 1;
         let ends = |line: &String| line.starts_with("## ") || marker(line).is_some();
         let length = self.lines[start..].iter().position(ends);
         Some(start..length.map_or(self.lines.len(), |length| start + length))
@@ -248,8 +261,7 @@ impl DecisionFile {
         if let Some(at) = self.listed("date") {
             return list_value(&self.lines[at], "date").map(|value| (at, value.to_string()));
         }
-        let end = self.lines.iter().position(|line| line.starts_with("## ")).unwrap_or(self.lines.len());
-        let at = (0..end).find(|at| self.lines[*at].starts_with("Date:"))?;
+        let at = self.under_title().find(|at| self.lines[*at].starts_with("Date:"))?;
         Some((at, self.lines[at]["Date:".len()..].trim().to_string()))
     }
 
@@ -260,8 +272,7 @@ impl DecisionFile {
 
     /// The title: the first heading, without its number, as it stands there.
     pub fn title(&self) -> Option<&str> {
-        let from = self.front_matter().map_or(0, |range| range.end + 1);
-        let title = self.lines[from..].iter().find_map(|line| line.strip_prefix("# "))?.trim();
+        let title = self.lines[self.body()..].iter().find_map(|line| line.strip_prefix("# "))?.trim();
         let digits = title.trim_start_matches(|c: char| c.is_ascii_digit());
         let unnumbered = digits.strip_prefix(". ").filter(|_| digits.len() < title.len());
         Some(unnumbered.unwrap_or(title).trim())
@@ -561,6 +572,15 @@ mod tests {
             again.update(&record);
             proptest::prop_assert_eq!(again.text(), once);
         }
+    }
+
+    #[test]
+    fn a_comment_in_the_front_matter_is_no_heading() {
+        let text = "---\n## Status\n- Status: y\n---\n# T\n\n## Status\n\nproposed\n";
+        let mut commented = DecisionFile::parse(text);
+        assert_eq!(commented.status(), Some((8, "proposed".to_string())));
+        commented.set_status("accepted");
+        assert_eq!(commented.text(), text.replace("proposed", "accepted"));
     }
 
     #[test]
