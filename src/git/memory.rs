@@ -139,7 +139,22 @@ impl Scratch<'_> {
     pub fn persist(&self, commit: &Oid) -> Result<(), GitError> {
         let (ours, theirs) = (self.inner.odb()?, self.repo.inner.odb()?);
         ours.refresh()?;
-        let mut waiting = vec![commit.raw()?];
+        for object in self.lacking(&ours, &theirs, commit)? {
+            theirs.write(object.kind(), object.data())?;
+        }
+        Ok(())
+    }
+
+    /// What the other object database lacks of an object and all that is in it. What is in something comes before it: when the
+    /// writing is cut off, whatever is there is whole.
+    fn lacking<'o>(
+        &self,
+        ours: &'o git2::Odb<'_>,
+        theirs: &git2::Odb<'_>,
+        object: &Oid,
+    ) -> Result<Vec<git2::OdbObject<'o>>, GitError> {
+        let mut waiting = vec![object.raw()?];
+        let mut lacking = Vec::new();
         while let Some(id) = waiting.pop() {
             if theirs.exists(id) {
                 continue;
@@ -155,9 +170,10 @@ impl Scratch<'_> {
                 }
                 _ => {}
             }
-            theirs.write(object.kind(), object.data())?;
+            lacking.push(object);
         }
-        Ok(())
+        lacking.reverse();
+        Ok(lacking)
     }
 
     fn merges_trees(&self) -> Result<bool, GitError> {
@@ -335,6 +351,26 @@ mod tests {
         }
         assert_eq!(sandbox.git(&["for-each-ref"]), refs);
         sandbox.git(&["fsck", "--no-dangling"]);
+    }
+
+    #[test]
+    fn what_is_in_a_tree_is_written_before_it() {
+        let sandbox = Sandbox::new();
+        sandbox.commit("deep/er/f", "1\n2\n3\n4\n5\n6\n7\n8\n");
+        sandbox.git(&["switch", "-q", "-c", "side"]);
+        sandbox.commit("deep/er/f", "1\n2\n3\n4\n5\n6\n7\neight\n");
+        sandbox.git(&["switch", "-q", "main"]);
+        sandbox.commit("deep/er/f", "one\n2\n3\n4\n5\n6\n7\n8\n");
+        let repo = sandbox.repo();
+        let [main, side] = ["main", "side"].map(|name| repo.resolve(name).unwrap());
+        let scratch = repo.scratch().unwrap();
+        let Merged::Tree(tree) = scratch.merge(&main, &side).unwrap() else { panic!() };
+        let commit = scratch.commit(&tree, &[&main]).unwrap();
+        let (ours, theirs) = (scratch.inner.odb().unwrap(), repo.inner.odb().unwrap());
+        ours.refresh().unwrap();
+        let lacking = scratch.lacking(&ours, &theirs, &commit).unwrap();
+        let kinds: Vec<&str> = lacking.iter().map(|object| object.kind().str()).collect();
+        assert_eq!(kinds, ["blob", "tree", "tree", "tree", "commit"]);
     }
 
     #[test]
