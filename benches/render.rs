@@ -201,5 +201,6 @@ fn draft() -> Draft {
         steps: Vec::new(),
         notes: Vec::new(),
         plan: None,
+        unseen: false,
     }
 }

@@ -9,6 +9,7 @@ use git_verdict::decision::{self, DecisionError, Draft};
 use git_verdict::error::{Exit, Explain};
 use git_verdict::experiment::State;
 use git_verdict::git::GitError;
+use git_verdict::ledger::Ledger;
 use git_verdict::ledger::event::Verdict;
 use git_verdict::policy::Advice;
 use sandbox::{Ask, Sandbox, decided, failed_check, git, keep, revert, texts, texts_with_adr, w};
@@ -691,6 +692,111 @@ fn uncommitted_work_is_refused_and_named() {
     repo.git(w("reset -q --hard"));
     repo.git(w("rm -q --cached lib/keep.txt"));
     repo.refuses(&revert("cache"));
+}
+
+#[test]
+fn a_decision_that_lands_at_once_refuses_uncommitted_work_before_it_touches_anything() {
+    let repo = Sandbox::new();
+    repo.experiment("cache");
+    for ask in [keep("cache"), revert("cache")] {
+        let at_once = Ask { at_once: true, ..ask };
+        // The work is there before the look, comes after it, and comes when the look is too old to count.
+        for (edited_first, waits) in [(true, 0), (false, 0), (false, 1100)] {
+            let opened = repo.repo();
+            if edited_first {
+                repo.write("app.txt", "changed\n");
+            }
+            let draft = repo.prepare_in(&opened, &at_once).unwrap();
+            assert!(draft.unseen);
+            std::thread::sleep(std::time::Duration::from_millis(waits));
+            if !edited_first && waits == 0 {
+                assert!(opened.ahead(&draft.plan.as_ref().unwrap().origin.commit).is_some(), "a look is under way");
+            }
+            repo.write("app.txt", "changed\n");
+            let before = repo.picture();
+            let error = decision::land(&opened, &Ledger::open(&opened), draft.clone(), texts(&draft)).unwrap_err();
+            assert!(error.to_string().contains("uncommitted work in app.txt"), "{error}");
+            assert_eq!(repo.picture(), before);
+            repo.git(w("reset -q --hard"));
+        }
+        // Another handle on the repository knows of no look, and takes one.
+        repo.write("app.txt", "changed\n");
+        let draft = repo.prepare(&at_once).unwrap();
+        let error = repo.land(&draft, &texts(&draft)).unwrap_err();
+        assert!(error.to_string().contains("uncommitted work in app.txt"), "{error}");
+        repo.git(w("reset -q --hard"));
+    }
+    let opened = repo.repo();
+    let draft = repo.prepare_in(&opened, &Ask { at_once: true, ..keep("cache") }).unwrap();
+    decision::land(&opened, &Ledger::open(&opened), draft.clone(), texts(&draft)).unwrap();
+}
+
+#[test]
+fn a_decision_that_only_adds_its_file_leaves_edits_alone_and_refuses_what_is_staged() {
+    let archive = |ask: Ask<'static>| ask.mode(RevertMode::Archive);
+    for asked in [archive(revert("cache")), Ask { at_once: true, ..archive(revert("cache")) }] {
+        let repo = Sandbox::new();
+        repo.experiment("cache");
+        repo.write("app.txt", "edited\n");
+        repo.git(w("add app.txt"));
+        let draft = repo.prepare(&Ask { at_once: true, ..asked }).unwrap();
+        let error = repo.land(&draft, &texts_with_adr(&draft)).unwrap_err();
+        assert!(error.to_string().contains("staged work in app.txt"), "{error}");
+        let error = repo.prepare(&Ask { preview: true, at_once: false, ..asked }).unwrap_err();
+        assert!(error.to_string().contains("staged work in app.txt"), "{error}");
+        repo.git(w("restore --staged app.txt"));
+        let draft = repo.prepare(&asked).unwrap();
+        repo.land(&draft, &texts_with_adr(&draft)).unwrap();
+        assert_eq!(repo.read("app.txt"), "edited\n");
+        assert_eq!(repo.git(w("diff --name-only HEAD")), "app.txt");
+        assert_eq!(
+            repo.git(w("show --name-only --format= HEAD")),
+            texts_with_adr(&draft).adr.unwrap().0.to_string_lossy()
+        );
+    }
+}
+
+#[test]
+fn where_a_hook_could_take_edits_along_they_are_refused() {
+    for (hook, refused) in
+        [("pre-commit", true), ("prepare-commit-msg", true), ("commit-msg", true), ("post-commit", false)]
+    {
+        let repo = Sandbox::new();
+        repo.experiment("cache");
+        repo.hook(hook, "git add --update");
+        repo.write("app.txt", "edited\n");
+        let asked = revert("cache").mode(RevertMode::Archive);
+        if refused {
+            let error = repo.refuses(&asked);
+            assert!(error.to_string().contains("uncommitted work in app.txt"), "{hook}: {error}");
+        } else {
+            let draft = repo.prepare(&asked).unwrap();
+            repo.land(&draft, &texts_with_adr(&draft)).unwrap();
+            assert_eq!(repo.git(w("diff --name-only HEAD")), "app.txt", "{hook}");
+        }
+    }
+}
+
+#[test]
+fn an_archive_that_fails_beside_an_edit_leaves_the_edit() {
+    let repo = Sandbox::new();
+    repo.experiment("cache");
+    repo.write("app.txt", "edited\n");
+    for lock in ["refs/heads/main.lock", "refs/heads/verdict/cache.lock"] {
+        let draft = repo.prepare(&revert("cache").mode(RevertMode::Archive)).unwrap();
+        let before = repo.picture();
+        let lock = repo.root.join(".git").join(lock);
+        std::fs::write(&lock, "").unwrap();
+        let result = repo.land(&draft, &texts_with_adr(&draft));
+        std::fs::remove_file(&lock).unwrap();
+        let error = result.unwrap_err();
+        // The ref that is locked is not moved back either: then it is left to `doctor`.
+        if matches!(error, DecisionError::Stopped { .. }) {
+            decision::undo(&repo.repo(), &Ledger::open(&repo.repo())).unwrap();
+        }
+        assert_eq!(repo.picture(), before, "{error}");
+        assert_eq!(repo.read("app.txt"), "edited\n");
+    }
 }
 
 #[test]

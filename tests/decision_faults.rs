@@ -287,6 +287,32 @@ fn an_archive_killed_at_any_point_is_finished_or_taken_back_exactly() {
 }
 
 #[test]
+fn an_archive_beside_an_edit_killed_at_any_point_leaves_the_edit_as_it_is() {
+    let repo = Sandbox::new();
+    repo.experiment("cache");
+    repo.write("app.txt", "edited\n");
+    std::fs::remove_file(repo.root.join("lib/keep.txt")).unwrap();
+    let case = Case::new(repo, &revert("cache").mode(RevertMode::Archive));
+    assert_eq!(case.after.status, " M app.txt\n D lib/keep.txt");
+    case.survives_every_fault(12);
+}
+
+#[test]
+fn work_that_is_staged_after_a_crash_is_not_taken_along_when_the_decision_is_finished() {
+    let repo = Sandbox::new();
+    repo.experiment("cache");
+    let case = Case::new(repo, &revert("cache").mode(RevertMode::Archive));
+    let copy = case.killed_at("before:adr");
+    copy.write("app.txt", "mine\n");
+    copy.git(w("add app.txt"));
+    assert!(case.refused(&copy, "resume").contains("staged work in app.txt"));
+    copy.git(w("restore --staged app.txt"));
+    case.succeeds(&copy, "resume", "the work was taken out of the index");
+    assert_eq!(copy.read("app.txt"), "mine\n");
+    assert_eq!(copy.git(w("diff --name-only HEAD")), "app.txt");
+}
+
+#[test]
 fn a_decision_on_adopted_commits_killed_at_any_point_is_finished_or_taken_back_exactly() {
     // On the base already: a keep only writes the record, a revert is in place.
     for (ask, points) in [(keep("adopted"), 8), (revert("adopted"), 12)] {

@@ -129,6 +129,7 @@ fn story() -> Draft {
         steps: Vec::new(),
         notes: Vec::new(),
         plan: None,
+        unseen: false,
     }
 }
 

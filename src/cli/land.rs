@@ -56,6 +56,9 @@ pub struct Flags {
 /// Runs `keep` or `revert`.
 pub fn run(ctx: &Ctx, flags: Flags, verdict: Verdict, mode: Option<RevertMode>) -> Done {
     let repo = ctx.repo()?;
+    if !flags.dry_run {
+        repo.look_ahead();
+    }
     let ledger = Ledger::open(&repo);
     let book = ledger.book_of(&Wanted { open: true, ..ctx.wanted(&repo, flags.name.as_deref())? })?;
     let experiment = ctx.experiment(&repo, &book, flags.name.as_deref())?;
@@ -114,6 +117,7 @@ pub fn draft(
         mode: wish.mode,
         force: wish.force,
         preview: wish.preview,
+        at_once: !wish.preview,
         policy,
     };
     let draft = decision::prepare(repo, ledger, &request)?;

@@ -6,7 +6,7 @@
 
 use super::journal::{Done, Journal, Lock, none_pending};
 use super::plan::{Messages, Plan, Step, Words};
-use super::preflight::{self, listed, locked, refused};
+use super::preflight::{self, listed, locked, nothing_uncommitted, refused};
 use super::{DecisionError, Draft, Landed, Texts};
 use crate::error::Explain;
 use crate::git::command::Git;
@@ -33,6 +33,7 @@ pub(super) fn land(repo: &Repo, ledger: &Ledger<'_>, draft: Draft, texts: Texts)
     let lock = Lock::take(repo)?;
     none_pending(repo)?;
     preflight::recheck(repo, ledger, &draft, &plan, &texts)?;
+    let trust = if preflight::edits_may_stay(repo, &plan)? { Trust::Own } else { Trust::Everything };
     let mut journal = Journal::begin(repo, draft, texts)?;
     let hand = Hand::new(repo, &lock, plan);
     hand.point("begin");
@@ -44,7 +45,7 @@ pub(super) fn land(repo: &Repo, ledger: &Ledger<'_>, draft: Draft, texts: Texts)
         }
         Err(Halt { step, error }) => {
             let failed = |source| DecisionError::Stopped { step: step.clone(), source };
-            match hand.take_back(&journal, Trust::Everything) {
+            match hand.take_back(&journal, trust) {
                 Ok(saved) => {
                     let step = match saved {
                         Some(folder) => phrase!(
@@ -79,6 +80,7 @@ pub(super) fn resume(repo: &Repo, ledger: &Ledger<'_>) -> Result<Landed, Decisio
     }
     let hand = Hand::new(repo, &lock, journal.plan()?.clone());
     hand.settle(&journal, Trust::Known)?;
+    nothing_uncommitted(&repo.uncommitted_tracked()?, true)?;
     journal.write_messages()?;
     hand.run(ledger, &mut journal).map_err(|halt| match *halt.error {
         DecisionError::Git(source) => DecisionError::Stopped { step: halt.step, source },
@@ -159,6 +161,9 @@ fn told(error: &DecisionError) -> Phrase {
 enum Trust {
     /// The landing is still running: all that changed since it began goes back, and what is not its own is saved first.
     Everything,
+    /// The landing is still running where edits may stay: only what it may have written itself goes back, and what is not its own
+    /// of that is saved first.
+    Own,
     /// The landing was cut off some time ago: only what it may have written itself goes back.
     Known,
 }
@@ -525,7 +530,7 @@ impl<'r> Hand<'r> {
             return Ok(());
         }
         // A landing that is still running was the only one to move it, hooks included.
-        if trust == Trust::Everything
+        if trust != Trust::Known
             && let (Some(now), Some(Some(before))) = (now, self.plan.refs.get(name))
             && self.repo.is_ancestor(before, now)?
         {
@@ -597,6 +602,7 @@ impl<'r> Hand<'r> {
                 )));
             }
             Trust::Known => {}
+            Trust::Own => saved = self.save_aside(journal, &root, &foreign)?,
             Trust::Everything => {
                 let all: Vec<PathBuf> = foreign.iter().chain(&outside).cloned().collect();
                 saved = self.save_aside(journal, &root, &all)?;

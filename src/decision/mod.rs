@@ -47,6 +47,9 @@ pub struct Request<'a> {
     pub force: bool,
     /// The draft is shown before it lands: then untracked files are named too, for which every folder has to be read.
     pub preview: bool,
+    /// The draft lands as soon as its texts are there: then [`prepare`] does not wait for the look at the files, and [`land`]
+    /// refuses uncommitted work.
+    pub at_once: bool,
     /// The policy.
     pub policy: &'a Policy,
 }
@@ -67,6 +70,9 @@ pub struct Draft {
     /// The same as data, with the state that it starts from. [`land`] refuses a draft without it.
     #[serde(default)]
     pub plan: Option<Plan>,
+    /// Whether the work tree has still to be looked at for uncommitted work.
+    #[serde(skip)]
+    pub unseen: bool,
 }
 
 /// The texts that land, rendered from the draft.

@@ -234,6 +234,13 @@ impl Plan {
         }
     }
 
+    /// Whether no file of the work tree changes but the decision file, which is new: then edits in other files may stay.
+    pub(super) fn leaves_files(&self) -> bool {
+        self.steps
+            .iter()
+            .all(|step| matches!(step, Step::Archive { .. } | Step::Adr { .. } | Step::Drop { .. } | Step::Record))
+    }
+
     /// What puts every ref back, one line each.
     pub(super) fn way_back(&self) -> impl Iterator<Item = Phrase> + '_ {
         self.refs.iter().map(|(name, before)| match before {

@@ -14,6 +14,7 @@ use crate::git::change::Uncommitted;
 use crate::git::memory::{Merged, Scratch};
 use crate::git::places::outside;
 use crate::git::refs::is_ref_name;
+use crate::git::stat::Look;
 use crate::git::{GitError, Head, Oid, Repo};
 use crate::hidden;
 use crate::ledger::event::{Decided, Fact, Identity, Verdict};
@@ -26,7 +27,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// The hooks that a landing runs.
+/// The hooks that a landing runs, first those that run before a commit is made of the index.
 const HOOKS: [&str; 7] = [
     "pre-commit",
     "prepare-commit-msg",
@@ -36,6 +37,9 @@ const HOOKS: [&str; 7] = [
     "post-merge",
     "post-checkout",
 ];
+
+/// So many of them run before a commit is made.
+const BEFORE_COMMIT: usize = 3;
 
 /// Where commits of archived experiments stay.
 pub(super) const ARCHIVE_PREFIX: &str = "refs/verdict/archive/";
@@ -76,8 +80,8 @@ pub(super) fn prepare(repo: &Repo, ledger: &Ledger<'_>, request: &Request<'_>) -
     if request.verdict == Verdict::Keep {
         hidden::ask(repo);
     }
-    let look = (!request.preview).then(|| repo.begin_look());
-    let untracked = if request.preview { clean_and_untracked(repo)? } else { Vec::new() };
+    let look = (!request.preview).then(|| repo.ahead(&origin.commit).unwrap_or_else(|| repo.begin_look()));
+    let found = request.preview.then(|| repo.uncommitted()).transpose()?;
 
     let onto_ref = format!("refs/heads/{}", opened.onto);
     let branch_ref = format!("refs/heads/{}", opened.branch);
@@ -157,7 +161,10 @@ pub(super) fn prepare(repo: &Repo, ledger: &Ledger<'_>, request: &Request<'_>) -
     }
     let writes: Vec<PathBuf> = plan.touched.0.keys().cloned().collect();
     out_of_the_way(repo, &origin.commit, &writes)?;
-    surroundings(repo, &untracked, &plan, &mut notes)?;
+    if let Some(found) = &found {
+        nothing_uncommitted(found, edits_may_stay(repo, &plan)?)?;
+    }
+    surroundings(repo, found.as_ref().map_or(&[], |found| &found.untracked), &plan, &mut notes)?;
 
     let latest = experiment.latest();
     // A branch that has taken in the base is measured against where the two met last.
@@ -181,8 +188,10 @@ pub(super) fn prepare(repo: &Repo, ledger: &Ledger<'_>, request: &Request<'_>) -
         landed: None,
         onto: opened.onto.clone(),
     };
-    if look.is_some_and(|look| !look.finds_all_clean()) {
-        nothing_uncommitted(&repo.uncommitted_tracked()?)?;
+    match look {
+        Some(look) if request.at_once => repo.keep_ahead(look),
+        Some(look) => seen(repo, look, edits_may_stay(repo, &plan)?)?,
+        None => {}
     }
     let event = ledger.draft(experiment.id, &experiment.name, Fact::Decided(Box::new(decided)))?;
     let stands_on = opened.stands_on.and_then(|id| request.book.experiments.iter().find(|other| other.id == id));
@@ -195,6 +204,7 @@ pub(super) fn prepare(repo: &Repo, ledger: &Ledger<'_>, request: &Request<'_>) -
         steps,
         notes,
         plan: Some(plan),
+        unseen: request.at_once,
     })
 }
 
@@ -217,9 +227,6 @@ pub(super) fn recheck(
                 .try_next("the same command again"));
         }
     }
-    if !is_fresh(draft) {
-        clean(repo)?;
-    }
     let needs = |message: &Option<String>, what: &str| match message {
         Some(text) if !text.trim().is_empty() => Ok(()),
         _ => Err(refused(phrase!("the message of the {what} commit is missing", what))),
@@ -236,7 +243,18 @@ pub(super) fn recheck(
         decision_file(repo, draft, plan, path)?;
         writes.push(path.clone());
     }
-    out_of_the_way(repo, &origin.commit, &writes)
+    out_of_the_way(repo, &origin.commit, &writes)?;
+    let look = repo.ahead(&origin.commit);
+    if look.is_none() && is_fresh(draft) && !draft.unseen {
+        return Ok(());
+    }
+    seen(repo, look.unwrap_or_else(|| repo.begin_look()), edits_may_stay(repo, plan)?)
+}
+
+/// Whether edits of tracked files may stay as they are: landing writes one new file, and no hook may take them along into its
+/// commit.
+pub(super) fn edits_may_stay(repo: &Repo, plan: &Plan) -> Result<bool, DecisionError> {
+    Ok(plan.leaves_files() && repo.hooks_present(&HOOKS[..BEFORE_COMMIT])?.is_empty())
 }
 
 /// Refuses an experiment that another process decided while this decision was prepared: the other may have landed already
@@ -363,28 +381,35 @@ fn undecided(experiment: &Experiment, verdict: Verdict) -> Result<(), DecisionEr
 
 /// Refuses uncommitted work. Files are looked at without git first: it is asked when that leaves a doubt.
 pub(super) fn clean(repo: &Repo) -> Result<(), DecisionError> {
-    if repo.surely_clean() {
+    seen(repo, repo.begin_look(), false)
+}
+
+/// The same of a look that is under way. Where edits may stay, only what is staged is refused.
+fn seen(repo: &Repo, look: Look, edits_may_stay: bool) -> Result<(), DecisionError> {
+    let sure = if edits_may_stay { look.finds_nothing_staged() } else { look.finds_all_clean() };
+    if sure {
         return Ok(());
     }
-    nothing_uncommitted(&repo.uncommitted_tracked()?)
+    nothing_uncommitted(&repo.uncommitted_tracked()?, edits_may_stay)
 }
 
-/// The same; gives back what is untracked.
-fn clean_and_untracked(repo: &Repo) -> Result<Vec<PathBuf>, DecisionError> {
-    let found = repo.uncommitted()?;
-    nothing_uncommitted(&found)?;
-    Ok(found.untracked)
-}
-
-fn nothing_uncommitted(found: &Uncommitted) -> Result<(), DecisionError> {
-    let mut files: Vec<&PathBuf> = found.tracked.iter().chain(&found.conflicted).collect();
+/// Refuses what is uncommitted, or only what is staged where edits may stay.
+pub(super) fn nothing_uncommitted(found: &Uncommitted, edits_may_stay: bool) -> Result<(), DecisionError> {
+    let changed = if edits_may_stay { &found.staged } else { &found.tracked };
+    let mut files: Vec<&PathBuf> = changed.iter().chain(&found.conflicted).collect();
     files.sort();
     if files.is_empty() {
         return Ok(());
     }
-    Err(refused(phrase!("there is uncommitted work in {files}", files = listed(&files)))
-        .because("only what is committed is decided on, and landing switches branches")
-        .try_next("git commit (or git restore, to decide on the committed state alone)"))
+    let files = listed(&files);
+    Err(match edits_may_stay {
+        true => refused(phrase!("there is staged work in {files}", files))
+            .because("the commit would take it along")
+            .try_next("git commit (or git restore --staged, to leave it out)"),
+        false => refused(phrase!("there is uncommitted work in {files}", files))
+            .because("only what is committed is decided on, and landing switches branches")
+            .try_next("git commit (or git restore, to decide on the committed state alone)"),
+    })
 }
 
 /// The first few paths, and how many more there are.

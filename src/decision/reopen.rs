@@ -389,6 +389,7 @@ fn by_commit(
         steps: undo.steps.iter().map(Phrase::to_string).collect(),
         notes: Vec::new(),
         plan: Some(plan),
+        unseen: false,
     };
     undo.way = Way::Commit(Box::new(draft), texts);
     Ok(())

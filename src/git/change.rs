@@ -28,6 +28,8 @@ pub struct FileChange {
 pub struct Uncommitted {
     /// Tracked files that differ from HEAD in the index or the work tree.
     pub tracked: Vec<PathBuf>,
+    /// Those of them that differ in the index: the next commit takes them along.
+    pub staged: Vec<PathBuf>,
     /// Files that git does not track and does not ignore.
     pub untracked: Vec<PathBuf>,
     /// Files with unresolved conflicts.
@@ -254,7 +256,12 @@ impl Repo {
             match &entry[..2] {
                 b"??" => found.untracked.push(path),
                 b"DD" | b"AU" | b"UD" | b"UA" | b"DU" | b"AA" | b"UU" => found.conflicted.push(path),
-                _ => found.tracked.push(path),
+                state => {
+                    if state[0] != b' ' {
+                        found.staged.push(path.clone());
+                    }
+                    found.tracked.push(path);
+                }
             }
         }
         Ok(found)

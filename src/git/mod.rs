@@ -30,7 +30,7 @@ pub mod places;
 pub mod reflog;
 pub mod refs;
 mod reftable;
-mod stat;
+pub(crate) mod stat;
 #[cfg(test)]
 pub(crate) mod test;
 pub mod trees;
@@ -229,6 +229,8 @@ pub struct Repo {
     hooks_asked: std::cell::RefCell<Option<command::Running>>,
     /// The setting that git was asked for and has not been heard about yet.
     values_asked: std::cell::RefCell<Option<(String, command::Running)>>,
+    /// The look at the work tree that was begun ahead.
+    ahead: std::cell::RefCell<Option<stat::Look>>,
     /// Objects written just now and not yet sent to the disk, still open.
     fresh: std::cell::RefCell<Vec<(Oid, std::fs::File)>>,
     faults: fault::Faults,
@@ -295,6 +297,7 @@ impl Repo {
             hooks_dir: Default::default(),
             hooks_asked: Default::default(),
             values_asked: Default::default(),
+            ahead: Default::default(),
             fresh: Default::default(),
             faults,
         })

@@ -246,7 +246,11 @@ impl Sandbox {
     }
 
     pub fn prepare(&self, ask: &Ask) -> Result<Draft, DecisionError> {
-        let repo = self.repo();
+        self.prepare_in(&self.repo(), ask)
+    }
+
+    /// The same with a handle on the repository that is already open.
+    pub fn prepare_in(&self, repo: &Repo, ask: &Ask) -> Result<Draft, DecisionError> {
         let book = self.book();
         let policy = Policy { revert: ask.policy, ..Policy::default() };
         let request = Request {
@@ -257,9 +261,10 @@ impl Sandbox {
             mode: ask.mode,
             force: ask.force,
             preview: ask.preview,
+            at_once: ask.at_once,
             policy: &policy,
         };
-        decision::prepare(&repo, &Ledger::open(&repo), &request)
+        decision::prepare(repo, &Ledger::open(repo), &request)
     }
 
     pub fn land(&self, draft: &Draft, texts: &Texts) -> Result<Landed, DecisionError> {
@@ -333,10 +338,19 @@ pub struct Ask<'a> {
     pub policy: RevertMode,
     pub force: bool,
     pub preview: bool,
+    pub at_once: bool,
 }
 
 pub fn keep(name: &str) -> Ask<'_> {
-    Ask { name, verdict: Verdict::Keep, mode: None, policy: RevertMode::Merge, force: false, preview: false }
+    Ask {
+        name,
+        verdict: Verdict::Keep,
+        mode: None,
+        policy: RevertMode::Merge,
+        force: false,
+        preview: false,
+        at_once: false,
+    }
 }
 
 pub fn revert(name: &str) -> Ask<'_> {
