@@ -205,6 +205,8 @@ fn big_repository(root: &Path) -> PathBuf {
     }
     git(root, "add --all");
     git(root, "commit -q -m begin");
+    // As after a clone, or after the first `git gc --auto`.
+    git(root, "repack -a -d -q");
     run(root, PROGRAM, "start slim --hypothesis less");
     for part in 0..2 {
         for number in (part * 5)..(part * 5 + 5) {

@@ -732,6 +732,64 @@ fn a_decision_that_lands_at_once_refuses_uncommitted_work_before_it_touches_anyt
 }
 
 #[test]
+fn a_revert_that_merges_nothing_puts_the_files_back_and_any_other_is_gits() {
+    // What happens on main after the experiment was merged, and whether the revert comes to putting files back.
+    type Since = fn(&Sandbox);
+    let cases: [(&str, Since, bool); 4] = [
+        ("nothing", |_| (), true),
+        (
+            "another file",
+            |repo| {
+                repo.write("later.txt", "x\n");
+                repo.commit("feat: later");
+            },
+            true,
+        ),
+        (
+            "another line of the same file",
+            |repo| {
+                repo.write("app.txt", &format!("{}more\n", repo.read("app.txt")));
+                repo.commit("feat: more");
+            },
+            false,
+        ),
+        // git sees another time on them than in its index, and has to look inside.
+        (
+            "files that were touched",
+            |repo| {
+                for file in ["app.txt", "new/deep/file.txt"] {
+                    let path = std::fs::File::options().append(true).open(repo.root.join(file)).unwrap();
+                    path.set_modified(std::time::SystemTime::now() - std::time::Duration::from_secs(3600)).unwrap();
+                }
+            },
+            true,
+        ),
+    ];
+    for (what, since, exact) in cases {
+        let repo = Sandbox::new();
+        let base = repo.id("main");
+        repo.experiment("cache");
+        let own = repo.git(["diff", "--name-only", base.as_str(), "verdict/cache"]);
+        repo.git(w("merge -q --no-ff --no-edit verdict/cache"));
+        since(&repo);
+        let draft = repo.prepare(&revert("cache")).unwrap();
+        let step = draft.steps.iter().find(|step| step.contains("revert --no-commit ")).unwrap();
+        assert_eq!(step.starts_with("git read-tree "), exact, "{what}: {step}");
+        assert!(exact || step.starts_with("git revert "), "{what}: {step}");
+        let objects = repo.git(w("count-objects"));
+        repo.prepare(&revert("cache")).unwrap();
+        assert_eq!(repo.git(w("count-objects")), objects, "{what}: a draft writes nothing");
+        let Ok(_) = repo.land(&draft, &texts(&draft)) else { panic!("{what}") };
+        for file in own.lines() {
+            let left = repo.git(["diff", base.as_str(), "main", "--", file]);
+            assert!(if exact { left.is_empty() } else { !left.contains("TWO") }, "{what}: {left}");
+        }
+        assert_eq!(repo.picture().status, "", "{what}");
+        repo.git(w("fsck --no-dangling"));
+    }
+}
+
+#[test]
 fn a_decision_that_only_adds_its_file_leaves_edits_alone_and_refuses_what_is_staged() {
     let archive = |ask: Ask<'static>| ask.mode(RevertMode::Archive);
     for asked in [archive(revert("cache")), Ask { at_once: true, ..archive(revert("cache")) }] {

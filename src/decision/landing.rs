@@ -7,6 +7,7 @@
 use super::journal::{Done, Journal, Lock, none_pending};
 use super::plan::{Messages, Plan, Step, Words};
 use super::preflight::{self, listed, locked, nothing_uncommitted, refused};
+use super::replay;
 use super::{DecisionError, Draft, Landed, Texts};
 use crate::error::Explain;
 use crate::git::command::Git;
@@ -259,8 +260,10 @@ impl<'r> Hand<'r> {
             }
             Step::Revert { branch, tree, .. } => {
                 self.ensure_on(journal, branch)?;
+                let put_back = self.puts_back(journal, step, &commands)?;
+                let commands = self.plan.commands(&step.merging(), &self.messages, None);
                 let (commit, reverts) = commands.split_last().ok_or_else(|| refused("nothing to revert"))?;
-                for words in reverts {
+                for words in reverts.iter().filter(|_| !put_back) {
                     self.command(journal, words)?;
                     self.point("between:revert");
                 }
@@ -302,6 +305,17 @@ impl<'r> Hand<'r> {
                 Ok(Done::default())
             }
         }
+    }
+
+    /// Has git put files back that nobody has worked on since, where a revert comes to that. When git sees another time on
+    /// one of them than in its index it refuses without a look inside, and `git revert` has to do it.
+    fn puts_back(&self, journal: &Journal, step: &Step, commands: &[Words]) -> Result<bool, DecisionError> {
+        let Step::Revert { branch, tree, groups, exact: true, .. } = step else { return Ok(false) };
+        let Some(start) = journal.held(&format!("refs/heads/{branch}"))? else { return Ok(false) };
+        replay::persist(self.repo, &start, groups, tree)?;
+        let done = commands.iter().rev().skip(1).all(|words| self.command(journal, words).is_ok());
+        self.point("between:revert");
+        Ok(done)
     }
 
     fn command(&self, journal: &Journal, words: &Words) -> Result<(), DecisionError> {

@@ -10,6 +10,7 @@ mod landing;
 pub mod plan;
 mod preflight;
 mod reopen;
+mod replay;
 pub mod reversal;
 mod stacking;
 

@@ -63,6 +63,9 @@ pub enum Step {
         restore: Option<Oid>,
         /// The tree that this should give.
         tree: Oid,
+        /// Whether every file that changes goes back to just what it was, so that there is nothing to merge.
+        #[serde(default)]
+        exact: bool,
         /// Whether the commit changes nothing.
         empty: bool,
     },
@@ -125,6 +128,15 @@ impl Step {
             Step::Drop { .. } => "drop",
             Step::Record => "record",
         }
+    }
+
+    /// The same step with everything left to git's merge machinery.
+    pub(super) fn merging(&self) -> Step {
+        let mut step = self.clone();
+        if let Step::Revert { exact, .. } = &mut step {
+            *exact = false;
+        }
+        step
     }
 
     /// The ref that this step moves, by its full name.
@@ -195,11 +207,15 @@ impl Plan {
             Step::Switch { branch } => {
                 vec![words(["switch", "--quiet", "--no-guess", "--end-of-options", branch])]
             }
-            Step::Revert { groups, restore, empty, .. } => {
+            Step::Revert { groups, restore, tree, exact, empty, .. } => {
                 let mut lines: Vec<Words> = match restore {
                     Some(commit) => {
                         let source = format!("--source={commit}");
                         vec![words(["restore", &source, "--staged", "--worktree", "--no-overlay", "--", ":/"])]
+                    }
+                    // Unlike `git revert` it looks only at the files that change; and it refuses to write over one that was edited.
+                    None if *exact => {
+                        vec![words(["read-tree", "-m", "-u", "--no-recurse-submodules", "HEAD", tree.as_str()])]
                     }
                     None => groups.iter().map(|group| self.with_settings(group.words())).collect(),
                 };
@@ -265,7 +281,15 @@ impl Plan {
         if *step == Step::Record {
             return vec![recording(record)];
         }
-        self.commands(step, messages, adr).iter().map(|line| format!("git {}", shown(line)).into()).collect()
+        let commands = self.commands(step, messages, adr);
+        let mut lines: Vec<String> = commands.iter().map(|line| format!("git {}", shown(line))).collect();
+        // A tree says nothing to a reader.
+        if let (Step::Revert { groups, exact: true, .. }, Some(line)) = (step, lines.first_mut()) {
+            for group in groups {
+                line.push_str(&format!("  # git {}", shown(&self.with_settings(group.words()))));
+            }
+        }
+        lines.into_iter().map(Phrase::from).collect()
     }
 }
 

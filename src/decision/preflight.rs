@@ -5,6 +5,7 @@
 
 use super::journal::Lock;
 use super::plan::{Group, Messages, Origin, Plan, Step, Touched};
+use super::replay::{self, Conflict, Replayed};
 use super::reversal::reverts;
 use super::stacking::{self, Line};
 use super::{DecisionError, Draft, Request, Texts};
@@ -764,19 +765,6 @@ fn overrides(verdict: Verdict, advice: Option<Advice>) -> bool {
     matches!((verdict, advice), (Verdict::Keep, Some(Advice::Revert)) | (Verdict::Revert, Some(Advice::Keep)))
 }
 
-/// A revert that conflicts.
-struct Conflict {
-    what: Phrase,
-    files: Vec<PathBuf>,
-    commit: Oid,
-}
-
-impl Conflict {
-    fn error(self, next: Phrase) -> DecisionError {
-        DecisionError::Conflict { what: self.what, files: self.files, next, commits: vec![self.commit] }
-    }
-}
-
 /// Gathers steps while it plays them through in memory.
 struct Planner<'a> {
     repo: &'a Repo,
@@ -846,29 +834,12 @@ impl<'a> Planner<'a> {
         Ok(())
     }
 
-    /// Plays reverts through on top of a tree: the tree that they give and the files that they write, or what conflicts.
-    fn reverted(&self, start: &Oid, scope: &Scope) -> Result<Result<(Oid, Touched), Conflict>, DecisionError> {
-        let mut tree = start.clone();
-        let mut touched = Touched::default();
-        for group in &scope.groups {
-            for id in &group.commits {
-                match self.scratch.revert(&tree, id, group.mainline)? {
-                    Merged::Tree(next) => {
-                        touched.add(self.scratch.paths_between(&tree, &next)?);
-                        tree = next;
-                    }
-                    Merged::Conflict(files) => {
-                        let what = phrase!(
-                            "reverting {id} ({subject})",
-                            id = id.short(),
-                            subject = self.repo.commit(id)?.subject
-                        );
-                        return Ok(Err(Conflict { what, files, commit: id.clone() }));
-                    }
-                }
-            }
-        }
-        Ok(Ok((tree, touched)))
+    fn reverted(&self, start: &Oid, scope: &Scope) -> Result<Result<Replayed, Conflict>, DecisionError> {
+        replay::reverted(self.repo, self.scratch, start, &scope.groups)
+    }
+
+    fn puts_back(&self, scope: &Scope, from: &Oid, to: &Oid) -> Result<bool, DecisionError> {
+        replay::puts_back(self.scratch, &self.scratch.tree(&scope.base)?, from, to)
     }
 
     fn revert_and_merge(
@@ -889,10 +860,10 @@ impl<'a> Planner<'a> {
         let mut restore = None;
         let one_by_one = self.reverted(&start, scope)?;
         let tree = match one_by_one {
-            Ok((tree, touched)) if vanishes(&tree)? => {
-                self.touched.join(touched);
+            Ok(replayed) if vanishes(&replayed.tree)? => {
+                self.touched.join(replayed.touched);
                 notes.extend(scope.notes.iter().cloned());
-                tree
+                replayed.tree
             }
             failed => {
                 // The way that always works is to restore what the experiment and the base branch have in common.
@@ -920,11 +891,13 @@ impl<'a> Planner<'a> {
             }
         };
         self.goes_to(tree.clone())?;
+        let empty = tree == start;
         self.steps.push(Step::Revert {
             branch: branch.clone(),
             groups: if restore.is_some() { Vec::new() } else { scope.groups.clone() },
+            exact: !empty && restore.is_none() && self.puts_back(scope, &start, &tree)?,
             restore,
-            empty: tree == start,
+            empty,
             tree,
         });
         self.switch(self.onto_name, &onto)?;
@@ -937,7 +910,7 @@ impl<'a> Planner<'a> {
         self.switch(self.onto_name, &onto)?;
         notes.extend(scope.notes.iter().cloned());
         let start = self.tree.clone();
-        let (tree, touched) = self.reverted(&start, scope)?.map_err(|conflict| {
+        let Replayed { tree, touched } = self.reverted(&start, scope)?.map_err(|conflict| {
             let by_hand = phrase!("git revert --no-commit {commit}, solve the conflicts, git commit; the same command again then records the numbers", commit = conflict.commit.short());
             conflict.error(by_hand)
         })?;
@@ -955,7 +928,8 @@ impl<'a> Planner<'a> {
             });
         }
         let groups = if empty { Vec::new() } else { scope.groups.clone() };
-        self.steps.push(Step::Revert { branch: self.onto_name.to_string(), groups, restore: None, tree, empty });
+        let exact = !empty && self.puts_back(scope, &start, &tree)?;
+        self.steps.push(Step::Revert { branch: self.onto_name.to_string(), groups, restore: None, tree, exact, empty });
         Ok(())
     }
 

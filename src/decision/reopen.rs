@@ -362,7 +362,8 @@ fn by_commit(
     let empty = tree == before;
     let group = Group { mainline, commits: vec![target.clone()] };
     let groups = if empty { Vec::new() } else { vec![group] };
-    steps.push(Step::Revert { branch: branch.clone(), groups, restore: None, tree: tree.clone(), empty });
+    let (restore, exact) = (None, false);
+    steps.push(Step::Revert { branch: branch.clone(), groups, restore, tree: tree.clone(), exact, empty });
     steps.extend(home.map(|branch| Step::Switch { branch }));
     steps.push(Step::Record);
     let settings = settings(repo, &branch);

@@ -304,6 +304,11 @@ impl Repo {
         Ok(self.inner.find_blob(blob.raw()?).is_ok())
     }
 
+    /// Whether the repository holds this tree.
+    pub fn has_tree(&self, tree: &Oid) -> Result<bool, GitError> {
+        Ok(self.inner.find_tree(tree.raw()?).is_ok())
+    }
+
     /// What a file with this blob looks like in the work tree, its filters applied; none when the blob is not there.
     pub fn checked_out_bytes(&self, blob: &Oid, path: &Path) -> Result<Option<Vec<u8>>, GitError> {
         if !self.has_blob(blob)? {

@@ -134,12 +134,12 @@ impl Scratch<'_> {
         self.outcome(index)
     }
 
-    /// Writes a commit that exists only here into the repository, with all that it needs. No ref is moved: what nobody
+    /// Writes a commit or tree that exists only here into the repository, with all that it needs. No ref is moved: what nobody
     /// refers to, `git gc` removes in time.
-    pub fn persist(&self, commit: &Oid) -> Result<(), GitError> {
+    pub fn persist(&self, object: &Oid) -> Result<(), GitError> {
         let (ours, theirs) = (self.inner.odb()?, self.repo.inner.odb()?);
         ours.refresh()?;
-        for object in self.lacking(&ours, &theirs, commit)? {
+        for object in self.lacking(&ours, &theirs, object)? {
             theirs.write(object.kind(), object.data())?;
         }
         Ok(())
