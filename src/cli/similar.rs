@@ -71,9 +71,9 @@ pub fn run(ctx: &Ctx, args: Args) -> Done {
         true => None,
         false => ctx.config(&repo, Some(&from)).ok(),
     };
-    let today = Today { commit: &from, config: config.as_ref(), look: Look { machine: true, engine: false } };
+    let today = Today::at(&from, config.as_ref(), Look { machine: true, engine: false });
     for one in &mut found {
-        one.look_again(&repo, today)?;
+        one.look_again(&repo, &today)?;
     }
     let reverted = shelf.len();
     if found.is_empty() {
@@ -140,9 +140,9 @@ pub fn recalled(
     }
     let loaded = repo.workdir().ok().and_then(|root| Config::load(root).ok()).flatten();
     let config = loaded.or_else(|| grounds::config_of(repo, from).ok().flatten());
-    let today = Today { commit: from, config: config.as_ref(), look: Look::default() };
+    let today = Today::at(from, config.as_ref(), Look::default());
     for one in &mut found {
-        one.look_again(repo, today)?;
+        one.look_again(repo, &today)?;
     }
     Ok(found)
 }

@@ -3,13 +3,14 @@
 use super::{Kind, Match, Question, Shelf};
 use crate::config::Config;
 use crate::experiment::Experiment;
-use crate::git::{Oid, Repo};
-use crate::grounds::{self, Look, Moved};
+use crate::git::{GitError, Oid, Repo};
+use crate::grounds::{self, Grounds, Look, Moved};
 use crate::ledger::event::{Decided, Measured, Verdict};
 use crate::ledger::{Ledger, LedgerError, Wanted};
 use crate::phrase;
 use crate::phrase::Phrase;
 use chrono::{DateTime, FixedOffset};
+use std::cell::OnceCell;
 
 /// A reverted experiment that a change resembles.
 #[derive(Debug)]
@@ -23,14 +24,28 @@ pub struct Recalled {
 }
 
 /// Against what the grounds of reverted experiments are held.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct Today<'a> {
-    /// A commit of today.
-    pub commit: &'a Oid,
-    /// Its configuration.
-    pub config: Option<&'a Config>,
-    /// How closely this machine is looked at.
-    pub look: Look,
+    commit: &'a Oid,
+    config: Option<&'a Config>,
+    look: Look,
+    /// Looked at once, when it is first wanted: tools are asked for their versions.
+    grounds: OnceCell<Grounds>,
+}
+
+impl<'a> Today<'a> {
+    /// A commit of today with its configuration, and how closely this machine is looked at.
+    pub fn at(commit: &'a Oid, config: Option<&'a Config>, look: Look) -> Today<'a> {
+        Today { commit, config, look, grounds: OnceCell::new() }
+    }
+
+    fn grounds(&self, repo: &Repo) -> Result<&Grounds, GitError> {
+        if let Some(known) = self.grounds.get() {
+            return Ok(known);
+        }
+        let found = grounds::now(repo, self.config, self.commit, self.look)?;
+        Ok(self.grounds.get_or_init(|| found))
+    }
 }
 
 /// At most so many reverted experiments are told of one change.
@@ -74,13 +89,13 @@ impl Recalled {
     }
 
     /// Finds out what of its ground has moved since.
-    pub fn look_again(&mut self, repo: &Repo, today: Today<'_>) -> Result<(), LedgerError> {
+    pub fn look_again(&mut self, repo: &Repo, today: &Today<'_>) -> Result<(), LedgerError> {
         let Some(measured) = self.measured() else { return Ok(()) };
         let then = grounds::then(repo, measured, Verdict::Revert)?;
         if then.work.is_none() && then.tree.is_none() {
             return Ok(());
         }
-        let mut moved = grounds::differences(&then, &grounds::now(repo, today.config, today.commit, today.look)?);
+        let mut moved = grounds::differences(&then, today.grounds(repo)?);
         grounds::name_entries(repo, &mut moved)?;
         self.moved = Some(moved);
         Ok(())
