@@ -89,6 +89,8 @@ fn pre_commit_runs_as_before_also_when_it_is_installed_once_more() {
     assert!(revert_is_filled(&repo));
     assert_eq!(repo.read(".git/ran"), "ran\nran\n");
     repo.ok(&["hook", "status"]).prints(&["prepare-commit-msg replaced"]);
+    // Ours before theirs, and theirs before ours, would be a circle.
+    repo.expect(3, &["hook", "install"]).says(&["was put in place"]);
     tool(&repo, "pre-commit", &["uninstall", "-t", "prepare-commit-msg"]);
     repo.ok(&["hook", "uninstall"]);
     assert_eq!(repo.read(".git/hooks/prepare-commit-msg"), theirs);

@@ -491,6 +491,36 @@ fn a_hook_edited_by_hand_or_replaced_by_another_program_is_not_lost() {
     assert_eq!(repo.read(".git/hooks/pre-push.before-git-verdict"), "#!/bin/sh\nexit 0\n");
 }
 
+#[test]
+fn a_hook_that_its_owner_puts_back_as_it_was_is_taken_over_again_and_given_back() {
+    let repo = kept();
+    hook(&repo, "pre-push", "#!/bin/sh\nexit 0\n", 0o755);
+    std::fs::create_dir_all(repo.path().join("tool")).unwrap();
+    repo.write("tool/run", "#!/bin/sh\nexit 0\n");
+    let link = repo.path().join(".git/hooks/prepare-commit-msg");
+    std::os::unix::fs::symlink("../../tool/run", &link).unwrap();
+    let before = listing(&repo);
+    let owner = || {
+        hook(&repo, "pre-push", "#!/bin/sh\nexit 0\n", 0o755);
+        std::fs::remove_file(&link).unwrap();
+        std::os::unix::fs::symlink("../../tool/run", &link).unwrap();
+    };
+    repo.ok(&["hook", "install"]);
+    owner();
+    repo.ok(&["hook", "status"]).prints(&["pre-push           replaced"]);
+    repo.ok(&["hook", "install"]).prints(&["installed pre-push, hands on"]);
+    repo.ok(&["hook", "uninstall"]);
+    assert_eq!(listing(&repo), before);
+    repo.ok(&["hook", "install"]);
+    owner();
+    repo.ok(&["hook", "uninstall"]).prints(&["the hook that was there before is back"]);
+    assert_eq!(listing(&repo), before);
+    // With another mode it is another hook.
+    repo.ok(&["hook", "install"]);
+    hook(&repo, "pre-push", "#!/bin/sh\nexit 0\n", 0o700);
+    repo.expect(3, &["hook", "install"]).says(&["was put in place"]);
+}
+
 /// A hooks folder as husky lays it out: `_/h` finds the user's script by the name that git called.
 fn husky(repo: &Repo) {
     repo.git(&["config", "core.hooksPath", ".husky/_"]);

@@ -321,11 +321,38 @@ impl Slot {
         }
     }
 
+    /// Whether the hook that was there before us is back, just as it was: its owner was installed once more. Nothing is lost then
+    /// when either of the two goes.
+    fn came_back(&self) -> bool {
+        let is = |path: &Path| {
+            let meta = path.symlink_metadata().ok()?;
+            let content = if meta.is_symlink() {
+                std::fs::read_link(path).ok()?.into_os_string().into_encoded_bytes()
+            } else {
+                std::fs::read(path).ok()?
+            };
+            Some((content, meta.permissions().mode(), meta.is_symlink()))
+        };
+        let back = !self.ours() && self.bytes.is_some() && self.has_kept && is(&self.path) == is(&self.kept);
+        back && !self.moved_aside()
+    }
+
+    /// Whether ours lies beside under a longer name, as pre-commit's `.legacy` does, which its own hook calls: in its place again
+    /// the two would call each other without end.
+    fn moved_aside(&self) -> bool {
+        let Some(entries) = self.path.parent().and_then(|folder| std::fs::read_dir(folder).ok()) else { return false };
+        let longer = |name: &str| name.strip_prefix(self.hook.name()).is_some_and(|rest| rest.starts_with('.'));
+        entries.flatten().any(|entry| {
+            entry.file_name().to_str().is_some_and(longer)
+                && std::fs::read(entry.path()).is_ok_and(|bytes| script::is_ours(&bytes))
+        })
+    }
+
     fn may_install(&self, force: bool) -> Result<(), HookError> {
         if self.edited() && !force {
             return Err(self.edited_by_hand("install"));
         }
-        if self.bytes.is_some() && !self.ours() && self.has_kept {
+        if self.bytes.is_some() && !self.ours() && self.has_kept && !self.came_back() {
             return Err(HookError::Refused {
                 what: phrase!("{path} was put in place of the hook of git-verdict", path = self.path.display()),
                 why: phrase!("{kept} still holds what was there before", kept = self.kept.display()),
@@ -356,7 +383,7 @@ impl Slot {
     }
 
     fn install(mut self, program: &Path) -> Result<Done, HookError> {
-        let moves = self.bytes.is_some() && !self.ours();
+        let moves = self.bytes.is_some() && !self.ours() && !self.came_back();
         let previous = match (moves, &self.bytes) {
             (true, Some(bytes)) => Previous::of(bytes, self.is_link),
             _ => self.previous()?,
@@ -408,7 +435,7 @@ impl Slot {
         if link.is_symlink() {
             std::fs::remove_file(&link).map_err(io(&link))?;
         }
-        match (self.ours() || self.bytes.is_none(), self.has_kept) {
+        match (self.ours() || self.bytes.is_none() || self.came_back(), self.has_kept) {
             (true, true) => {
                 std::fs::rename(&self.kept, &self.path).map_err(io(&self.path))?;
                 Ok(Some(Done { hook: name, what: "restored", previous: Some(self.path) }))
