@@ -50,7 +50,7 @@ fn the_seed_story_is_measured_and_decided_on_real_images() {
     repo.ok(&["start", "pip-cache", "--hypothesis", "pip's cache need not be in the image"]);
     repo.write("Containerfile", PIP_CACHE);
     repo.commit("perf: purge pip's cache in the step that fills it");
-    repo.ok(&["measure", "--pairs", "3"]);
+    repo.ok(&["measure", "--pairs", "2"]);
     let measured = fact(&repo, "pip-cache", "measured");
     let size = row(&measured, "image_size");
     let saved = number(size, "base") - number(size, "candidate");
@@ -68,7 +68,7 @@ fn the_seed_story_is_measured_and_decided_on_real_images() {
     repo.ok(&["start", "multi-stage", "--on", "pip-cache", "--title", title, "--hypothesis", hypothesis]);
     repo.write("Containerfile", MULTI_STAGE);
     let tried = repo.commit("perf: build the image in two stages");
-    repo.ok(&["measure", "--pairs", "3"]);
+    repo.ok(&["measure", "--pairs", "2"]);
     let because = "the build gets longer and harder to follow for a few megabytes";
     repo.ok(&["revert", "multi-stage", "--mode", "merge", "--because", because]);
 
