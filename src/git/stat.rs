@@ -14,7 +14,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -26,6 +26,8 @@ const READ_AGAIN: usize = 64;
 const THREADS: usize = 8;
 /// Fewer files than these are looked at sooner than a thread is started.
 const ALONE: usize = 500;
+/// So many files are looked at by a thread before it takes the next ones.
+const SHARE: usize = 1000;
 /// The fields of an entry that come from `lstat`: ten numbers of four bytes.
 const STAT: usize = 40;
 const EXTENDED: u16 = 0x4000;
@@ -225,21 +227,28 @@ impl Ground {
         let top = top.as_fd();
         let all = &index.entries[..];
         let look = |part| unchanged(top, part, empty.as_bytes(), written, given_up);
-        let young = if all.len() < ALONE {
-            look(all)?
-        } else {
-            let threads = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS);
-            let young: Option<Vec<&Entry>> = std::thread::scope(|scope| {
-                let parts = all.chunks(all.len().div_ceil(threads));
-                let running: Vec<_> = parts.map(|part| scope.spawn(move || look(part))).collect();
-                let mut young = Vec::new();
-                for thread in running {
-                    young.extend(thread.join().ok()??);
-                }
-                Some(young)
-            });
-            young?
+        let threads = match all.len() < ALONE {
+            true => 1,
+            false => std::thread::available_parallelism().map_or(1, usize::from).min(THREADS),
         };
+        // Shares are taken as they come: a thread that waits for a processor keeps none back.
+        let (shares, next) = (all.chunks(SHARE).collect::<Vec<_>>(), AtomicUsize::new(0));
+        let work = || {
+            let mut young = Vec::new();
+            while let Some(share) = shares.get(next.fetch_add(1, Ordering::Relaxed)) {
+                young.extend(look(share)?);
+            }
+            Some(young)
+        };
+        let young: Vec<&Entry> = std::thread::scope(|scope| {
+            let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+            let mut young = work();
+            for thread in others {
+                let more = thread.join().ok().flatten();
+                young = young.zip(more).map(|(young, more)| [young, more].concat());
+            }
+            young
+        })?;
         if young.len() > READ_AGAIN {
             return Some(false);
         }
