@@ -312,8 +312,9 @@ impl<'r> Hand<'r> {
     fn puts_back(&self, journal: &Journal, step: &Step, commands: &[Words]) -> Result<bool, DecisionError> {
         let Step::Revert { branch, tree, groups, exact: true, .. } = step else { return Ok(false) };
         let Some(start) = journal.held(&format!("refs/heads/{branch}"))? else { return Ok(false) };
+        let Some((_commit, puts_back)) = commands.split_last() else { return Ok(false) };
         replay::persist(self.repo, &start, groups, tree)?;
-        let done = commands.iter().rev().skip(1).all(|words| self.command(journal, words).is_ok());
+        let done = puts_back.iter().all(|words| self.command(journal, words).is_ok());
         self.point("between:revert");
         Ok(done)
     }
