@@ -15,7 +15,7 @@ use crate::git::change::Uncommitted;
 use crate::git::memory::{Merged, Scratch};
 use crate::git::places::outside;
 use crate::git::refs::is_ref_name;
-use crate::git::stat::Look;
+use crate::git::stat::{FRESH, Look};
 use crate::git::{GitError, Head, Oid, Repo};
 use crate::hidden;
 use crate::ledger::event::{Decided, Fact, Identity, Verdict};
@@ -26,7 +26,6 @@ use crate::phrase::{Phrase, plural};
 use crate::policy::Advice;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// The hooks that a landing runs, first those that run before a commit is made of the index.
 const HOOKS: [&str; 7] = [
@@ -271,10 +270,6 @@ fn still_to_be_decided(ledger: &Ledger<'_>, draft: &Draft, plan: &Plan) -> Resul
     let what = phrase!("'{name}' was decided by another process while this decision was prepared", name);
     Err(refused(what).try_next(phrase!("git verdict show {name}", name)))
 }
-
-/// So long the work tree is taken for what it was when the draft was made. Looking at every file again costs as much as a
-/// whole git command in a large repository, and somebody who edits one at the same moment could do so after the look as well.
-const FRESH: Duration = Duration::from_secs(1);
 
 /// Whether the draft was made just now; its record's id says when.
 fn is_fresh(draft: &Draft) -> bool {

@@ -117,8 +117,9 @@ fn whole_tree(content: &[u8], count: usize, id_len: usize) -> Option<&[u8]> {
     line.get(end + 1..end + 1 + id_len)
 }
 
-/// So long a look that was begun ahead counts for what comes after it.
-const AHEAD: Duration = Duration::from_secs(1);
+/// So long a work tree is taken for what it was when it was looked at. Looking at every file again costs as much as a whole git
+/// command in a large repository, and somebody who edits one at the same moment could do so after the look as well.
+pub(crate) const FRESH: Duration = Duration::from_secs(1);
 
 /// A look at the work tree that is under way; see [`Repo::begin_look`].
 #[derive(Debug)]
@@ -185,7 +186,7 @@ impl Repo {
     pub fn ahead(&self, head: &Oid) -> Option<Look> {
         self.ahead
             .take()
-            .filter(|look| look.begun.elapsed() < AHEAD && look.head.is_some() && look.head == head.raw().ok())
+            .filter(|look| look.begun.elapsed() < FRESH && look.head.is_some() && look.head == head.raw().ok())
     }
 
     /// [`Repo::begin_look`], waited for.

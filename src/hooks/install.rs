@@ -295,6 +295,11 @@ impl Slot {
         self.ours() && self.has_kept && self.bytes.as_deref().is_some_and(script::hands_on)
     }
 
+    /// Whether a hook that is not ours is in our place.
+    fn foreign(&self) -> bool {
+        self.bytes.is_some() && !self.ours()
+    }
+
     fn edited(&self) -> bool {
         self.ours() && !self.bytes.as_deref().is_some_and(script::is_intact)
     }
@@ -333,8 +338,7 @@ impl Slot {
             };
             Some((content, meta.permissions().mode(), meta.is_symlink()))
         };
-        let back = !self.ours() && self.bytes.is_some() && self.has_kept && is(&self.path) == is(&self.kept);
-        back && !self.moved_aside()
+        self.foreign() && self.has_kept && is(&self.path) == is(&self.kept) && !self.moved_aside()
     }
 
     /// Whether ours lies beside under a longer name, as pre-commit's `.legacy` does, which its own hook calls: in its place again
@@ -352,7 +356,7 @@ impl Slot {
         if self.edited() && !force {
             return Err(self.edited_by_hand("install"));
         }
-        if self.bytes.is_some() && !self.ours() && self.has_kept && !self.came_back() {
+        if self.foreign() && self.has_kept && !self.came_back() {
             return Err(HookError::Refused {
                 what: phrase!("{path} was put in place of the hook of git-verdict", path = self.path.display()),
                 why: phrase!("{kept} still holds what was there before", kept = self.kept.display()),
@@ -383,7 +387,7 @@ impl Slot {
     }
 
     fn install(mut self, program: &Path) -> Result<Done, HookError> {
-        let moves = self.bytes.is_some() && !self.ours() && !self.came_back();
+        let moves = self.foreign() && !self.came_back();
         let previous = match (moves, &self.bytes) {
             (true, Some(bytes)) => Previous::of(bytes, self.is_link),
             _ => self.previous()?,
@@ -435,7 +439,7 @@ impl Slot {
         if link.is_symlink() {
             std::fs::remove_file(&link).map_err(io(&link))?;
         }
-        match (self.ours() || self.bytes.is_none() || self.came_back(), self.has_kept) {
+        match (!self.foreign() || self.came_back(), self.has_kept) {
             (true, true) => {
                 std::fs::rename(&self.kept, &self.path).map_err(io(&self.path))?;
                 Ok(Some(Done { hook: name, what: "restored", previous: Some(self.path) }))
